@@ -1,0 +1,465 @@
+//! What the machine can be told, what it answers, what it refuses and what it announces.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::names::{
+    Ask, Data, Fence, Name, Party, RequestId, SessionId, SessionName, Ttl, WaitId,
+};
+
+/// Everything that can change the machine. Random and external values are drawn outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A server process starts: fences go on from `fence` at least; the waits of requests,
+    /// whose connections are gone, leave their queues.
+    Boot {
+        /// Lowest fence to hand out from now on.
+        fence: Fence,
+    },
+    /// A session begins.
+    Open {
+        /// Its id; must be new.
+        session: SessionId,
+        /// Its name.
+        name: SessionName,
+        /// Its TTL.
+        ttl: Ttl,
+        /// The address it comes from.
+        source: Box<str>,
+    },
+    /// A session ends because it says so.
+    Close {
+        /// Which.
+        session: SessionId,
+    },
+    /// Sessions whose TTL ran out end together, in one step. Unknown ones are passed over.
+    Expire {
+        /// Which, in the order in which they fell due.
+        sessions: Vec<SessionId>,
+    },
+    /// A session issues a ticket, or issues it again: data and issuer change, the rest stays.
+    Issue {
+        /// The issuer.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// What it carries.
+        data: Data,
+        /// Whether the issuer is told of claims and releases.
+        notify: bool,
+    },
+    /// A ticket vanishes. Any session may do this.
+    Revoke {
+        /// Who does it.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+    },
+    /// A session wants a ticket.
+    Claim {
+        /// Who.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// That very ticket, or any.
+        ticket: Option<Name>,
+        /// How to wait when none is free.
+        ask: Option<Ask>,
+        /// Without a name: whether one that is already held is granted again (as REST does)
+        /// instead of one more (as the socket does).
+        again: bool,
+    },
+    /// A session gives a ticket back.
+    Release {
+        /// Who.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// Only that grant.
+        fence: Option<Fence>,
+        /// Whether it came by the session's socket: then the socket needs no event.
+        by_socket: bool,
+    },
+    /// A session wants a lock.
+    Lock {
+        /// Who.
+        session: SessionId,
+        /// The lock.
+        resource: Name,
+        /// How to wait when it is not free.
+        ask: Option<Ask>,
+    },
+    /// A session gives a lock back.
+    Unlock {
+        /// Who.
+        session: SessionId,
+        /// The lock.
+        resource: Name,
+        /// Only that grant.
+        fence: Option<Fence>,
+        /// Whether it came by the session's socket: then the socket needs no event.
+        by_socket: bool,
+    },
+    /// A session's socket gives up a wait.
+    Cancel {
+        /// Who.
+        session: SessionId,
+        /// The wait.
+        wait: WaitId,
+    },
+    /// The time of a socket's wait is up.
+    TimeOut {
+        /// The wait.
+        wait: WaitId,
+    },
+    /// A REST request stops waiting: its time is up or its client hung up.
+    Withdraw {
+        /// The wait.
+        wait: WaitId,
+        /// The request.
+        request: RequestId,
+    },
+    /// A session wants to be told how a resource changes.
+    Watch {
+        /// Who.
+        session: SessionId,
+        /// What.
+        resource: Name,
+        /// Every change, or only when something becomes available.
+        changes: bool,
+    },
+    /// A session no longer wants to be told.
+    Unwatch {
+        /// Who.
+        session: SessionId,
+        /// What.
+        resource: Name,
+    },
+    /// Resources that have been empty for a while are forgotten, oldest first, at most
+    /// [`super::FORGET_SLICE`] at a time.
+    Forget {
+        /// Those emptied up to this number (see [`super::Machine::emptied_mark`]).
+        up_to: u64,
+    },
+}
+
+/// What kind of thing a resource is at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A set of tickets.
+    Tickets,
+    /// A lock.
+    Lock,
+}
+
+/// A resource in figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// What stands in it fixes its kind; `None` when nothing does.
+    pub kind: Option<Kind>,
+    /// Tickets that nobody has claimed.
+    pub free: u32,
+    /// Tickets claimed, or 1 for a held lock.
+    pub held: u32,
+    /// Waits in its queue.
+    pub waiting: u32,
+}
+
+/// A lock, granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockGrant {
+    /// The lock.
+    pub resource: Name,
+    /// The number of the grant.
+    pub fence: Fence,
+    /// How many wait behind the holder.
+    pub waiting: u32,
+}
+
+/// A ticket, granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketGrant {
+    /// Where.
+    pub resource: Name,
+    /// The ticket.
+    pub ticket: Name,
+    /// What it carries.
+    pub data: Data,
+    /// The number of the grant.
+    pub fence: Fence,
+    /// Who issued it.
+    pub issuer: Arc<Party>,
+    /// Who has it now.
+    pub claimant: Arc<Party>,
+}
+
+/// Either kind of grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Of a lock.
+    Lock(LockGrant),
+    /// Of a ticket.
+    Ticket(TicketGrant),
+}
+
+impl Grant {
+    /// The number of the grant.
+    #[must_use]
+    pub fn fence(&self) -> Fence {
+        match self {
+            Self::Lock(grant) => grant.fence,
+            Self::Ticket(grant) => grant.fence,
+        }
+    }
+}
+
+/// What an accepted command answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Done; nothing more to say.
+    Done,
+    /// Granted.
+    Granted {
+        /// What.
+        grant: Grant,
+        /// Whether the grant is new; false confirms one that was held already.
+        fresh: bool,
+    },
+    /// Not free, and the command did not ask to wait.
+    NotGranted,
+    /// Not free; the session has a place in the queue.
+    Queued {
+        /// The place.
+        wait: WaitId,
+        /// Counted from 1.
+        position: u32,
+    },
+    /// Whether anything was released.
+    Released(bool),
+    /// Whether a wait was given up.
+    Cancelled(bool),
+    /// The watched resource as it is now.
+    Watching(Figures),
+    /// Whether `Forget` left some for a further slice.
+    Forgotten {
+        /// More are to be forgotten up to the same number.
+        more: bool,
+    },
+}
+
+/// Why a command changed nothing, in order of precedence: of several reasons the first is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// No such session, or it has ended.
+    SessionNotFound,
+    /// No such resource.
+    ResourceNotFound,
+    /// A lock was taken for a ticket resource or the other way round.
+    WrongKind,
+    /// No such ticket.
+    TicketNotFound,
+    /// The lock is free.
+    NotLocked,
+    /// The lock is held by another, or by another grant.
+    NotHolder,
+    /// The named ticket is claimed by another, and the command did not ask to wait.
+    TicketHeld,
+    /// A count of section 5 is used up.
+    Limit(Count),
+}
+
+/// Which count is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Count {
+    /// Holds of the session.
+    Holds,
+    /// Waits of the session.
+    Waits,
+    /// Watches of the session.
+    Watches,
+    /// Tickets that the session issued.
+    Issued,
+    /// Waits in the resource's queue.
+    Waiters,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SessionNotFound => "session not found",
+            Self::ResourceNotFound => "resource not found",
+            Self::WrongKind => "resource is of the other kind",
+            Self::TicketNotFound => "ticket not found",
+            Self::NotLocked => "not locked",
+            Self::NotHolder => "held by another",
+            Self::TicketHeld => "ticket is claimed by another session",
+            Self::Limit(Count::Holds) => "a session holds at most 10000 locks and tickets",
+            Self::Limit(Count::Waits) => "a session has at most 10000 waits",
+            Self::Limit(Count::Watches) => "a session has at most 10000 watches",
+            Self::Limit(Count::Issued) => "a session issues at most 100000 tickets",
+            Self::Limit(Count::Waiters) => "a resource has at most 100000 waiters",
+        })
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It said so.
+    Closed,
+    /// Its TTL ran out.
+    Expired,
+}
+
+/// Why a claimant lost its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Somebody revoked it.
+    Revoked,
+    /// Its issuer's session ended.
+    IssuerGone,
+    /// It was given up through the session's other connection.
+    Released,
+}
+
+/// What the machine announces while it carries out a command. `to` is the session that is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A wait was granted, and the session waits by its socket.
+    Granted {
+        /// The waiter.
+        to: SessionId,
+        /// The wait, which has ended.
+        wait: WaitId,
+        /// What.
+        grant: Grant,
+    },
+    /// A wait was granted, and a REST request waits for it.
+    Answered {
+        /// The request.
+        request: RequestId,
+        /// What.
+        grant: Grant,
+    },
+    /// The session of a waiting REST request has ended.
+    Orphaned {
+        /// The request.
+        request: RequestId,
+    },
+    /// A wait by socket ended because its time was up.
+    WaitEnded {
+        /// The waiter.
+        to: SessionId,
+        /// The wait.
+        wait: WaitId,
+        /// What it waited for.
+        resource: Name,
+    },
+    /// A claimed ticket was issued again.
+    TicketUpdated {
+        /// Its claimant.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// What it carries now.
+        data: Data,
+        /// The claimant's grant.
+        fence: Fence,
+    },
+    /// A claim is lost.
+    TicketRevoked {
+        /// Its former claimant.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// The grant that ended.
+        fence: Fence,
+        /// Why.
+        reason: Lost,
+    },
+    /// A ticket issued with `notify` was claimed.
+    TicketClaimed {
+        /// Its issuer.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// Who claimed it.
+        claimant: SessionName,
+        /// The grant.
+        fence: Fence,
+    },
+    /// A claim of a ticket issued with `notify` ended.
+    TicketReleased {
+        /// Its issuer.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// Who had it.
+        claimant: SessionName,
+        /// The grant that ended.
+        fence: Fence,
+    },
+    /// Another session issued a ticket again, or revoked it.
+    TicketTaken {
+        /// Its former issuer.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// Who did it.
+        by: SessionName,
+    },
+    /// Somebody waits for a lock, and before nobody did.
+    LockWanted {
+        /// Its holder.
+        to: SessionId,
+        /// The lock.
+        resource: Name,
+        /// How many wait.
+        waiting: u32,
+    },
+    /// A lock was given up through the session's other connection.
+    LockLost {
+        /// Its former holder.
+        to: SessionId,
+        /// The lock.
+        resource: Name,
+        /// The grant that ended.
+        fence: Fence,
+    },
+    /// The figures of a watched resource changed, or a ticket of it became free.
+    Changed {
+        /// The resource.
+        resource: Name,
+        /// Before the command.
+        before: Figures,
+        /// After it.
+        after: Figures,
+        /// Whether a ticket became free and nobody waited for it.
+        freed: bool,
+    },
+    /// A session has ended, and all that it held, issued, waited for and watched with it.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        why: Why,
+    },
+}

@@ -1,0 +1,122 @@
+//! Looking at the machine without changing it: what resume, dumps and status are made of.
+
+use std::sync::Arc;
+
+use super::Machine;
+use super::command::{Figures, Grant, Kind, LockGrant, Refusal};
+use super::names::{Data, Fence, Length, Name, Party, SessionId, WaitId};
+use super::tables::{Body, ResourceKey, SessionKey, TicketKey};
+
+/// All that a session has: the answer to `hello`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionState {
+    /// Who it is.
+    pub party: Arc<Party>,
+    /// Its locks and claims, in order of their fences.
+    pub holds: Vec<Grant>,
+    /// Its waits by socket, oldest first.
+    pub waits: Vec<WaitState>,
+    /// What it watches, oldest first.
+    pub watches: Vec<WatchState>,
+    /// The tickets that it issued, oldest first.
+    pub issued: Vec<IssuedState>,
+}
+
+/// A place in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitState {
+    /// Its number.
+    pub wait: WaitId,
+    /// The queue's resource.
+    pub resource: Name,
+    /// Whether for a lock or for a ticket.
+    pub kind: Kind,
+    /// That very ticket.
+    pub ticket: Option<Name>,
+    /// Counted from 1.
+    pub position: u32,
+    /// How long it lasts at most.
+    pub length: Length,
+}
+
+/// A watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchState {
+    /// What is watched.
+    pub resource: Name,
+    /// Whether every change is told.
+    pub changes: bool,
+    /// How it stands.
+    pub figures: Figures,
+}
+
+/// A ticket, as its issuer's state lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedState {
+    /// Where.
+    pub resource: Name,
+    /// The ticket.
+    pub ticket: Name,
+    /// Whether somebody holds it.
+    pub claimed: bool,
+}
+
+/// A ticket with the sessions around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketView {
+    /// Where.
+    pub resource: Name,
+    /// The ticket.
+    pub ticket: Name,
+    /// What it carries.
+    pub data: Data,
+    /// Who issued it.
+    pub issuer: Arc<Party>,
+    /// Who holds it, and by which grant.
+    pub claim: Option<(Arc<Party>, Fence)>,
+}
+
+/// A session as dumps show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionView {
+    /// Who it is.
+    pub party: Arc<Party>,
+    /// The tickets that it holds.
+    pub claims: Vec<TicketView>,
+    /// The tickets that it issued.
+    pub issued: Vec<TicketView>,
+    /// The locks that it holds.
+    pub locks: Vec<Name>,
+}
+
+/// A resource as dumps show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceView {
+    /// Its name.
+    pub name: Name,
+    /// Whether it is, or was before it was emptied, a lock.
+    pub is_lock: bool,
+    /// Who holds the lock.
+    pub holder: Option<(Arc<Party>, Fence)>,
+    /// Its tickets.
+    pub tickets: Vec<TicketView>,
+}
+
+/// How many there are of everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Living sessions.
+    pub sessions: usize,
+    /// Known resources, empty ones included.
+    pub resources: usize,
+    /// Tickets.
+    pub tickets: usize,
+    /// Held locks.
+    pub locks: usize,
+    /// Claimed tickets.
+    pub claims: usize,
+    /// Places in queues.
+    pub waits: usize,
+    /// Watches.
+    pub watches: usize,
+}
