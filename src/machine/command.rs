@@ -3,9 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::names::{
-    Ask, Data, Fence, Name, Party, RequestId, SessionId, SessionName, Ttl, WaitId,
-};
+use super::names::{Ask, Data, Fence, Name, Party, RequestId, SessionId, SessionName, Ttl, WaitId};
 
 /// Everything that can change the machine. Random and external values are drawn outside.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Machine;
-use super::command::{Figures, Grant, Kind, LockGrant, Refusal};
-use super::names::{Data, Fence, Length, Name, Party, SessionId, WaitId};
-use super::tables::{Body, ResourceKey, SessionKey, TicketKey};
+use super::command::{Figures, Grant, Kind};
+use super::names::{Data, Fence, Length, Name, Party, WaitId};
 
 /// All that a session has: the answer to `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,89 @@
+//! How sessions end: together, in one step, so that nothing is granted to one that ends in it.
+
+use super::Machine;
+use super::command::{Event, Lost, Refusal, Reply, Why};
+use super::names::SessionId;
+use super::tables::{ResourceKey, SessionKey, TicketKey, WaitKey};
+
+impl Machine {
+    pub(super) fn close(
+        &mut self,
+        session: SessionId,
+        out: &mut Vec<Event>,
+    ) -> Result<Reply, Refusal> {
+        let key = self.session_key(session)?;
+        self.end(&[key], Why::Closed, out);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn expire(&mut self, sessions: &[SessionId], out: &mut Vec<Event>) -> Reply {
+        let mut keys = Vec::with_capacity(sessions.len());
+        for id in sessions {
+            if let Some(key) = self.tables.session_ids.get(id) {
+                let session = &mut self.tables.sessions[key as usize];
+                if !std::mem::replace(&mut session.ending, true) {
+                    keys.push(key);
+                }
+            }
+        }
+        self.end(&keys, Why::Expired, out);
+        Reply::Done
+    }
+
+    /// First all their waits, then all they issued, then what they held. (protocol, section 1)
+    fn end(&mut self, sessions: &[SessionKey], why: Why, out: &mut Vec<Event>) {
+        for &session in sessions {
+            self.tables.sessions[session as usize].ending = true;
+            self.drop_watches(session);
+        }
+        for &session in sessions {
+            self.drop_waits(session, out);
+        }
+        for &session in sessions {
+            self.drop_issued(session, out);
+        }
+        for &session in sessions {
+            self.drop_holds(session, out);
+        }
+        for &session in sessions {
+            let gone = self.tables.sessions.remove(session as usize);
+            self.tables.session_ids.remove(&gone.party.id);
+            out.push(Event::SessionEnded { session: gone.party.id, why });
+        }
+    }
+
+    fn drop_waits(&mut self, session: SessionKey, out: &mut Vec<Event>) {
+        let waits = self.tables.sessions[session as usize].waits;
+        let keys: Vec<WaitKey> = waits.keys(&self.tables.waits, |w| &w.in_session).collect();
+        for key in keys {
+            let resource = self.tables.waits[key as usize].resource;
+            self.touch(resource);
+            let ended = self.leave_queue(key);
+            self.settle(resource);
+            out.extend(ended.requests.into_iter().map(|request| Event::Orphaned { request }));
+        }
+    }
+
+    fn drop_issued(&mut self, session: SessionKey, out: &mut Vec<Event>) {
+        let issued = self.tables.sessions[session as usize].issued;
+        let keys: Vec<TicketKey> = issued.keys(&self.tables.tickets, |t| &t.in_issued).collect();
+        for key in keys {
+            self.tell_claimant(key, Lost::IssuerGone, out);
+            self.vanish(key);
+        }
+    }
+
+    fn drop_holds(&mut self, session: SessionKey, out: &mut Vec<Event>) {
+        let locks = self.tables.sessions[session as usize].locks;
+        let keys: Vec<ResourceKey> = locks.keys(&self.tables.resources, |r| &r.in_locks).collect();
+        for key in keys {
+            self.pass_on_lock(key, out);
+        }
+        let claims = &self.tables.sessions[session as usize].claims;
+        let mut claims: Vec<_> = claims.iter().map(|(&(_, fence), &key)| (fence, key)).collect();
+        claims.sort_unstable();
+        for (_, key) in claims {
+            self.pass_on_ticket(key, out);
+        }
+    }
+}

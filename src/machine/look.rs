@@ -1,0 +1,233 @@
+//! The machine's own answers to those who only look.
+
+use super::Machine;
+use super::command::{Figures, Grant, Kind, LockGrant, Refusal};
+use super::names::{Fence, SessionId};
+use super::tables::{Body, Resource, SessionKey, TicketKey};
+use super::view::{
+    Counts, IssuedState, ResourceView, SessionState, SessionView, TicketView, WaitState, WatchState,
+};
+
+impl Machine {
+    /// All that a session has; `None` when there is no such session.
+    #[must_use]
+    pub fn state(&self, id: &SessionId) -> Option<SessionState> {
+        let key = self.tables.session_ids.get(id)?;
+        Some(SessionState {
+            party: self.party(key).clone(),
+            holds: self.hold_states(key),
+            waits: self.wait_states(key),
+            watches: self.watch_states(key),
+            issued: self.issued_states(key),
+        })
+    }
+
+    fn hold_states(&self, key: SessionKey) -> Vec<Grant> {
+        let tables = &self.tables;
+        let session = &tables.sessions[key as usize];
+        let mut holds = Vec::with_capacity(session.holds());
+        for lock in session.locks.keys(&tables.resources, |r| &r.in_locks) {
+            let lock = &tables.resources[lock as usize];
+            if let Body::Lock { fence, .. } = lock.body {
+                let (resource, waiting) = (lock.name.clone(), lock.waiting());
+                holds.push(Grant::Lock(LockGrant { resource, fence, waiting }));
+            }
+        }
+        for (&(_, fence), &ticket) in &session.claims {
+            holds.push(Grant::Ticket(self.ticket_grant(ticket, key, fence)));
+        }
+        holds.sort_unstable_by_key(Grant::fence);
+        holds
+    }
+
+    fn wait_states(&self, key: SessionKey) -> Vec<WaitState> {
+        let tables = &self.tables;
+        let waits = tables.sessions[key as usize].waits.keys(&tables.waits, |w| &w.in_session);
+        waits
+            .filter_map(|key| {
+                let wait = &tables.waits[key as usize];
+                let resource = &tables.resources[wait.resource as usize];
+                Some(WaitState {
+                    wait: wait.id,
+                    resource: resource.name.clone(),
+                    kind: resource.kind()?,
+                    ticket: wait.ticket.clone(),
+                    position: self.position(wait.resource, wait.id),
+                    length: wait.socket?,
+                })
+            })
+            .collect()
+    }
+
+    fn watch_states(&self, key: SessionKey) -> Vec<WatchState> {
+        let tables = &self.tables;
+        let watches = tables.sessions[key as usize].watches;
+        watches
+            .keys(&tables.watches, |w| &w.in_session)
+            .map(|key| {
+                let watch = &tables.watches[key as usize];
+                let resource = &tables.resources[watch.resource as usize];
+                let (name, figures) = (resource.name.clone(), resource.figures());
+                WatchState { resource: name, changes: watch.changes, figures }
+            })
+            .collect()
+    }
+
+    fn issued_states(&self, key: SessionKey) -> Vec<IssuedState> {
+        let tables = &self.tables;
+        let issued = tables.sessions[key as usize].issued;
+        issued
+            .keys(&tables.tickets, |t| &t.in_issued)
+            .map(|key| {
+                let ticket = &tables.tickets[key as usize];
+                IssuedState {
+                    resource: tables.resources[ticket.resource as usize].name.clone(),
+                    ticket: ticket.name.clone(),
+                    claimed: ticket.claim.is_some(),
+                }
+            })
+            .collect()
+    }
+
+    /// Whether there is such a session.
+    #[must_use]
+    pub fn has_session(&self, id: &SessionId) -> bool {
+        self.tables.session_ids.get(id).is_some()
+    }
+
+    /// The ids of all sessions, sorted.
+    #[must_use]
+    pub fn session_ids(&self) -> Vec<SessionId> {
+        let mut ids: Vec<_> = self.tables.sessions.iter().map(|(_, s)| s.party.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The names of all known resources, sorted.
+    #[must_use]
+    pub fn resource_names(&self) -> Vec<super::Name> {
+        let known = self.tables.resources.iter().filter(|(_, resource)| resource.known);
+        let mut names: Vec<_> = known.map(|(_, resource)| resource.name.clone()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// A session as dumps show it; `None` when there is no such session.
+    #[must_use]
+    pub fn session_view(&self, id: &SessionId) -> Option<SessionView> {
+        let key = self.tables.session_ids.get(id)?;
+        let tables = &self.tables;
+        let session = &tables.sessions[key as usize];
+        let mut claims: Vec<_> = session.claims.iter().map(|(&(_, f), &key)| (f, key)).collect();
+        claims.sort_unstable();
+        let issued = session.issued.keys(&tables.tickets, |t| &t.in_issued);
+        let locks = session.locks.keys(&tables.resources, |r| &r.in_locks);
+        Some(SessionView {
+            party: session.party.clone(),
+            claims: claims.into_iter().map(|(_, key)| self.ticket_view(key)).collect(),
+            issued: issued.map(|key| self.ticket_view(key)).collect(),
+            locks: locks.map(|key| tables.resources[key as usize].name.clone()).collect(),
+        })
+    }
+
+    /// A resource as dumps show it; `None` when it is not known.
+    #[must_use]
+    pub fn resource_view(&self, name: &str) -> Option<ResourceView> {
+        let key = self.known_key(name).ok()?;
+        let resource = &self.tables.resources[key as usize];
+        let holder = match resource.body {
+            Body::Lock { holder, fence } => Some((self.party(holder).clone(), fence)),
+            Body::Empty | Body::Tickets(_) => None,
+        };
+        let all = resource.tickets().map(|tickets| tickets.all).unwrap_or_default();
+        let keys = all.keys(&self.tables.tickets, |t| &t.in_all);
+        Some(ResourceView {
+            name: resource.name.clone(),
+            is_lock: resource.last == Kind::Lock,
+            holder,
+            tickets: keys.map(|key| self.ticket_view(key)).collect(),
+        })
+    }
+
+    fn ticket_view(&self, key: TicketKey) -> TicketView {
+        let ticket = &self.tables.tickets[key as usize];
+        TicketView {
+            resource: self.tables.resources[ticket.resource as usize].name.clone(),
+            ticket: ticket.name.clone(),
+            data: ticket.data.clone(),
+            issuer: self.party(ticket.issuer).clone(),
+            claim: ticket.claim.map(|(session, fence)| (self.party(session).clone(), fence)),
+        }
+    }
+
+    /// Whether a session holds a ticket, and by which grant.
+    ///
+    /// # Errors
+    /// Unknown session, unknown resource, or a lock.
+    pub fn holds(
+        &self,
+        session: &SessionId,
+        resource: &str,
+        ticket: &str,
+    ) -> Result<Option<Fence>, Refusal> {
+        let session = self.session_key(*session)?;
+        let key = self.known_key(resource)?;
+        if self.tables.resources[key as usize].kind() == Some(Kind::Lock) {
+            return Err(Refusal::WrongKind);
+        }
+        let ticket = self.ticket_key(key, ticket);
+        Ok(ticket.and_then(|ticket| match self.tables.tickets[ticket as usize].claim {
+            Some((holder, fence)) if holder == session => Some(fence),
+            _ => None,
+        }))
+    }
+
+    /// A resource in figures; an unknown one is all zero.
+    #[must_use]
+    pub fn figures(&self, name: &str) -> Figures {
+        let key = self.resource_key(name);
+        key.map(|key| self.tables.resources[key as usize].figures()).unwrap_or_default()
+    }
+
+    /// Who watches a resource, oldest watch first, and whether it is told of every change.
+    pub fn watchers(&self, name: &str) -> impl Iterator<Item = (SessionId, bool)> {
+        let tables = &self.tables;
+        let key = self.resource_key(name);
+        let list = key.map(|key| tables.resources[key as usize].watchers).unwrap_or_default();
+        list.keys(&tables.watches, |w| &w.in_resource).map(|key| {
+            let watch = &tables.watches[key as usize];
+            (tables.sessions[watch.session as usize].party.id, watch.changes)
+        })
+    }
+
+    /// How many times a resource was emptied so far.
+    #[must_use]
+    pub fn emptied_mark(&self) -> u64 {
+        self.emptied_mark
+    }
+
+    /// The number that the next grant will have.
+    #[must_use]
+    pub fn next_fence(&self) -> Fence {
+        Fence(self.next_fence)
+    }
+
+    /// How many there are of everything.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let tables = &self.tables;
+        Counts {
+            sessions: tables.sessions.len(),
+            resources: tables.known,
+            tickets: tables.tickets.len(),
+            locks: tables.locks,
+            claims: tables.claims,
+            waits: tables.waits.len(),
+            watches: tables.watches.len(),
+        }
+    }
+
+    pub(super) fn resource_at(&self, key: u32) -> &Resource {
+        &self.tables.resources[key as usize]
+    }
+}

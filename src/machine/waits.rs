@@ -1,0 +1,254 @@
+//! Waits: places in the one queue of a resource, joined, left, granted and timed out.
+
+use super::Machine;
+use super::command::{Count, Event, Grant, Refusal, Reply};
+use super::names::{
+    Ask, NUMBER_END, Name, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, Way,
+};
+use super::tables::{Body, Queue, ResourceKey, SessionKey, Wait, WaitKey, enter};
+
+impl Machine {
+    /// Enters a session in a queue, or joins the place that it has already. `shared` tells
+    /// whether the session has one such place, however often it asks.
+    pub(super) fn join(
+        &mut self,
+        session: SessionKey,
+        name: &Name,
+        ticket: Option<&Name>,
+        ask: Ask,
+        shared: bool,
+        out: &mut Vec<Event>,
+    ) -> Result<Reply, Refusal> {
+        if shared
+            && let Some(resource) = self.resource_key(name.as_str())
+            && let Some(key) = self.tables.shared.get(&(session, resource, ticket.cloned()))
+        {
+            let wait = &mut self.tables.waits[key as usize];
+            add_way(wait, ask);
+            let id = wait.id;
+            return Ok(Reply::Queued { wait: id, position: self.position(resource, id) });
+        }
+        if self.tables.sessions[session as usize].waits.len() >= WAITS_MAX {
+            return Err(Refusal::Limit(Count::Waits));
+        }
+        let waiting = self
+            .resource_key(name.as_str())
+            .map_or(0, |resource| self.tables.resources[resource as usize].waiting() as usize);
+        if waiting >= WAITERS_MAX {
+            return Err(Refusal::Limit(Count::Waiters));
+        }
+        // Nothing below can refuse.
+        let resource = self.resource_entry(name);
+        self.touch(resource);
+        let id = self.enqueue(session, resource, ticket.cloned(), ask, shared);
+        self.settle(resource);
+        if waiting == 0
+            && let Body::Lock { holder, .. } = self.tables.resources[resource as usize].body
+        {
+            let to = self.party(holder).id;
+            out.push(Event::LockWanted { to, resource: name.clone(), waiting: 1 });
+        }
+        Ok(Reply::Queued { wait: id, position: self.position(resource, id) })
+    }
+
+    fn enqueue(
+        &mut self,
+        session: SessionKey,
+        resource: ResourceKey,
+        ticket: Option<Name>,
+        ask: Ask,
+        shared: bool,
+    ) -> WaitId {
+        let id = WaitId(self.next_wait);
+        assert!(id.0 < NUMBER_END, "wait ids are used up");
+        self.next_wait += 1;
+        let mut wait = Wait {
+            id,
+            session,
+            resource,
+            ticket: ticket.clone(),
+            socket: None,
+            requests: Vec::new(),
+            shared,
+            in_queue: super::list::Link::default(),
+            in_session: super::list::Link::default(),
+        };
+        add_way(&mut wait, ask);
+        self.place(wait);
+        id
+    }
+
+    /// Ties a wait into the tables. Its id must be the greatest of its queue.
+    pub(super) fn place(&mut self, wait: Wait) {
+        let (id, session, resource) = (wait.id, wait.session, wait.resource);
+        let (ticket, shared) = (wait.ticket.clone(), wait.shared);
+        let tables = &mut self.tables;
+        let key = enter(&mut tables.waits, wait);
+        tables.wait_ids.insert(id, key);
+        if shared {
+            tables.shared.insert((session, resource, ticket.clone()), key);
+        }
+        let queue = tables.resources[resource as usize].queue.get_or_insert_default();
+        queue.ranks.push(id.0);
+        let list = match ticket {
+            None => &mut queue.any,
+            Some(ticket) => queue.named.entry(ticket).or_default(),
+        };
+        list.push(&mut tables.waits, key, |w| &mut w.in_queue);
+        let list = &mut tables.sessions[session as usize].waits;
+        list.push(&mut tables.waits, key, |w| &mut w.in_session);
+    }
+
+    /// Takes a wait out of all tables. The caller touches before and settles after.
+    pub(super) fn leave_queue(&mut self, key: WaitKey) -> Wait {
+        let tables = &mut self.tables;
+        let wait = &tables.waits[key as usize];
+        let (id, session, resource) = (wait.id, wait.session, wait.resource);
+        let ticket = wait.ticket.clone();
+        let list = &mut tables.sessions[session as usize].waits;
+        list.remove(&mut tables.waits, key, |w| &mut w.in_session);
+        let resource = &mut tables.resources[resource as usize];
+        let Some(queue) = &mut resource.queue else { panic!("a wait is in no queue") };
+        leave_list(queue, &mut tables.waits, key, ticket.as_ref());
+        queue.ranks.remove(id.0);
+        if queue.ranks.len() == 0 {
+            resource.queue = None;
+        }
+        tables.wait_ids.remove(&id);
+        let wait = tables.waits.remove(key as usize);
+        if wait.shared {
+            tables.shared.remove(&(session, wait.resource, ticket));
+        }
+        wait
+    }
+
+    /// Takes a wait that has no way left out of its queue.
+    fn give_up(&mut self, key: WaitKey) {
+        let resource = self.tables.waits[key as usize].resource;
+        self.touch(resource);
+        self.leave_queue(key);
+        self.settle(resource);
+    }
+
+    fn give_up_if_deserted(&mut self, key: WaitKey) {
+        let wait = &self.tables.waits[key as usize];
+        if wait.socket.is_none() && wait.requests.is_empty() {
+            self.give_up(key);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, session: SessionId, wait: WaitId) -> Result<Reply, Refusal> {
+        let session = self.session_key(session)?;
+        let Some(key) = self.tables.wait_ids.get(&wait) else {
+            return Ok(Reply::Cancelled(false));
+        };
+        let wait = &mut self.tables.waits[key as usize];
+        if wait.session != session || wait.socket.take().is_none() {
+            return Ok(Reply::Cancelled(false));
+        }
+        self.give_up_if_deserted(key);
+        Ok(Reply::Cancelled(true))
+    }
+
+    pub(super) fn time_out(&mut self, id: WaitId, out: &mut Vec<Event>) -> Reply {
+        if let Some(key) = self.tables.wait_ids.get(&id) {
+            let wait = &mut self.tables.waits[key as usize];
+            if wait.socket.take().is_some() {
+                let resource = self.tables.resources[wait.resource as usize].name.clone();
+                let to = self.tables.sessions[wait.session as usize].party.id;
+                out.push(Event::WaitEnded { to, wait: id, resource });
+                self.give_up_if_deserted(key);
+            }
+        }
+        Reply::Done
+    }
+
+    pub(super) fn withdraw(&mut self, id: WaitId, request: RequestId) -> Reply {
+        if let Some(key) = self.tables.wait_ids.get(&id) {
+            let wait = &mut self.tables.waits[key as usize];
+            let before = wait.requests.len();
+            wait.requests.retain(|&waiting| waiting != request);
+            if wait.requests.len() < before {
+                self.give_up_if_deserted(key);
+            }
+        }
+        Reply::Done
+    }
+
+    /// After a restart the connections of all requests are gone.
+    pub(super) fn drop_requests(&mut self) {
+        let keys: Vec<WaitKey> = self
+            .tables
+            .waits
+            .iter()
+            .filter(|(_, wait)| !wait.requests.is_empty())
+            .filter_map(|(key, _)| u32::try_from(key).ok())
+            .collect();
+        let mut keys: Vec<(WaitId, WaitKey)> =
+            keys.into_iter().map(|key| (self.tables.waits[key as usize].id, key)).collect();
+        keys.sort_unstable();
+        for (_, key) in keys {
+            self.tables.waits[key as usize].requests = Vec::new();
+            self.give_up_if_deserted(key);
+        }
+    }
+
+    /// The earliest wait for a lock.
+    pub(super) fn first_for_lock(&self, resource: ResourceKey) -> Option<WaitKey> {
+        self.tables.resources[resource as usize].queue.as_ref()?.any.first()
+    }
+
+    /// The earliest wait that accepts the ticket of that name.
+    pub(super) fn first_for_ticket(&self, resource: ResourceKey, ticket: &Name) -> Option<WaitKey> {
+        let queue = self.tables.resources[resource as usize].queue.as_ref()?;
+        let any = queue.any.first();
+        let named = queue.named.get(ticket).and_then(|list| list.first());
+        let id = |key: WaitKey| self.tables.waits[key as usize].id;
+        match (any, named) {
+            (Some(any), Some(named)) => Some(if id(any) < id(named) { any } else { named }),
+            (any, named) => any.or(named),
+        }
+    }
+
+    /// Tells all who wait at a place that it was granted.
+    pub(super) fn answer_wait(&mut self, ended: Wait, grant: &Grant, out: &mut Vec<Event>) {
+        if ended.socket.is_some() {
+            let to = self.party(ended.session).id;
+            out.push(Event::Granted { to, wait: ended.id, grant: grant.clone() });
+        }
+        out.extend(
+            ended
+                .requests
+                .into_iter()
+                .map(|request| Event::Answered { request, grant: grant.clone() }),
+        );
+    }
+
+    pub(super) fn position(&self, resource: ResourceKey, wait: WaitId) -> u32 {
+        let queue = &self.tables.resources[resource as usize].queue;
+        queue.as_ref().map_or(0, |queue| queue.ranks.rank(wait.0))
+    }
+}
+
+fn add_way(wait: &mut Wait, ask: Ask) {
+    match ask.way {
+        Way::Socket => wait.socket = wait.socket.max(Some(ask.length)),
+        Way::Request(request) => wait.requests.push(request),
+    }
+}
+
+fn leave_list(
+    queue: &mut Queue,
+    waits: &mut slab::Slab<Wait>,
+    key: WaitKey,
+    ticket: Option<&Name>,
+) {
+    let Some(ticket) = ticket else {
+        return queue.any.remove(waits, key, |w| &mut w.in_queue);
+    };
+    let Some(list) = queue.named.get_mut(ticket) else { panic!("a wait is in no list") };
+    list.remove(waits, key, |w| &mut w.in_queue);
+    if list.is_empty() {
+        queue.named.remove(ticket);
+    }
+}

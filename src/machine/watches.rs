@@ -1,0 +1,91 @@
+//! Watches: who wants to be told how a resource changes, and what has changed.
+
+use super::Machine;
+use super::command::{Count, Event, Refusal, Reply};
+use super::list::Link;
+use super::names::{Name, SessionId, WATCHES_MAX};
+use super::tables::{SessionKey, Watch, WatchKey, enter};
+
+impl Machine {
+    pub(super) fn watch(
+        &mut self,
+        session: SessionId,
+        name: &Name,
+        changes: bool,
+    ) -> Result<Reply, Refusal> {
+        let session = self.session_key(session)?;
+        let found = self
+            .resource_key(name.as_str())
+            .and_then(|resource| self.tables.watch_of.get(&(session, resource)));
+        if let Some(key) = found {
+            self.tables.watches[key as usize].changes = changes;
+        } else {
+            if self.tables.sessions[session as usize].watches.len() >= WATCHES_MAX {
+                return Err(Refusal::Limit(Count::Watches));
+            }
+            let resource = self.resource_entry(name);
+            let number = self.serial();
+            let (in_session, in_resource) = (Link::default(), Link::default());
+            let watch = Watch { session, resource, changes, number, in_session, in_resource };
+            self.place_watch(watch);
+        }
+        Ok(Reply::Watching(self.figures(name.as_str())))
+    }
+
+    /// Ties a watch into the tables.
+    pub(super) fn place_watch(&mut self, watch: Watch) {
+        let (session, resource) = (watch.session, watch.resource);
+        let tables = &mut self.tables;
+        let key = enter(&mut tables.watches, watch);
+        tables.watch_of.insert((session, resource), key);
+        let list = &mut tables.sessions[session as usize].watches;
+        list.push(&mut tables.watches, key, |w| &mut w.in_session);
+        let list = &mut tables.resources[resource as usize].watchers;
+        list.push(&mut tables.watches, key, |w| &mut w.in_resource);
+    }
+
+    pub(super) fn unwatch(&mut self, session: SessionId, name: &Name) -> Result<Reply, Refusal> {
+        let session = self.session_key(session)?;
+        if let Some(resource) = self.resource_key(name.as_str())
+            && let Some(key) = self.tables.watch_of.get(&(session, resource))
+        {
+            self.drop_watch(key);
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn drop_watches(&mut self, session: SessionKey) {
+        let watches = self.tables.sessions[session as usize].watches;
+        let keys: Vec<WatchKey> = watches.keys(&self.tables.watches, |w| &w.in_session).collect();
+        for key in keys {
+            self.drop_watch(key);
+        }
+    }
+
+    fn drop_watch(&mut self, key: WatchKey) {
+        let tables = &mut self.tables;
+        let watch = &tables.watches[key as usize];
+        let (session, resource) = (watch.session, watch.resource);
+        let list = &mut tables.sessions[session as usize].watches;
+        list.remove(&mut tables.watches, key, |w| &mut w.in_session);
+        let list = &mut tables.resources[resource as usize].watchers;
+        list.remove(&mut tables.watches, key, |w| &mut w.in_resource);
+        tables.watch_of.remove(&(session, resource));
+        tables.watches.remove(key as usize);
+        self.drop_if_unused(resource);
+    }
+
+    /// Reports every watched resource that the command has changed, once.
+    pub(super) fn announce_changes(&mut self, out: &mut Vec<Event>) {
+        for touched in self.touched.drain(..) {
+            let resource = &mut self.tables.resources[touched.resource as usize];
+            resource.touched = None;
+            let after = resource.figures();
+            let freed = touched.freed && after.free > 0;
+            if freed || after != touched.before {
+                let (resource, before) = (resource.name.clone(), touched.before);
+                out.push(Event::Changed { resource, before, after, freed });
+            }
+        }
+    }
+}

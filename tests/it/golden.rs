@@ -1,0 +1,234 @@
+//! Golden transcripts: the short stories in `tests/golden/*.txt`, told to the machine line by line.
+//!
+//! A line reads `command -> reply ; event ; event`. A blank line or a `## title` starts a fresh
+//! machine; `# text` is a remark. What does not fit a line of 100 columns stands one part a line:
+//!
+//! ```text
+//! ## The next in line gets the lock of a dead holder.
+//! open w1 w2 -> ok
+//! w1 lock db -> granted fence 1 waiting 0
+//! w2 lock db wait -> wait 1 position 1 ; w1 lock-wanted db waiting 1
+//! expire w1 -> ok ; w2 lock-granted db fence 2 wait 1 waiting 0 ; w1 ended expired
+//! ```
+//!
+//! `{1..9}` in a command, or `repeat 9` before it, tells it many times; the right-hand sides are
+//! then summed up. Every story is told twice, the second time to a machine that is taken through
+//! its image after each line. `UPDATE_GOLDEN=1` rewrites the right-hand sides.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ticketd::machine::{Command, Grant, Machine, Reply};
+
+mod read;
+mod write;
+
+use read::Line;
+
+const COLUMNS: usize = 100;
+/// Up to so many commands of one line are checked one by one, of longer lines only the last.
+const CHECKED_EACH: usize = 100;
+
+macro_rules! stories {
+    ($($topic:ident)*) => {
+        $(
+            #[test]
+            fn $topic() {
+                check_file(stringify!($topic));
+            }
+        )*
+
+        #[test]
+        fn every_file_is_told() {
+            let told = [$(concat!(stringify!($topic), ".txt")),*];
+            let entries = fs::read_dir(folder()).expect("the stories' folder");
+            for entry in entries {
+                let name = entry.expect("a file").file_name();
+                assert!(told.iter().any(|told| *told == name), "nobody tells {}", name.display());
+            }
+        }
+    };
+}
+
+stories!(endings kinds limits locks looking requests restart tickets waits watches);
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn check_file(topic: &str) {
+    let path = folder().join(topic).with_extension("txt");
+    let text = fs::read_to_string(&path).expect("a file of stories");
+    let told = tell(&text, false);
+    assert_eq!(told, tell(&text, true), "{topic}: a machine and its image tell different stories");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, told).expect("a file of stories to rewrite");
+        return;
+    }
+    assert!(told == text, "{topic}.txt tells otherwise:\n{}", differences(&text, &told));
+}
+
+/// The lines in which the file (`-`) and the machine (`+`) differ, under the titles of their
+/// stories. Only right-hand sides can differ, so the commands keep both texts in step.
+fn differences(text: &str, told: &str) -> String {
+    let (old, new) = (paragraphs(text), paragraphs(told));
+    let mut title = "";
+    let mut found = String::new();
+    for (old, new) in old.iter().zip(&new) {
+        if old.starts_with("## ") {
+            title = old;
+        }
+        if old != new {
+            let (old, new) = (old.replace('\n', "\n- "), new.replace('\n', "\n+ "));
+            writeln!(found, "{title}\n- {old}\n+ {new}").expect("a string takes it");
+            title = "";
+        }
+    }
+    found
+}
+
+/// The lines of a text, each with those that go on with it.
+fn paragraphs(text: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match all.last_mut() {
+            Some(last) if line.starts_with(' ') => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            _ => all.push(line.to_owned()),
+        }
+    }
+    all
+}
+
+/// The stories of `text` as the machine tells them; `reload`: by way of an image after each line.
+fn tell(text: &str, reload: bool) -> String {
+    let mut machine = Machine::new();
+    let mut told = String::new();
+    for (number, line) in text.lines().enumerate() {
+        if line.starts_with(' ') {
+            continue;
+        }
+        if line.is_empty() || line.starts_with("## ") {
+            restored(&machine);
+            machine = Machine::new();
+        }
+        if line.is_empty() || line.starts_with('#') {
+            told.push_str(line);
+            told.push('\n');
+            continue;
+        }
+        let _place = Place { number: number + 1, line };
+        let command = line.split_once("->").map_or(line, |(command, _)| command).trim_end();
+        let answer = tell_line(&mut machine, command);
+        told.push_str(&layout(command, &answer));
+        if reload {
+            machine = restored(&machine);
+        }
+    }
+    restored(&machine);
+    told
+}
+
+/// Says which line was being told when a test panics inside the machine.
+struct Place<'a> {
+    number: usize,
+    line: &'a str,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("in line {}: {}", self.number, self.line);
+        }
+    }
+}
+
+fn restored(machine: &Machine) -> Machine {
+    let image = machine.image();
+    let again = Machine::restore(&image).expect("an image that was just taken");
+    again.check();
+    assert_eq!(again.image(), image, "an image of the restored machine");
+    again
+}
+
+fn layout(command: &str, answer: &[String]) -> String {
+    let line = format!("{command} -> {}\n", answer.join(" ; "));
+    if line.chars().count() <= COLUMNS + 1 {
+        return line;
+    }
+    format!("{command} -> {}\n", answer.join("\n    ; "))
+}
+
+/// The right-hand side of a line in its parts: the reply, then the events.
+fn tell_line(machine: &mut Machine, line: &str) -> Vec<String> {
+    let mut commands = read::expand(line);
+    if commands.len() == 1 {
+        return tell_command(machine, &commands.remove(0), true);
+    }
+    let each = commands.len() <= CHECKED_EACH;
+    let answers: Vec<String> = commands
+        .iter()
+        .map(|command| tell_command(machine, command, each).join(" ; "))
+        .collect();
+    machine.check();
+    vec![write::sum_up(&answers)]
+}
+
+fn tell_command(machine: &mut Machine, text: &str, checked: bool) -> Vec<String> {
+    match read::line(text, machine.emptied_mark()) {
+        Line::Change(command) => apply(machine, &command, checked),
+        Line::Opens(commands) => {
+            for command in &commands {
+                assert_eq!(apply(machine, command, checked), ["ok"], "{text}");
+            }
+            vec!["ok".to_owned()]
+        }
+        Line::State(session) => write::state(machine.state(&session)),
+        Line::Figures(resource) => vec![write::figures(machine.figures(&resource))],
+        Line::Holds(session, resource, ticket) => {
+            vec![write::holds(machine.holds(&session, &resource, &ticket))]
+        }
+        Line::Session(session) => write::session(machine.session_view(&session)),
+        Line::Resource(resource) => write::resource(machine.resource_view(&resource)),
+        Line::Watchers(resource) => write::watchers(&machine.watchers(&resource)),
+        Line::Counts => vec![write::counts(machine.counts())],
+    }
+}
+
+fn apply(machine: &mut Machine, command: &Command, checked: bool) -> Vec<String> {
+    let before = checked.then(|| machine.image());
+    let mut events = Vec::new();
+    let reply = machine.apply(command, &mut events);
+    if checked {
+        machine.check();
+    }
+    let mut answer = vec![write::reply(&reply)];
+    answer.extend(events.iter().map(write::event));
+    match reply {
+        Ok(Reply::Granted { grant, .. }) => check_grant(command, &grant),
+        Ok(_) => {}
+        Err(_) => {
+            assert_eq!(events, [], "a refusal announces nothing");
+            assert!(before.is_none_or(|before| before == machine.image()), "a refusal changed it");
+        }
+    }
+    answer
+}
+
+/// A reply's short form leaves out what the command said already: it must be the same.
+fn check_grant(command: &Command, grant: &Grant) {
+    match (command, grant) {
+        (Command::Lock { resource, .. }, Grant::Lock(grant)) => {
+            assert_eq!(grant.resource, *resource);
+        }
+        (Command::Claim { session, resource, ticket, .. }, Grant::Ticket(grant)) => {
+            assert_eq!(grant.resource, *resource);
+            assert_eq!(grant.claimant.id, *session);
+            assert!(ticket.as_ref().is_none_or(|ticket| *ticket == grant.ticket));
+        }
+        (_, Grant::Lock(_) | Grant::Ticket(_)) => panic!("{grant:?} answers {command:?}"),
+    }
+}
