@@ -27,7 +27,7 @@ test: tools
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
 	@if cargo deny --version >/dev/null 2>&1; then \
 	  echo 'cargo deny check bans licenses sources'; \
-	  cargo deny --locked check bans licenses sources; \
+	  cargo deny --locked check --hide-inclusion-graph bans licenses sources; \
 	fi
 	cargo test --doc --locked
 	@if cargo nextest --version >/dev/null 2>&1; then \

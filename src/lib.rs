@@ -1,5 +1,9 @@
 //! ticketd: a coordination server that pushes.
 #![warn(missing_docs, unreachable_pub)]
 
+pub mod cli;
 pub mod deadlines;
+pub mod driver;
 pub mod machine;
+pub mod server;
+pub mod wire;

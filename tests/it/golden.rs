@@ -169,10 +169,8 @@ fn tell_line(machine: &mut Machine, line: &str) -> Vec<String> {
         return tell_command(machine, &commands.remove(0), true);
     }
     let each = commands.len() <= CHECKED_EACH;
-    let answers: Vec<String> = commands
-        .iter()
-        .map(|command| tell_command(machine, command, each).join(" ; "))
-        .collect();
+    let answers: Vec<String> =
+        commands.iter().map(|command| tell_command(machine, command, each).join(" ; ")).collect();
     machine.check();
     vec![write::sum_up(&answers)]
 }
@@ -193,7 +191,7 @@ fn tell_command(machine: &mut Machine, text: &str, checked: bool) -> Vec<String>
         }
         Line::Session(session) => write::session(machine.session_view(&session)),
         Line::Resource(resource) => write::resource(machine.resource_view(&resource)),
-        Line::Watchers(resource) => write::watchers(&machine.watchers(&resource)),
+        Line::Watchers(resource) => write::watchers(machine.watchers(&resource)),
         Line::Counts => vec![write::counts(machine.counts())],
     }
 }

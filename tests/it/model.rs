@@ -4,8 +4,7 @@
 //!
 //! This file has the lists, what is counted over them, and what frames every command; the
 //! commands themselves are in `commands` and `grants`, the ends of waits, sessions and all else in
-//! `ends`, and what can
-//! be looked at in `views`.
+//! `ends`, and what can be looked at in `views`.
 
 mod commands;
 mod ends;
@@ -113,7 +112,7 @@ struct Known {
 pub(crate) struct Model {
     /// The living.
     pub(crate) sessions: BTreeMap<SessionId, Arc<Party>>,
-    /// All tickets, in no order that matters.
+    /// All tickets, oldest first.
     pub(crate) tickets: Vec<Ticket>,
     /// All held locks, in no order that matters.
     pub(crate) locks: Vec<Lock>,

@@ -1,6 +1,8 @@
 //! From what the machine answers and announces to the right-hand side of a story's line.
 
+use std::fmt::Write as _;
 use std::iter::once;
+use std::sync::Arc;
 
 use ticketd::machine::{
     Count, Counts, Data, Event, Fence, Figures, Grant, IssuedState, Kind, Length, LockGrant, Lost,
@@ -18,9 +20,9 @@ pub(super) fn sum_up(answers: &[String]) -> String {
         let fits = |at: usize| {
             let from = pieces.iter().zip(steps.iter().flatten());
             let wanted = from.map(|(piece, step)| piece.after(step * at as u64));
-            left.get(at).is_some_and(|next| split(next).into_iter().eq(wanted))
+            split(&left[at]).into_iter().eq(wanted)
         };
-        let length = if steps.is_some() { (1..).find(|&at| !fits(at)).unwrap_or(1) } else { 1 };
+        let length = 1 + (1..left.len()).take_while(|&at| steps.is_some() && fits(at)).count();
         let last = split(&left[length - 1]);
         let text: String = pieces.iter().zip(&last).map(|(from, to)| from.up_to(to)).collect();
         runs.push(if length == 1 { text } else { format!("{length} times {text}") });
@@ -35,7 +37,7 @@ enum Piece<'a> {
     Number(u64),
 }
 
-impl<'a> Piece<'a> {
+impl Piece<'_> {
     fn after(&self, steps: u64) -> Self {
         match *self {
             Self::Text(text) => Self::Text(text),
@@ -225,24 +227,28 @@ pub(super) fn figures(figures: Figures) -> String {
     };
     for (what, count) in [("free", free), ("held", held), ("waiting", waiting)] {
         if count > 0 {
-            text.push_str(&format!(" {what} {count}"));
+            write!(text, " {what} {count}").expect("a string takes it");
         }
     }
     text
 }
 
-pub(super) fn holds(holds: Result<bool, Refusal>) -> String {
-    holds.map_or_else(refused, |yes| if yes { "yes" } else { "no" }.to_owned())
+pub(super) fn holds(holds: Result<Option<Fence>, Refusal>) -> String {
+    match holds {
+        Ok(Some(fence)) => format!("fence {}", fence.0),
+        Ok(None) => "no".to_owned(),
+        Err(refusal) => refused(refusal),
+    }
 }
 
 fn party(party: &Party) -> String {
     let Party { id, name, ttl, source } = party;
     let mut text = format!("ttl {}", ttl.as_ms());
     if name.as_str() != nick(id) {
-        text.push_str(&format!(" name {}", name.as_str()));
+        write!(text, " name {}", name.as_str()).expect("a string takes it");
     }
     if **source != *"host" {
-        text.push_str(&format!(" from {source}"));
+        write!(text, " from {source}").expect("a string takes it");
     }
     text
 }
@@ -289,7 +295,7 @@ fn wait_state(wait: &WaitState) -> String {
     format!("waits {resource} {what} wait {} position {position}{length}", wait.0)
 }
 
-fn held_by((holder, fence): &(std::sync::Arc<Party>, Fence)) -> String {
+fn held_by((holder, fence): &(Arc<Party>, Fence)) -> String {
     format!("held by {} fence {}", party_nick(holder), fence.0)
 }
 
@@ -323,14 +329,12 @@ pub(super) fn resource(view: Option<ResourceView>) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn watchers(watchers: &[(SessionId, bool)]) -> Vec<String> {
-    if watchers.is_empty() {
-        return vec!["nobody".to_owned()];
-    }
-    let named = |(who, changes): &(SessionId, bool)| {
-        format!("{}{}", nick(who), if *changes { " changes" } else { "" })
+pub(super) fn watchers(watchers: impl Iterator<Item = (SessionId, bool)>) -> Vec<String> {
+    let named = |(who, changes): (SessionId, bool)| {
+        format!("{}{}", nick(&who), if changes { " changes" } else { "" })
     };
-    watchers.iter().map(named).collect()
+    let all: Vec<String> = watchers.map(named).collect();
+    if all.is_empty() { vec!["nobody".to_owned()] } else { all }
 }
 
 pub(super) fn counts(counts: Counts) -> String {

@@ -100,8 +100,7 @@ impl Model {
     }
 
     fn end_locks(&mut self, session: SessionId) {
-        let mut locks: Vec<_> =
-            self.locks.extract_if(.., |lock| lock.holder == session).collect();
+        let mut locks: Vec<_> = self.locks.extract_if(.., |lock| lock.holder == session).collect();
         locks.sort_by_key(|lock| lock.fence);
         for lock in locks {
             self.pass_lock_on(&lock.resource);
@@ -126,7 +125,8 @@ impl Model {
 
     pub(super) fn forget(&mut self, up_to: u64) -> Answer {
         let due = |model: &Self| -> BTreeSet<(u64, Name)> {
-            let emptied = |(name, known): (&Name, &super::Known)| Some((known.emptied?, name.clone()));
+            let emptied =
+                |(name, known): (&Name, &super::Known)| Some((known.emptied?, name.clone()));
             model.known.iter().filter_map(emptied).filter(|(mark, _)| *mark <= up_to).collect()
         };
         for (_, name) in due(self).into_iter().take(FORGET_SLICE) {

@@ -102,7 +102,12 @@ impl Model {
         self.lock_grant(resource, fence)
     }
 
-    pub(super) fn take_ticket(&mut self, claimant: SessionId, resource: &Name, name: &Name) -> Grant {
+    pub(super) fn take_ticket(
+        &mut self,
+        claimant: SessionId,
+        resource: &Name,
+        name: &Name,
+    ) -> Grant {
         let fence = self.fence();
         let index = self.ticket(resource, name).expect("it can be had");
         self.tickets[index].claim = Some((claimant, fence));

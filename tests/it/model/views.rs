@@ -28,6 +28,16 @@ impl Model {
         self.emptied
     }
 
+    /// See [`ticketd::machine::Machine::next_fence`].
+    pub(crate) fn next_fence(&self) -> Fence {
+        self.next_fence
+    }
+
+    /// See [`ticketd::machine::Machine::resource_names`].
+    pub(crate) fn resource_names(&self) -> Vec<Name> {
+        self.known.keys().cloned().collect()
+    }
+
     /// See [`ticketd::machine::Machine::counts`].
     pub(crate) fn counts(&self) -> Counts {
         Counts {
@@ -53,7 +63,7 @@ impl Model {
         session: SessionId,
         resource: &Name,
         name: &Name,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<Option<Fence>, Refusal> {
         self.living(session)?;
         if !self.is_known(resource.as_str()) {
             return Err(Refusal::ResourceNotFound);
@@ -62,7 +72,7 @@ impl Model {
             return Err(Refusal::WrongKind);
         }
         let claim = self.ticket(resource, name).and_then(|index| self.tickets[index].claim);
-        Ok(claim.is_some_and(|(claimant, _)| claimant == session))
+        Ok(claim.filter(|(claimant, _)| *claimant == session).map(|(_, fence)| fence))
     }
 
     /// See [`ticketd::machine::Machine::state`].
@@ -132,14 +142,12 @@ impl Model {
     pub(crate) fn resource_view(&self, resource: &Name) -> Option<ResourceView> {
         let is_lock = self.known.get(resource)?.is_lock;
         let holder = self.locks.iter().find(|lock| lock.resource == *resource);
-        let mut tickets: Vec<&Ticket> =
-            self.tickets.iter().filter(|ticket| ticket.resource == *resource).collect();
-        tickets.sort_by_key(|ticket| ticket.name.clone());
+        let tickets = self.tickets.iter().filter(|ticket| ticket.resource == *resource);
         Some(ResourceView {
             name: resource.clone(),
             is_lock,
             holder: holder.map(|lock| (self.party(lock.holder), lock.fence)),
-            tickets: tickets.into_iter().map(|ticket| self.view(ticket)).collect(),
+            tickets: tickets.map(|ticket| self.view(ticket)).collect(),
         })
     }
 

@@ -1,0 +1,35 @@
+//! The command line: without a sub-command it is the server.
+
+mod options;
+mod serve;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use options::Options;
+
+/// The program. Ends with 0 when all went well, 2 when it was called wrongly, else 1.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Options::try_parse_from(options::in_our_spelling(std::env::args_os())) {
+        Ok(options) => serve::run(&options),
+        Err(why) if matches!(why.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            let _ = write!(std::io::stdout(), "{why}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            let why = why.to_string();
+            let line = why.lines().next().unwrap_or("error: wrong usage");
+            complain(line.strip_prefix("error: ").unwrap_or(line));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says on standard error, in one line, what is wrong.
+fn complain(what: &str) {
+    let _ = writeln!(std::io::stderr(), "ticketd: {what}");
+}

@@ -1,0 +1,110 @@
+//! The options, in clap's spelling and in Go's.
+
+use std::ffi::OsString;
+
+use axum::http::HeaderValue;
+use clap::Parser;
+
+/// A coordination server that pushes: sessions, tickets, locks, fair queues.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(super) struct Options {
+    /// Where to listen; port 0 takes a free one
+    #[arg(short, long, env = "TICKETD_LISTEN", value_name = "HOST:PORT")]
+    #[arg(default_value = "0.0.0.0:8001")]
+    pub(super) listen: String,
+
+    /// Directory of the journal (not implemented yet)
+    #[arg(long, env = "TICKETD_SNAPPATH", value_name = "DIR")]
+    pub(super) snappath: Option<String>,
+
+    /// How late a session ends at most, and how long an emptied resource stays known, in ms
+    #[arg(long, env = "TICKETD_EXPIRE", value_name = "MS", default_value_t = 500)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    #[arg(allow_negative_numbers = true)]
+    pub(super) expire: u32,
+
+    /// How often an image is written at most, in ms (not implemented yet)
+    #[arg(long, env = "TICKETD_SNAPSHOT", value_name = "MS", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    pub(super) snapshot: Option<u32>,
+
+    /// What is logged: 0 nothing, 1 what went wrong, 2 what happens, 3 everything
+    #[arg(long, env = "TICKETD_LOGLEVEL", value_name = "0-3", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u8).range(0..=3), allow_negative_numbers = true)]
+    pub(super) loglevel: u8,
+
+    /// Origin whose pages may use this server, such as https://example.org; repeatable; * for all
+    #[arg(long, env = "TICKETD_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    #[arg(value_parser = origin)]
+    pub(super) allow_origin: Vec<HeaderValue>,
+}
+
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let is_origin =
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']));
+    if !is_origin && text != "*" {
+        return Err("an origin is like https://example.org, without a path".to_owned());
+    }
+    HeaderValue::from_str(&text.to_ascii_lowercase()).map_err(|why| why.to_string())
+}
+
+/// Go's programs take `-name x` and `-name=x` for `--name x`.
+pub(super) fn in_our_spelling(
+    words: impl Iterator<Item = OsString>,
+) -> impl Iterator<Item = OsString> {
+    words.map(|word| {
+        let long = word.to_str().and_then(|text| text.strip_prefix('-')).is_some_and(|rest| {
+            let name = rest.split('=').next().unwrap_or("");
+            name.len() > 1
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+                && !name.starts_with('-')
+        });
+        if !long {
+            return word;
+        }
+        let mut ours = OsString::from("-");
+        ours.push(word);
+        ours
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Options, String> {
+        let words = std::iter::once("ticketd").chain(words.iter().copied()).map(OsString::from);
+        Options::try_parse_from(in_our_spelling(words)).map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn go_and_gnu_spell_alike() {
+        for words in [
+            &["-l", "127.0.0.1:1", "-loglevel=3", "-expire", "100"][..],
+            &["-l=127.0.0.1:1", "--loglevel=3", "--expire=100"],
+            &["--listen", "127.0.0.1:1", "--loglevel", "3", "-expire=100"],
+        ] {
+            let options = parsed(words).unwrap();
+            assert_eq!(options.listen, "127.0.0.1:1");
+            assert_eq!((options.loglevel, options.expire), (3, 100));
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for words in [
+            &["--expire", "-1"][..],
+            &["-expire=0"],
+            &["--expire", "soon"],
+            &["--loglevel", "4"],
+            &["--no-such-flag"],
+            &["extra"],
+            &["--allow-origin", "example.org"],
+            &["--allow-origin", "https://example.org/path"],
+        ] {
+            assert!(parsed(words).is_err(), "{words:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! `ticketd` without a sub-command: the server.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::server::{Config, Server};
+
+use super::complain;
+use super::options::Options;
+
+pub(super) fn run(options: &Options) -> ExitCode {
+    if options.snappath.is_some() || options.snapshot.is_some() {
+        complain("--snappath and --snapshot are not implemented yet; start without them");
+        return ExitCode::from(2);
+    }
+    log_to_stderr(options.loglevel);
+    raise_descriptor_limit();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => {
+            complain(&format!("cannot start: {why}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(serve(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: &Options) -> Result<(), String> {
+    let config = Config {
+        listen: options.listen.clone(),
+        expire_ms: options.expire,
+        allow_origins: options.allow_origin.clone(),
+    };
+    let listen_for = |kind| signal(kind).map_err(|why| format!("cannot listen for signals: {why}"));
+    let mut terminate = listen_for(SignalKind::terminate())?;
+    let mut interrupt = listen_for(SignalKind::interrupt())?;
+    let server = Server::bind(config)
+        .await
+        .map_err(|why| format!("cannot listen on {}: {why}", options.listen))?;
+    let address = server.address().map_err(|why| format!("cannot listen: {why}"))?;
+    // Nobody may be reading: that is no reason not to serve.
+    let _ = writeln!(io::stdout(), "ticketd serves http://{address}");
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "anybody who reaches {address} can use this server: there is no authentication"
+        );
+    }
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+    };
+    server.run(stop).await;
+    Ok(())
+}
+
+/// `RUST_LOG` counts, where it is set.
+fn log_to_stderr(level: u8) {
+    let ours = match level {
+        0 => "off",
+        1 => "warn",
+        2 => "info",
+        _ => "warn,ticketd=trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(ours));
+    let ansi = std::io::IsTerminal::is_terminal(&io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(ansi)
+        .init();
+}
+
+/// Each connection takes a descriptor; the usual soft limit of 1024 is soon reached.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(why) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%why, "cannot raise the limit of file descriptors");
+    }
+}

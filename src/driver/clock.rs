@@ -1,0 +1,89 @@
+//! The only clock. Its time stands still while the server does: a pause of the whole process
+//! (suspended, starved) is left out, so that it runs nobody's deadline down.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::deadlines::At;
+
+/// Longest time between two looks at the clock while anything has a deadline, in ms. A pause is
+/// known to within this.
+const PULSE_MAX_MS: u64 = 250;
+
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: Instant,
+    /// Pauses so far, in µs.
+    paused: u64,
+    /// When the driver last ran.
+    last: At,
+    /// How late it may run before that counts as a pause, in µs.
+    patience: u64,
+    /// Time between two looks, in ms.
+    pulse_ms: u64,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the driver's clock")]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+/// The wall clock, in ms since 1970; 0 when it stands before.
+#[expect(clippy::disallowed_methods, reason = "this is the driver's clock")]
+pub(super) fn wall_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl Clock {
+    pub(super) fn new(expire_ms: u64) -> Self {
+        Self {
+            start: instant(),
+            paused: 0,
+            last: At::default(),
+            patience: expire_ms.saturating_mul(1000),
+            pulse_ms: (expire_ms / 2).clamp(1, PULSE_MAX_MS),
+        }
+    }
+
+    /// The time now. Finds out whether the driver was paused since it last ran, and if so lets
+    /// the clock go on from there. While it is idle, nothing being due ever, it is not to run.
+    pub(super) fn now(&mut self, idle: bool) -> (At, Option<Duration>) {
+        let running = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let now = At::from_micros(running.saturating_sub(self.paused));
+        let away = now.since(self.last);
+        let late = away.saturating_sub(self.pulse_ms * 1000);
+        if idle || late <= self.patience {
+            self.last = self.last.max(now);
+            return (now, None);
+        }
+        self.paused += away;
+        (self.last, Some(Duration::from_micros(away)))
+    }
+
+    /// When to run next at the latest, given the next deadline.
+    pub(super) fn wake(&self, next: At) -> Instant {
+        let at = next.min(self.last.after_ms(self.pulse_ms));
+        // Rounded up by the timer; a µs more, so that what is due is due when it wakes.
+        self.start + Duration::from_micros(at.as_micros().saturating_add(self.paused + 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_left_out_and_ordinary_lateness_is_not() {
+        let mut clock = Clock::new(500);
+        tokio::time::advance(Duration::from_millis(700)).await;
+        let (now, pause) = clock.now(false);
+        assert_eq!((now.as_micros(), pause), (700_000, None));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        let (now, pause) = clock.now(false);
+        assert_eq!((now.as_micros(), pause), (700_000, Some(Duration::from_secs(20))));
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert_eq!(clock.now(false).0.as_micros(), 800_000);
+    }
+}

@@ -1,0 +1,399 @@
+//! What the driver keeps under its one lock: machine, deadlines, clock, and who is connected.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::deadlines::{At, Deadlines, Slot};
+use crate::machine::{
+    Command, Event, Fence, Grant, Length, Machine, Refusal, Reply, RequestId, SessionId, Ttl,
+    WaitId,
+};
+
+use super::clock::{self, Clock};
+use super::durable::{Durable, Stamp};
+use super::outbox::{Ending, Outbox};
+use super::requests::{Outcome, Share};
+
+/// What a deadline is of.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    Session(SessionId),
+    Wait(SessionId, WaitId),
+    Request(RequestId),
+}
+
+/// What is known of a living session beside the machine.
+#[derive(Debug)]
+pub(super) struct Presence {
+    pub(super) slot: Slot,
+    pub(super) ttl: Ttl,
+    /// Requests under way: while there are any the session does not expire.
+    pub(super) busy: u32,
+    /// Its socket, if it has one.
+    pub(super) socket: Option<Attached>,
+    /// The highest `attempt` that a socket attached with.
+    pub(super) attempt: Option<u64>,
+}
+
+/// A session's socket.
+#[derive(Debug)]
+pub(super) struct Attached {
+    /// Tells it from former ones.
+    pub(super) number: u64,
+    pub(super) outbox: Arc<Outbox>,
+}
+
+/// A REST request that waits.
+#[derive(Debug)]
+struct Pending {
+    wait: WaitId,
+    session: SessionId,
+    slot: Slot,
+    answer: oneshot::Sender<(Outcome, Stamp)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) machine: Machine,
+    clock: Clock,
+    deadlines: Deadlines<Due>,
+    pub(super) presences: HashMap<SessionId, Presence>,
+    /// Deadlines of waits by socket.
+    wait_slots: BTreeMap<(SessionId, WaitId), Slot>,
+    requests: HashMap<RequestId, Pending>,
+    next_request: u64,
+    pub(super) next_socket: u64,
+    /// Until when emptied resources stay known.
+    forget: VecDeque<(At, u64)>,
+    expire_ms: u64,
+    pub(super) durable: Arc<Durable>,
+    /// What the command under way has announced.
+    events: Vec<Event>,
+    /// The grant that was last handed to a request, and who shares it.
+    shared: Option<(Fence, Option<Arc<Share>>)>,
+    /// Commands applied on behalf of clients, looks and refreshes included.
+    pub(super) operations: u64,
+    /// The server is going away: nobody waits any more.
+    pub(super) leaving: bool,
+}
+
+impl Core {
+    pub(super) fn new(expire_ms: u64, durable: Arc<Durable>) -> Self {
+        let mut core = Self {
+            machine: Machine::new(),
+            clock: Clock::new(expire_ms),
+            deadlines: Deadlines::default(),
+            presences: HashMap::new(),
+            wait_slots: BTreeMap::new(),
+            requests: HashMap::new(),
+            next_request: 0,
+            next_socket: 0,
+            forget: VecDeque::new(),
+            expire_ms,
+            durable,
+            events: Vec::new(),
+            shared: None,
+            operations: 0,
+            leaving: false,
+        };
+        // Fences stay above those of an earlier run as long as the wall clock does not fall back.
+        let fence = Fence(clock::wall_ms().saturating_mul(2048));
+        let booted = core.machine.apply(&Command::Boot { fence }, &mut core.events);
+        debug_assert_eq!(booted, Ok(Reply::Done));
+        core
+    }
+
+    /// The time now; whatever is due by now has been applied when this returns.
+    pub(super) fn enter(&mut self) -> At {
+        let idle = self.next_due() == At::NEVER;
+        let (now, pause) = self.clock.now(idle);
+        if let Some(pause) = pause {
+            tracing::warn!(ms = pause.as_millis(), "the server stood still; deadlines moved");
+        }
+        self.run_deadlines(now);
+        now
+    }
+
+    /// When the driver must run next, if at all. Applies what is due.
+    pub(super) fn pulse(&mut self) -> Option<tokio::time::Instant> {
+        self.enter();
+        let next = self.next_due();
+        (next != At::NEVER).then(|| self.clock.wake(next))
+    }
+
+    /// When something is next due; for the timer to know whether it must wake earlier.
+    pub(super) fn next_due(&self) -> At {
+        let forget = self.forget.front().map(|&(at, _)| at);
+        [self.deadlines.next(), forget].into_iter().flatten().min().unwrap_or(At::NEVER)
+    }
+
+    fn run_deadlines(&mut self, now: At) {
+        if self.deadlines.next().is_some_and(|at| at <= now) {
+            let mut sessions = Vec::new();
+            let mut waits = Vec::new();
+            while let Some((_, due)) = self.deadlines.pop(now) {
+                match due {
+                    Due::Session(session) => sessions.push(session),
+                    Due::Wait(..) | Due::Request(_) => waits.push(due),
+                }
+            }
+            if !sessions.is_empty() {
+                self.submit(&Command::Expire { sessions }, now);
+            }
+            for due in waits {
+                match due {
+                    // An earlier command of this round may have ended it.
+                    Due::Wait(session, wait) => {
+                        if self.wait_slots.contains_key(&(session, wait)) {
+                            self.submit(&Command::TimeOut { wait }, now);
+                        }
+                    }
+                    Due::Request(request) => self.stop_waiting(request, Outcome::TimedOut, now),
+                    Due::Session(_) => {}
+                }
+            }
+        }
+        if let Some(&(at, up_to)) = self.forget.front()
+            && at <= now
+        {
+            let more = self.submit(&Command::Forget { up_to }, now).0;
+            if more != Ok(Reply::Forgotten { more: true }) {
+                self.forget.pop_front();
+            }
+        }
+    }
+
+    /// Applies one command and sends out what it announces. The reply may leave when everything
+    /// up to the stamp is durable.
+    pub(super) fn submit(&mut self, command: &Command, now: At) -> (Result<Reply, Refusal>, Stamp) {
+        let mark = self.machine.emptied_mark();
+        let reply = self.machine.apply(command, &mut self.events);
+        let stamp = self.durable.applied();
+        if !self.events.is_empty() {
+            self.send_events(stamp, now);
+        }
+        let emptied = self.machine.emptied_mark();
+        if emptied != mark {
+            let due = now.after_ms(self.expire_ms);
+            match self.forget.back_mut() {
+                // One entry a ms is enough.
+                Some((at, up_to)) if due.since(*at) < 1000 => *up_to = emptied,
+                _ => self.forget.push_back((due, emptied)),
+            }
+        }
+        (reply, stamp)
+    }
+
+    /// The stamp of an answer that comes from looking only.
+    pub(super) fn stamp(&self) -> Stamp {
+        self.durable.now()
+    }
+
+    /// Something was heard from a session: its TTL runs anew. False when there is no such one.
+    pub(super) fn refresh(&mut self, session: &SessionId, now: At) -> bool {
+        let Some(presence) = self.presences.get(session) else { return false };
+        if presence.busy == 0 {
+            let due = now.after_ms(u64::from(presence.ttl.as_ms()));
+            self.deadlines.set(presence.slot, due);
+        }
+        true
+    }
+
+    /// A request is under way: the session does not expire.
+    pub(super) fn hold_open(&mut self, session: &SessionId) {
+        if let Some(presence) = self.presences.get_mut(session) {
+            presence.busy += 1;
+            self.deadlines.set(presence.slot, At::NEVER);
+        }
+    }
+
+    /// A request is no longer under way.
+    pub(super) fn let_go(&mut self, session: &SessionId, now: At) {
+        if let Some(presence) = self.presences.get_mut(session) {
+            presence.busy -= 1;
+            self.refresh(session, now);
+        }
+    }
+
+    /// Opens a session with a new id.
+    pub(super) fn open(
+        &mut self,
+        name: crate::machine::SessionName,
+        ttl: Ttl,
+        source: Box<str>,
+        now: At,
+    ) -> (SessionId, Stamp) {
+        let session = new_session_id();
+        let (reply, stamp) = self.submit(&Command::Open { session, name, ttl, source }, now);
+        debug_assert_eq!(reply, Ok(Reply::Done));
+        let due = now.after_ms(u64::from(ttl.as_ms()));
+        let slot = self.deadlines.insert(Due::Session(session), due);
+        let presence = Presence { slot, ttl, busy: 0, socket: None, attempt: None };
+        self.presences.insert(session, presence);
+        (session, stamp)
+    }
+
+    /// A number for a REST request that may wait.
+    pub(super) fn next_request(&mut self) -> RequestId {
+        self.next_request += 1;
+        RequestId(self.next_request)
+    }
+
+    /// Enters a REST request that has a place in a queue.
+    pub(super) fn await_answer(
+        &mut self,
+        request: RequestId,
+        wait: WaitId,
+        session: SessionId,
+        wait_ms: u64,
+        now: At,
+    ) -> oneshot::Receiver<(Outcome, Stamp)> {
+        let (answer, receiver) = oneshot::channel();
+        let slot = self.deadlines.insert(Due::Request(request), now.after_ms(wait_ms));
+        self.hold_open(&session);
+        self.requests.insert(request, Pending { wait, session, slot, answer });
+        receiver
+    }
+
+    /// A REST request stops waiting, for its time is up or its client hung up.
+    pub(super) fn stop_waiting(&mut self, request: RequestId, outcome: Outcome, now: At) {
+        if let Some(pending) = self.requests.get(&request) {
+            let wait = pending.wait;
+            self.submit(&Command::Withdraw { wait, request }, now);
+            self.answer(request, outcome, self.stamp(), now);
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, outcome: Outcome, stamp: Stamp, now: At) {
+        if let Some(pending) = self.requests.remove(&request) {
+            self.deadlines.remove(pending.slot);
+            self.let_go(&pending.session, now);
+            // A receiver that is gone has dropped its request already, or is about to: it then
+            // finds the outcome in its channel.
+            let _ = pending.answer.send((outcome, stamp));
+        }
+    }
+
+    /// Answers all REST requests that wait as if their time were up.
+    pub(super) fn stop_all_waiting(&mut self, now: At) {
+        let mut requests: Vec<RequestId> = self.requests.keys().copied().collect();
+        requests.sort_unstable();
+        for request in requests {
+            self.stop_waiting(request, Outcome::TimedOut, now);
+        }
+    }
+
+    /// A wait by socket lasts until `length` from now, or longer if it does already.
+    pub(super) fn time_wait(&mut self, session: SessionId, wait: WaitId, length: Length, now: At) {
+        let due = match length {
+            Length::Session => At::NEVER,
+            Length::Ms(ms) => now.after_ms(u64::from(ms)),
+        };
+        if let Some(&slot) = self.wait_slots.get(&(session, wait)) {
+            self.deadlines.set(slot, due.max(self.deadlines.due(slot)));
+        } else {
+            let slot = self.deadlines.insert(Due::Wait(session, wait), due);
+            self.wait_slots.insert((session, wait), slot);
+        }
+    }
+
+    /// A wait by socket has ended.
+    pub(super) fn untime_wait(&mut self, session: SessionId, wait: WaitId) {
+        if let Some(slot) = self.wait_slots.remove(&(session, wait)) {
+            self.deadlines.remove(slot);
+        }
+    }
+
+    fn untime_all_waits(&mut self, session: SessionId) {
+        let all = (session, WaitId(0))..=(session, WaitId(u64::MAX));
+        let waits: Vec<WaitId> = self.wait_slots.range(all).map(|(&(_, wait), _)| wait).collect();
+        for wait in waits {
+            self.untime_wait(session, wait);
+        }
+    }
+
+    fn send_events(&mut self, stamp: Stamp, now: At) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            self.send_event(event, stamp, now);
+        }
+        self.shared = None;
+        self.events = events;
+    }
+
+    fn send_event(&mut self, event: Event, stamp: Stamp, now: At) {
+        match event {
+            Event::Answered { request, grant } => self.answer_grant(request, grant, stamp, now),
+            Event::Orphaned { request } => {
+                self.answer(request, Outcome::SessionGone, stamp, now);
+            }
+            Event::SessionEnded { session, why } => {
+                self.untime_all_waits(session);
+                if let Some(presence) = self.presences.remove(&session) {
+                    self.deadlines.remove(presence.slot);
+                    if let Some(socket) = presence.socket {
+                        socket.outbox.end(Ending::SessionEnded(why), stamp);
+                    }
+                }
+            }
+            Event::Changed { resource, before, after, freed } => {
+                for (session, changes) in self.machine.watchers(resource.as_str()) {
+                    let socket = self.presences.get(&session).and_then(|p| p.socket.as_ref());
+                    if let Some(socket) = socket {
+                        let level = super::outbox::Level::new(before, after, freed, changes);
+                        socket.outbox.push_level(&resource, level, stamp);
+                    }
+                }
+            }
+            Event::Granted { to, wait, ref grant } => {
+                self.untime_wait(to, wait);
+                // The socket is told, or finds the grant in its state when it comes back.
+                self.shared = Some((grant.fence(), None));
+                self.push_event(to, event, stamp);
+            }
+            Event::WaitEnded { to, wait, .. } => {
+                self.untime_wait(to, wait);
+                self.push_event(to, event, stamp);
+            }
+            Event::TicketUpdated { to, .. }
+            | Event::TicketRevoked { to, .. }
+            | Event::TicketClaimed { to, .. }
+            | Event::TicketReleased { to, .. }
+            | Event::TicketTaken { to, .. }
+            | Event::LockWanted { to, .. }
+            | Event::LockLost { to, .. } => self.push_event(to, event, stamp),
+        }
+    }
+
+    fn push_event(&self, to: SessionId, event: Event, stamp: Stamp) {
+        if let Some(socket) = self.presences.get(&to).and_then(|p| p.socket.as_ref()) {
+            socket.outbox.push(super::outbox::Message::Event(event), stamp);
+        }
+    }
+
+    /// Hands a grant to a REST request. If nobody whom it answers can be told of it, it is undone.
+    fn answer_grant(&mut self, request: RequestId, grant: Grant, stamp: Stamp, now: At) {
+        let Some(pending) = self.requests.get(&request) else { return };
+        let share = match &self.shared {
+            Some((fence, share)) if *fence == grant.fence() => share.clone(),
+            _ => {
+                let share = Some(Share::new(pending.session, &grant));
+                self.shared = Some((grant.fence(), share.clone()));
+                share
+            }
+        };
+        self.answer(request, Outcome::Granted { grant, share }, stamp, now);
+    }
+}
+
+/// A new session's id: the time in seconds and 128 random bits.
+fn new_session_id() -> SessionId {
+    use svix_ksuid::{Ksuid, KsuidLike};
+    /// Seconds from 1970 to the epoch of KSUIDs.
+    const KSUID_EPOCH_S: u64 = 1_400_000_000;
+    let seconds = (clock::wall_ms() / 1000).saturating_sub(KSUID_EPOCH_S);
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    SessionId(*Ksuid::new_raw(seconds, None).bytes())
+}

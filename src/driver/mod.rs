@@ -1,0 +1,182 @@
+//! The driver: the one owner of machine and deadlines, and the only clock. It knows nothing of
+//! HTTP or JSON.
+//!
+//! The machine is reached under one short lock. Each visit first applies what is due, then its own
+//! command, then puts what was announced into outboxes; nothing is awaited meanwhile. Each answer
+//! and event bears a stamp and leaves when all that was applied before it is durable.
+
+mod clock;
+mod core;
+mod durable;
+mod outbox;
+mod requests;
+
+pub use durable::Stamp;
+pub use outbox::{
+    Answered, Ending, LevelEvent, MESSAGE_COST_BYTES, Message, Next, OUTBOX_BYTES_MAX,
+    OUTBOX_MESSAGES_MAX, Outbox, State,
+};
+pub use requests::Answer;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+
+use crate::deadlines::At;
+use crate::machine::Counts;
+
+use self::core::Core;
+use self::durable::Durable;
+
+/// The server cannot promise that it will remember what it would say: it says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable;
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server is going away")
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// A handle on the one machine of the process. Cheap to clone.
+#[derive(Clone)]
+pub struct Driver(Arc<Shared>);
+
+struct Shared {
+    core: Mutex<Core>,
+    durable: Arc<Durable>,
+    /// Wakes the timer when something has become due earlier than it was to wake.
+    earlier: Notify,
+    /// When the timer wakes, in µs of the driver's clock.
+    wakes: std::sync::atomic::AtomicU64,
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Driver")
+    }
+}
+
+/// The locked core. A panic while it is held stops the process: the machine may be half changed,
+/// and a restart is better than a second grant.
+struct Guard<'a>(MutexGuard<'a, Core>);
+
+impl std::ops::Deref for Guard<'_> {
+    type Target = Core;
+    fn deref(&self) -> &Core {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Guard<'_> {
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.0
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+/// Figures for the status page.
+#[derive(Clone, Copy, Debug)]
+pub struct Status {
+    /// How many there are of everything.
+    pub counts: Counts,
+    /// Requests carried out since the start.
+    pub operations: u64,
+}
+
+impl Driver {
+    /// A driver over an empty machine. `expire_ms` bounds how late a session ends, and is how long
+    /// an emptied resource stays known. [`Driver::run`] must run beside it.
+    #[must_use]
+    pub fn new(expire_ms: u32) -> Self {
+        Self::with(expire_ms, false)
+    }
+
+    /// A driver in which nothing is durable before [`Driver::make_durable`] says so.
+    #[must_use]
+    pub fn gated(expire_ms: u32) -> Self {
+        Self::with(expire_ms, true)
+    }
+
+    fn with(expire_ms: u32, gated: bool) -> Self {
+        let durable = Arc::new(Durable::new(gated));
+        let core = Mutex::new(Core::new(u64::from(expire_ms), durable.clone()));
+        let wakes = std::sync::atomic::AtomicU64::new(u64::MAX);
+        Self(Arc::new(Shared { core, durable, earlier: Notify::new(), wakes }))
+    }
+
+    fn core(&self) -> Guard<'_> {
+        match self.0.core.lock() {
+            Ok(core) => Guard(core),
+            Err(_) => std::process::abort(),
+        }
+    }
+
+    /// Everything applied so far has become durable.
+    pub fn make_durable(&self) {
+        let now = self.0.durable.now();
+        self.0.durable.advance(now);
+    }
+
+    /// Waits until everything up to the stamp is durable.
+    async fn settled(&self, stamp: Stamp) -> Result<(), Unavailable> {
+        self.0.durable.reached(stamp).await;
+        Ok(())
+    }
+
+    /// Applies what falls due, when it does. Runs until it is dropped.
+    pub async fn run(self) {
+        loop {
+            let wake = {
+                let mut core = self.core();
+                let wake = core.pulse();
+                let at = core.next_due().as_micros();
+                self.0.wakes.store(at, std::sync::atomic::Ordering::Relaxed);
+                wake
+            };
+            match wake {
+                None => self.0.earlier.notified().await,
+                Some(wake) => tokio::select! {
+                    () = tokio::time::sleep_until(wake) => {}
+                    () = self.0.earlier.notified() => {}
+                },
+            }
+        }
+    }
+
+    /// To be called under the lock after deadlines were entered.
+    fn wake_timer_if_earlier(&self, core: &mut Core) {
+        let at = core.next_due();
+        let wakes = At::from_micros(self.0.wakes.load(std::sync::atomic::Ordering::Relaxed));
+        if at < wakes {
+            self.0.wakes.store(at.as_micros(), std::sync::atomic::Ordering::Relaxed);
+            self.0.earlier.notify_one();
+        }
+    }
+
+    /// Figures for the status page.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let mut core = self.core();
+        core.enter();
+        Status { counts: core.machine.counts(), operations: core.operations }
+    }
+
+    /// Answers all requests that wait as if their time were up; from now on none waits.
+    pub fn stop_waiting(&self) {
+        let mut core = self.core();
+        let now = core.enter();
+        core.leaving = true;
+        core.stop_all_waiting(now);
+    }
+}

@@ -1,0 +1,318 @@
+//! REST's side of the driver: requests that are answered at once, and requests that wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::oneshot;
+
+use crate::machine::{Ask, Length, Way};
+use crate::machine::{Command, Fence, Grant, Machine, Name, Refusal, Reply, RequestId, SessionId};
+
+use super::Driver;
+use super::durable::Stamp;
+
+/// How a waiting request ended.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Granted { grant: Grant, share: Option<Arc<Share>> },
+    TimedOut,
+    SessionGone,
+}
+
+/// A grant that only REST requests were told of. When the last of them is dropped and none was
+/// handed its answer, nobody knows of the grant: it is undone.
+#[derive(Debug)]
+pub(super) struct Share {
+    session: SessionId,
+    resource: Name,
+    /// `None` for a lock.
+    ticket: Option<Name>,
+    fence: Fence,
+    told: AtomicBool,
+}
+
+impl Share {
+    pub(super) fn new(session: SessionId, grant: &Grant) -> Arc<Self> {
+        let (resource, ticket) = match grant {
+            Grant::Lock(grant) => (grant.resource.clone(), None),
+            Grant::Ticket(grant) => (grant.resource.clone(), Some(grant.ticket.clone())),
+        };
+        let (fence, told) = (grant.fence(), AtomicBool::new(false));
+        Arc::new(Self { session, resource, ticket, fence, told })
+    }
+
+    fn undoing(&self) -> Command {
+        let (session, resource) = (self.session, self.resource.clone());
+        let (fence, by_socket) = (Some(self.fence), true);
+        match &self.ticket {
+            None => Command::Unlock { session, resource, fence, by_socket },
+            Some(ticket) => {
+                Command::Release { session, resource, ticket: ticket.clone(), fence, by_socket }
+            }
+        }
+    }
+}
+
+/// An answer on its way to a client: dropped before [`Answer::hand_over`] it takes a new grant
+/// back.
+#[derive(Debug)]
+pub struct Answer {
+    /// What to tell.
+    pub reply: Result<Reply, Refusal>,
+    driver: Driver,
+    share: Option<Arc<Share>>,
+}
+
+impl Answer {
+    /// The answer was handed to the connection: what it grants stands from now on.
+    pub fn hand_over(&self) {
+        if let Some(share) = &self.share {
+            share.told.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(share) = self.share.take() {
+            self.driver.drop_share(share);
+        }
+    }
+}
+
+/// A request that keeps its session alive while it is under way.
+#[derive(Debug)]
+struct Underway {
+    driver: Driver,
+    session: SessionId,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        let mut core = self.driver.core();
+        let now = core.enter();
+        core.let_go(&self.session, now);
+    }
+}
+
+/// An answer, when it may leave, and what keeps its session alive until then.
+type Settled = (Answer, Stamp, Option<Underway>);
+
+/// How a request that may wait begins.
+enum Begun {
+    Waits(Waiting),
+    Settled(Settled),
+}
+
+/// A place in a queue; dropped it is given up.
+#[derive(Debug)]
+struct Waiting {
+    driver: Driver,
+    request: RequestId,
+    answer: oneshot::Receiver<(Outcome, Stamp)>,
+    done: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.done {
+            return;
+        }
+        {
+            let mut core = self.driver.core();
+            let now = core.enter();
+            core.stop_waiting(self.request, Outcome::TimedOut, now);
+        }
+        // The grant came first: it is in the channel, and nobody will take it from there.
+        if let Ok((Outcome::Granted { share: Some(share), .. }, _)) = self.answer.try_recv() {
+            self.driver.drop_share(share);
+        }
+    }
+}
+
+impl Driver {
+    /// Opens a session. Its TTL runs from when this returns.
+    ///
+    /// # Errors
+    /// [`super::Unavailable`] when the server cannot promise that it will be remembered.
+    pub async fn open(
+        &self,
+        name: crate::machine::SessionName,
+        ttl: crate::machine::Ttl,
+        source: Box<str>,
+    ) -> Result<SessionId, super::Unavailable> {
+        let (session, stamp, underway) = {
+            let mut core = self.core();
+            let now = core.enter();
+            core.operations += 1;
+            let (session, stamp) = core.open(name, ttl, source, now);
+            let underway = self.underway(&mut core, session, stamp);
+            (session, stamp, underway)
+        };
+        self.settled(stamp).await?;
+        drop(underway);
+        Ok(session)
+    }
+
+    /// Keeps a session alive until its answer is durable, if that takes time.
+    fn underway(
+        &self,
+        core: &mut super::core::Core,
+        session: SessionId,
+        stamp: Stamp,
+    ) -> Option<Underway> {
+        self.wake_timer_if_earlier(core);
+        (!core.durable.has(stamp)).then(|| {
+            core.hold_open(&session);
+            Underway { driver: self.clone(), session }
+        })
+    }
+
+    /// Carries out a command for a session, which it refreshes.
+    ///
+    /// # Errors
+    /// [`super::Unavailable`] when the server cannot promise that it will be remembered.
+    pub async fn request(
+        &self,
+        session: SessionId,
+        command: Command,
+    ) -> Result<Answer, super::Unavailable> {
+        let settled = {
+            let mut core = self.core();
+            let now = core.enter();
+            core.operations += 1;
+            core.refresh(&session, now);
+            let (reply, stamp) = core.submit(&command, now);
+            let underway = self.underway(&mut core, session, stamp);
+            (self.answer(session, reply), stamp, underway)
+        };
+        self.finish(settled).await
+    }
+
+    fn answer(&self, session: SessionId, reply: Result<Reply, Refusal>) -> Answer {
+        let share = match &reply {
+            Ok(Reply::Granted { grant, fresh: true }) => Some(Share::new(session, grant)),
+            _ => None,
+        };
+        Answer { reply, driver: self.clone(), share }
+    }
+
+    /// Carries out a command that may wait up to `wait_ms` for its grant; `command` is given the
+    /// wish to wait. Dropped while it waits it leaves the queue. When the time is up the answer is
+    /// [`Reply::NotGranted`].
+    ///
+    /// # Errors
+    /// [`super::Unavailable`] when the server cannot promise that it will be remembered.
+    pub async fn request_waiting(
+        &self,
+        session: SessionId,
+        wait_ms: u32,
+        command: impl FnOnce(Ask) -> Command,
+    ) -> Result<Answer, super::Unavailable> {
+        let mut waiting = match self.begin_waiting(session, wait_ms, command) {
+            Begun::Waits(waiting) => waiting,
+            Begun::Settled(settled) => return self.finish(settled).await,
+        };
+        let received = (&mut waiting.answer).await;
+        waiting.done = true;
+        let (reply, share, stamp) = match received {
+            Ok((Outcome::Granted { grant, share }, stamp)) => {
+                (Ok(Reply::Granted { grant, fresh: true }), share, stamp)
+            }
+            Ok((Outcome::TimedOut, stamp)) => (Ok(Reply::NotGranted), None, stamp),
+            Ok((Outcome::SessionGone, stamp)) => (Err(Refusal::SessionNotFound), None, stamp),
+            Err(_) => return Err(super::Unavailable),
+        };
+        let answer = Answer { reply, driver: self.clone(), share };
+        let underway = {
+            let mut core = self.core();
+            core.enter();
+            self.underway(&mut core, session, stamp)
+        };
+        self.finish((answer, stamp, underway)).await
+    }
+
+    fn begin_waiting(
+        &self,
+        session: SessionId,
+        wait_ms: u32,
+        command: impl FnOnce(Ask) -> Command,
+    ) -> Begun {
+        let mut core = self.core();
+        let now = core.enter();
+        core.operations += 1;
+        core.refresh(&session, now);
+        let request = core.next_request();
+        let ask = Ask { way: Way::Request(request), length: Length::Ms(wait_ms) };
+        let (reply, stamp) = core.submit(&command(ask), now);
+        let Ok(Reply::Queued { wait, .. }) = reply else {
+            let underway = self.underway(&mut core, session, stamp);
+            return Begun::Settled((self.answer(session, reply), stamp, underway));
+        };
+        let answer = core.await_answer(request, wait, session, u64::from(wait_ms), now);
+        if core.leaving {
+            core.stop_waiting(request, Outcome::TimedOut, now);
+        }
+        self.wake_timer_if_earlier(&mut core);
+        Begun::Waits(Waiting { driver: self.clone(), request, answer, done: false })
+    }
+
+    async fn finish(&self, settled: Settled) -> Result<Answer, super::Unavailable> {
+        let (answer, stamp, underway) = settled;
+        self.settled(stamp).await?;
+        drop(underway);
+        Ok(answer)
+    }
+
+    /// Refreshes a session; false when there is none. That it lives is said at once, that it does
+    /// not only when its end is durable.
+    ///
+    /// # Errors
+    /// [`super::Unavailable`] when the server cannot promise that it will be remembered.
+    pub async fn refresh(&self, session: &SessionId) -> Result<bool, super::Unavailable> {
+        let stamp = {
+            let mut core = self.core();
+            let now = core.enter();
+            core.operations += 1;
+            if core.refresh(session, now) {
+                return Ok(true);
+            }
+            core.stamp()
+        };
+        self.settled(stamp).await?;
+        Ok(false)
+    }
+
+    /// Looks at the machine; refreshes the session on whose behalf that is done, if any.
+    ///
+    /// # Errors
+    /// [`super::Unavailable`] when the server cannot promise that what is seen will be remembered.
+    pub async fn look<T>(
+        &self,
+        session: Option<&SessionId>,
+        look: impl FnOnce(&Machine) -> T,
+    ) -> Result<T, super::Unavailable> {
+        let (seen, stamp) = {
+            let mut core = self.core();
+            let now = core.enter();
+            core.operations += 1;
+            if let Some(session) = session {
+                core.refresh(session, now);
+            }
+            (look(&core.machine), core.stamp())
+        };
+        self.settled(stamp).await?;
+        Ok(seen)
+    }
+
+    fn drop_share(&self, share: Arc<Share>) {
+        let Some(share) = Arc::into_inner(share) else { return };
+        if share.told.load(Ordering::Acquire) {
+            return;
+        }
+        let mut core = self.core();
+        let now = core.enter();
+        let (undone, _) = core.submit(&share.undoing(), now);
+        tracing::debug!(undone = undone.is_ok(), "a grant could not be handed over");
+    }
+}

@@ -1,0 +1,111 @@
+//! A request as the handlers see it: who asks, about what, and how the answer should look.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::{ACCEPT, CONTENT_LENGTH};
+use axum::http::request::Parts;
+
+use crate::machine::{DATA_MAX_BYTES, Data, Name, SessionId};
+use crate::wire::{Code, Problem, query};
+
+use super::connections::Peer;
+
+/// How long a request's body may take to arrive.
+const BODY_MAX: Duration = Duration::from_secs(20);
+/// The header that names the session instead of the query.
+pub(crate) const SESSION_HEADER: &str = "ticketd-session";
+
+pub(crate) struct Call {
+    parts: Parts,
+    body: Body,
+}
+
+impl Call {
+    pub(crate) fn new(request: Request) -> Self {
+        let (parts, body) = request.into_parts();
+        Self { parts, body }
+    }
+
+    /// Whether errors should be problem documents (RFC 9457).
+    pub(crate) fn wants_documents(&self) -> bool {
+        wants_documents(&self.parts.headers)
+    }
+
+    pub(crate) fn query(&self) -> query::Query<'_> {
+        query::Query::new(self.parts.uri.query())
+    }
+
+    /// The path's last segment but for a trailing slash, still encoded.
+    pub(crate) fn segment(&self) -> &str {
+        let path = self.parts.uri.path();
+        let path = path.strip_suffix('/').unwrap_or(path);
+        path.rsplit('/').next().unwrap_or("")
+    }
+
+    /// The resource that the path names.
+    pub(crate) fn resource(&self) -> Result<Name, Problem> {
+        query::path_name(self.segment())
+    }
+
+    /// The session that asks: by header, else by query. `None` for text that is nobody's id.
+    pub(crate) fn session(&self) -> Result<Option<SessionId>, Problem> {
+        let header = self.parts.headers.get(SESSION_HEADER);
+        if let Some(header) = header {
+            return query::session(Some(header.to_str().unwrap_or("")));
+        }
+        query::session(self.query().get("sessid")?.as_deref())
+    }
+
+    /// How long the client would wait for a grant, in ms.
+    pub(crate) fn wait_ms(&self) -> Result<u32, Problem> {
+        let prefer = self.parts.headers.get("prefer").and_then(|value| value.to_str().ok());
+        self.query().wait_ms(prefer)
+    }
+
+    /// The address that the request comes from.
+    pub(crate) fn source(&self) -> Box<str> {
+        let peer = self.parts.extensions.get::<Peer>();
+        peer.map(|peer| peer.0.to_string()).unwrap_or_default().into()
+    }
+
+    /// The body, as a ticket's data. Too large a one is not read.
+    pub(crate) async fn data(self) -> Result<Data, Problem> {
+        let length = self.parts.headers.get(CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > DATA_MAX_BYTES as u64) {
+            return Err(query::too_large());
+        }
+        let read = tokio::time::timeout(BODY_MAX, to_bytes(self.body, DATA_MAX_BYTES)).await;
+        match read {
+            Ok(Ok(bytes)) => query::data(&bytes),
+            Ok(Err(why)) if is_too_large(&why) => Err(query::too_large()),
+            Ok(Err(_)) => Err(Problem::new(Code::BadRequest, "the body cannot be read")),
+            Err(_) => Err(Problem::new(Code::BadRequest, "the body did not arrive in time")),
+        }
+    }
+}
+
+/// Whether a client asks for problem documents.
+pub(crate) fn wants_documents(headers: &axum::http::HeaderMap) -> bool {
+    let accepts = headers.get_all(ACCEPT);
+    accepts.iter().any(|value| {
+        let value = value.to_str().unwrap_or("");
+        value.split(',').any(|media| {
+            let media = media.split(';').next().unwrap_or("").trim();
+            media.eq_ignore_ascii_case("application/problem+json")
+        })
+    })
+}
+
+fn is_too_large(why: &axum::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(why);
+    while let Some(error) = cause {
+        if error.to_string() == "length limit exceeded" {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

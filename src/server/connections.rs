@@ -1,0 +1,130 @@
+//! Connections: taken, served by hyper, and let go when the server stops.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+use tracing::Level;
+
+use super::App;
+
+/// How long a request's head may take to arrive; also how long a connection may be idle.
+const HEAD_MAX: Duration = Duration::from_secs(20);
+/// Most bytes of a request's head.
+const HEAD_MAX_BYTES: usize = 16 * 1024;
+/// How long accepting pauses when the system has no room for a connection.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(100);
+/// What the kernel keeps for a connection that does not read, in bytes: what is beyond waits in
+/// outboxes, which are bounded.
+const SEND_BUFFER_BYTES: u32 = 128 * 1024;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Listens on `host:port`; an empty host is all of them, as in Go.
+pub(crate) async fn bind(listen: &str) -> io::Result<TcpListener> {
+    let address = match listen.strip_prefix(':') {
+        Some(port) => match port.parse() {
+            Ok(port) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+            Err(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "invalid port")),
+        },
+        None => lookup_host(listen)
+            .await?
+            .next()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no such address"))?,
+    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts connections for ever and serves each in a task of its own.
+pub(crate) async fn accept(
+    listener: &TcpListener,
+    app: &App,
+    router: &Router,
+    tasks: &TaskTracker,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if let Err(why) = stream.set_nodelay(true) {
+                    tracing::debug!(%why, "TCP_NODELAY");
+                }
+                tasks.spawn(serve(stream, peer, app.clone(), router.clone()));
+            }
+            // The client has gone already.
+            Err(why) if is_of_connection(&why) => {}
+            Err(why) => {
+                tracing::warn!(%why, "cannot accept; pausing");
+                tokio::time::sleep(NO_ROOM_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_connection(why: &io::Error) -> bool {
+    matches!(
+        why.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
+        let router = router.clone();
+        async move {
+            if !tracing::enabled!(Level::DEBUG) {
+                return router.oneshot(request).await;
+            }
+            let (method, path) = (request.method().clone(), without_ids(request.uri().path()));
+            let answer = router.oneshot(request).await;
+            let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+            tracing::debug!(%peer, %method, path, status);
+            answer
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_MAX)
+        .max_buf_size(HEAD_MAX_BYTES)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = app.stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(why) = ended {
+        tracing::debug!(%why, "connection");
+    }
+}
+
+/// A path as the log may show it: ids are secrets.
+fn without_ids(path: &str) -> String {
+    match path.split_once("/sessions/") {
+        Some((before, _)) => format!("{before}/sessions/…"),
+        None => path.to_owned(),
+    }
+}

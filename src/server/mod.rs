@@ -1,0 +1,111 @@
+//! The server: axum's routes over the driver, the connections that they come by, and how it stops.
+//! It decides nothing about sessions, tickets or locks.
+
+mod answer;
+mod call;
+mod connections;
+mod rest;
+mod routes;
+mod status;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::driver::Driver;
+
+/// How long a server that stops waits for requests and sockets under way.
+pub const STOPPING_MAX: Duration = Duration::from_secs(5);
+
+/// What can be set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen, `host:port`; port 0 takes a free one, an empty host listens on all.
+    pub listen: String,
+    /// How late a session ends at most, and how long an emptied resource stays known, in ms.
+    pub expire_ms: u32,
+    /// Origins of pages that may use this server; `*` for all.
+    pub allow_origins: Vec<HeaderValue>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:0".to_owned(), expire_ms: 500, allow_origins: Vec::new() }
+    }
+}
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) driver: Driver,
+    pub(crate) config: Config,
+    pub(crate) started: status::Started,
+    /// Cancelled when the server is to stop.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// A cheap handle on [`Shared`].
+pub(crate) type App = Arc<Shared>;
+
+/// A server that has its port but does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    app: App,
+}
+
+impl Server {
+    /// Takes the port.
+    ///
+    /// # Errors
+    /// When the address makes no sense or is taken.
+    pub async fn bind(config: Config) -> io::Result<Self> {
+        let driver = Driver::new(config.expire_ms);
+        Self::bind_with(config, driver).await
+    }
+
+    /// Takes the port, over a driver of the caller's.
+    ///
+    /// # Errors
+    /// When the address makes no sense or is taken.
+    pub async fn bind_with(config: Config, driver: Driver) -> io::Result<Self> {
+        let listener = connections::bind(&config.listen).await?;
+        let started = status::Started::now();
+        let stopping = CancellationToken::new();
+        Ok(Self { listener, app: Arc::new(Shared { driver, config, started, stopping }) })
+    }
+
+    /// The address that it has.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` is done, then finishes what is under way (at most [`STOPPING_MAX`]).
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { listener, app } = self;
+        let clockwork = tokio::spawn(app.driver.clone().run());
+        let tasks = TaskTracker::new();
+        let router = routes::router(&app);
+        tokio::select! {
+            () = stop => {}
+            () = connections::accept(&listener, &app, &router, &tasks) => {}
+        }
+        drop(listener);
+        app.stopping.cancel();
+        app.driver.stop_waiting();
+        tasks.close();
+        if tokio::time::timeout(STOPPING_MAX, tasks.wait()).await.is_err() {
+            tracing::warn!(left = tasks.len(), "stopped with connections under way");
+        }
+        clockwork.abort();
+    }
+}

@@ -1,0 +1,112 @@
+//! Which path leads where, and who of the browsers may come.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::routing::{MethodRouter, get, post, put};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::wire::Problem;
+
+use super::answer::{self, Answer, FENCE_HEADER};
+use super::call::{self, Call, SESSION_HEADER};
+use super::{App, Config, rest, status};
+
+/// How long a browser may remember what it was allowed.
+const PREFLIGHT_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(600);
+
+pub(crate) fn router(app: &App) -> Router {
+    let paths: [(&str, MethodRouter<App>); 10] = [
+        ("/api/v1/sessions", post(run(rest::open_session))),
+        (
+            "/api/v1/sessions/{id}",
+            put(run(rest::refresh_session))
+                .get(run(rest::show_session))
+                .delete(run(rest::close_session)),
+        ),
+        (
+            "/api/v1/tickets/{resource}",
+            post(run(rest::issue_ticket)).delete(run(rest::revoke_ticket)),
+        ),
+        (
+            "/api/v1/claims/{resource}",
+            post(run(rest::claim_ticket))
+                .get(run(rest::holds_ticket))
+                .delete(run(rest::release_ticket)),
+        ),
+        ("/api/v1/locks/{resource}", post(run(rest::lock)).delete(run(rest::unlock))),
+        ("/api/v1/dump/sessions", get(run(rest::dump_sessions))),
+        ("/api/v1/dump/resources", get(run(rest::dump_resources))),
+        ("/api/v1/dump/resources/{resource}", get(run(rest::dump_resource))),
+        ("/api/v1/status", get(run(status::status))),
+        ("/healthz", get(async || "ok\n")),
+    ];
+    let mut router = Router::new();
+    for (path, methods) in paths {
+        router = router.route(path, methods.clone()).route(&format!("{path}/"), methods);
+    }
+    let router = router
+        .fallback(async |request: Request| refuse(&request, StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async |request: Request| {
+            refuse(&request, StatusCode::METHOD_NOT_ALLOWED)
+        });
+    let router = match cors(&app.config) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.with_state(app.clone())
+}
+
+/// Makes a handler of a function that answers or fails.
+fn run<F, R>(
+    handle: F,
+) -> impl Fn(State<App>, Request) -> std::pin::Pin<Box<dyn Future<Output = Answer> + Send>>
++ Clone
++ Send
++ Sync
++ 'static
+where
+    F: Fn(App, Call) -> R + Copy + Send + Sync + 'static,
+    R: Future<Output = Result<Answer, Problem>> + Send + 'static,
+{
+    move |State(app), request| {
+        let call = Call::new(request);
+        let documents = call.wants_documents();
+        Box::pin(async move {
+            match handle(app, call).await {
+                Ok(answer) => answer,
+                Err(problem) => answer::problem(&problem, documents),
+            }
+        })
+    }
+}
+
+fn refuse(request: &Request, status: StatusCode) -> Answer {
+    answer::refusal(status, call::wants_documents(request.headers()))
+}
+
+/// What pages of other origins may do: nothing, but for those that were allowed.
+fn cors(config: &Config) -> Option<CorsLayer> {
+    let origins = &config.allow_origins;
+    if origins.is_empty() {
+        return None;
+    }
+    let allowed = if origins.contains(&HeaderValue::from_static("*")) {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().cloned())
+    };
+    let headers = [
+        HeaderName::from_static(SESSION_HEADER),
+        HeaderName::from_static("content-type"),
+        HeaderName::from_static("prefer"),
+    ];
+    Some(
+        CorsLayer::new()
+            .allow_origin(allowed)
+            .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
+            .allow_headers(headers)
+            .expose_headers([FENCE_HEADER])
+            .max_age(PREFLIGHT_MAX_AGE),
+    )
+}

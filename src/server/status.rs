@@ -1,0 +1,57 @@
+//! `GET /status`: how the server is.
+
+use std::num::NonZero;
+use std::time::SystemTime;
+
+use crate::wire::rest as shapes;
+
+use super::App;
+use super::answer::{self, Answer};
+use super::call::Call;
+use crate::wire::Problem;
+
+/// When the server was started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    wall: SystemTime,
+    running: tokio::time::Instant,
+}
+
+impl Started {
+    #[expect(clippy::disallowed_methods, reason = "for the status page; nothing depends on it")]
+    pub(crate) fn now() -> Self {
+        Self { wall: SystemTime::now(), running: tokio::time::Instant::now() }
+    }
+}
+
+pub(super) async fn status(app: App, _: Call) -> Result<Answer, Problem> {
+    let status = app.driver.status();
+    let uptime = app.started.running.elapsed();
+    let started = humantime::format_rfc3339_nanos(app.started.wall).to_string();
+    let page = shapes::Status {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime: shapes::go_duration(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX)),
+        started: humantime::format_rfc3339_seconds(app.started.wall).to_string(),
+        uptime_ns: u64::try_from(uptime.as_nanos()).unwrap_or(u64::MAX),
+        started_at: started,
+        num_cpus: std::thread::available_parallelism().map_or(1, NonZero::get),
+        sessions: 0,
+        sockets: 0,
+        resources: 0,
+        tickets: 0,
+        locks: 0,
+        claims: 0,
+        waits: 0,
+        watches: 0,
+        operations: status.operations,
+        resident_bytes: resident_bytes().unwrap_or(0),
+    };
+    Ok(answer::json(shapes::json(&page.with(status.counts))))
+}
+
+/// Resident memory of this process, as Linux tells it.
+fn resident_bytes() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * u64::try_from(rustix::param::page_size()).ok()?)
+}

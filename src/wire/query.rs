@@ -1,0 +1,217 @@
+//! The query of a REST request: `a=b&c=d`, percent-encoded UTF-8, `+` for a space.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::Problem;
+use crate::machine::{
+    Data, Fence, NUMBER_END, Name, SessionId, SessionName, TTL_MAX_MS, TTL_MIN_MS, Ttl,
+};
+
+/// Longest wait of a REST request, in ms; longer wishes are clamped.
+pub const REST_WAIT_MAX_MS: u32 = 60_000;
+/// TTL of a session whose opener names none, in ms.
+pub const TTL_DEFAULT_MS: i64 = 5000;
+
+/// The parameters of a request, the first of each name.
+#[derive(Clone, Debug, Default)]
+pub struct Query<'a> {
+    raw: &'a str,
+}
+
+impl<'a> Query<'a> {
+    /// Takes a query as it came, without the `?`.
+    #[must_use]
+    pub fn new(raw: Option<&'a str>) -> Self {
+        Self { raw: raw.unwrap_or("") }
+    }
+
+    /// The value of a parameter; an empty one counts as missing.
+    ///
+    /// # Errors
+    /// `bad-request` when it is not UTF-8.
+    pub fn get(&self, name: &str) -> Result<Option<Cow<'a, str>>, Problem> {
+        for pair in self.raw.split('&') {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if key == name || (key.contains('%') && decode(key).is_some_and(|key| key == name)) {
+                let value =
+                    decode(value).ok_or_else(|| Problem::bad(format!("{name} must be UTF-8")))?;
+                return Ok((!value.is_empty()).then_some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A ticket's name that must be there.
+    ///
+    /// # Errors
+    /// `bad-request` when it is missing or no name.
+    pub fn ticket(&self) -> Result<Name, Problem> {
+        self.optional_ticket()?.ok_or_else(|| Problem::bad("name is missing"))
+    }
+
+    /// A ticket's name that may be there.
+    ///
+    /// # Errors
+    /// `bad-request` when it is no name.
+    pub fn optional_ticket(&self) -> Result<Option<Name>, Problem> {
+        self.get("name")?.map(|text| name(&text, "name")).transpose()
+    }
+
+    /// A session's name.
+    ///
+    /// # Errors
+    /// `bad-request` when it is no name.
+    pub fn session_name(&self) -> Result<SessionName, Problem> {
+        let text = self.get("name")?.unwrap_or_default();
+        SessionName::parse(&text).map_err(|why| Problem::bad(format!("name {why}")))
+    }
+
+    /// A TTL: 5000 ms when there is none, and also, as in the original, when it is no integer.
+    ///
+    /// # Errors
+    /// `bad-request` when it is out of bounds.
+    pub fn ttl(&self) -> Result<Ttl, Problem> {
+        let text = self.get("ttl")?.unwrap_or_default();
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(&text);
+        let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        // An integer too large to read is out of bounds all the same.
+        let ttl_ms = if is_integer { text.parse().unwrap_or(i64::MAX) } else { TTL_DEFAULT_MS };
+        ttl(ttl_ms)
+    }
+
+    /// The grant that a DELETE is about, if it names one.
+    ///
+    /// # Errors
+    /// `bad-request` when it is no fence.
+    pub fn fence(&self) -> Result<Option<Fence>, Problem> {
+        let Some(text) = self.get("fence")? else { return Ok(None) };
+        let fence = text.parse().ok().filter(|&fence| fence < NUMBER_END);
+        fence
+            .map(Fence)
+            .map(Some)
+            .ok_or_else(|| Problem::bad("fence must be an integer below 2^53"))
+    }
+
+    /// How long to wait, in ms: `wait=<ms>`, else `prefer`, the header `Prefer: wait=<s>`; 0 when
+    /// neither says, at most [`REST_WAIT_MAX_MS`].
+    ///
+    /// # Errors
+    /// `bad-request` when `wait` is no integer. A header that makes no sense is ignored (RFC 7240).
+    pub fn wait_ms(&self, prefer: Option<&str>) -> Result<u32, Problem> {
+        let wait_ms = match self.get("wait")? {
+            Some(text) => match text.parse::<u64>() {
+                Ok(ms) => ms,
+                Err(_) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => u64::MAX,
+                Err(_) => return Err(Problem::bad("wait must be a number of ms")),
+            },
+            None => prefer.map_or(0, prefer_wait_ms),
+        };
+        Ok(u32::try_from(wait_ms).unwrap_or(REST_WAIT_MAX_MS).min(REST_WAIT_MAX_MS))
+    }
+}
+
+/// The `wait` of a `Prefer` header, in ms. (RFC 7240, section 4.3)
+fn prefer_wait_ms(header: &str) -> u64 {
+    header
+        .split([',', ';'])
+        .filter_map(|preference| preference.split_once('='))
+        .find(|(key, _)| key.trim().eq_ignore_ascii_case("wait"))
+        .and_then(|(_, value)| value.trim().trim_matches('"').parse::<u64>().ok())
+        .map_or(0, |seconds| seconds.saturating_mul(1000))
+}
+
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('+') {
+        return percent_decode_str(text).decode_utf8().ok();
+    }
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
+    Some(Cow::Owned(decoded.into_owned()))
+}
+
+/// Reads the name of a resource or ticket; `what` it is goes into the error.
+///
+/// # Errors
+/// `bad-request` when it is no name.
+pub fn name(text: &str, what: &str) -> Result<Name, Problem> {
+    Name::parse(text).map_err(|why| Problem::bad(format!("{what} {why}")))
+}
+
+/// Reads a segment of a path as a name.
+///
+/// # Errors
+/// `bad-request` when it is not UTF-8 or no name.
+pub fn path_name(segment: &str) -> Result<Name, Problem> {
+    let text = percent_decode_str(segment).decode_utf8();
+    name(&text.map_err(|_| Problem::bad("resource must be UTF-8"))?, "resource")
+}
+
+/// Checks a TTL in ms.
+///
+/// # Errors
+/// `bad-request` when it is out of bounds.
+pub fn ttl(ttl_ms: i64) -> Result<Ttl, Problem> {
+    Ttl::new(ttl_ms).ok_or_else(|| {
+        Problem::bad(format!("ttl must be between {TTL_MIN_MS} and {TTL_MAX_MS} ms"))
+    })
+}
+
+/// Checks a ticket's data.
+///
+/// # Errors
+/// `too-large`.
+pub fn data(bytes: &[u8]) -> Result<Data, Problem> {
+    Data::new(bytes).ok_or_else(too_large)
+}
+
+/// What too much data is told.
+#[must_use]
+pub fn too_large() -> Problem {
+    Problem::new(super::Code::TooLarge, "data must be at most 1024 bytes")
+}
+
+/// Reads who is asking. Text that is no id is nobody's.
+///
+/// # Errors
+/// `bad-request` when it is missing, else `None` for nobody's.
+pub fn session(text: Option<&str>) -> Result<Option<SessionId>, Problem> {
+    let text = text.ok_or_else(|| Problem::bad("sessid is missing"))?;
+    Ok(super::read_id(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_decoded_and_the_first_of_a_name_counts() {
+        let query = Query::new(Some("name=a+b%2Bc&name=d&%66ence=7&empty=&bad=%ff&wait=12"));
+        assert_eq!(query.get("name").unwrap().unwrap(), "a b+c");
+        assert_eq!(query.fence().unwrap(), Some(Fence(7)));
+        assert_eq!(query.get("empty").unwrap(), None);
+        assert_eq!(query.get("bad").unwrap_err().code, super::super::Code::BadRequest);
+        assert_eq!(query.wait_ms(Some("wait=9")).unwrap(), 12);
+    }
+
+    #[test]
+    fn ttls_are_bounded_but_nonsense_is_the_default() {
+        for (text, ttl_ms) in [("", 5000), ("ttl=abc", 5000), ("ttl=1.5", 5000), ("ttl=50", 50)] {
+            assert_eq!(Query::new(Some(text)).ttl().unwrap().as_ms(), ttl_ms);
+        }
+        for text in ["ttl=49", "ttl=0", "ttl=-1", "ttl=86400001", "ttl=99999999999999999999"] {
+            let problem = Query::new(Some(text)).ttl().unwrap_err();
+            assert_eq!(problem.detail, "ttl must be between 50 and 86400000 ms");
+        }
+    }
+
+    #[test]
+    fn waits_are_clamped_and_preferences_are_only_that() {
+        let wait = |query, prefer| Query::new(query).wait_ms(prefer);
+        assert_eq!(wait(None, Some("respond-async, wait=3")).unwrap(), 3000);
+        assert_eq!(wait(None, Some("wait=soon")).unwrap(), 0);
+        assert_eq!(wait(Some("wait=99999999999999999999999"), None).unwrap(), 60_000);
+        assert!(wait(Some("wait=-1"), None).is_err());
+    }
+}

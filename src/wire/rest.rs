@@ -1,0 +1,229 @@
+//! What REST answers, in the original's shapes (protocol, section 2).
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Serialize;
+
+use crate::machine::{Counts, Party, ResourceView, SessionView, TicketGrant, TicketView};
+
+use super::write_id;
+
+/// A value as JSON text.
+///
+/// # Panics
+/// Never: nothing that is written here can fail to be.
+#[must_use]
+pub fn json<T: Serialize>(value: &T) -> String {
+    match serde_json::to_string(value) {
+        Ok(text) => text,
+        Err(why) => panic!("JSON: {why}"),
+    }
+}
+
+/// A session.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Session {
+    name: String,
+    id: String,
+    src: String,
+    ttl: u32,
+    tickets: Vec<Ticket>,
+    issuances: Vec<Ticket>,
+}
+
+/// A ticket, or a lock in the guise of one.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Ticket {
+    name: String,
+    resource_name: String,
+    data: Option<String>,
+    issuer: Option<Box<Session>>,
+    claimant: Option<Box<Session>>,
+}
+
+/// The answer to a claim.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Claim {
+    claimed: bool,
+    ticket: Ticket,
+}
+
+/// A resource.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Resource {
+    name: String,
+    is_lock: bool,
+    tickets: BTreeMap<String, Ticket>,
+}
+
+impl From<&Party> for Session {
+    fn from(party: &Party) -> Self {
+        Self {
+            name: party.name.as_str().to_owned(),
+            id: write_id(&party.id),
+            src: party.source.to_string(),
+            ttl: party.ttl.as_ms(),
+            tickets: Vec::new(),
+            issuances: Vec::new(),
+        }
+    }
+}
+
+impl From<&SessionView> for Session {
+    fn from(view: &SessionView) -> Self {
+        let locks = view.locks.iter().map(|name| lock(name.as_str(), &view.party));
+        Self {
+            tickets: view.claims.iter().map(Ticket::from).collect(),
+            issuances: locks.chain(view.issued.iter().map(Ticket::from)).collect(),
+            ..Self::from(&*view.party)
+        }
+    }
+}
+
+/// The original shows a lock as a ticket of its own name, issued by its holder.
+fn lock(name: &str, holder: &Party) -> Ticket {
+    Ticket {
+        name: name.to_owned(),
+        resource_name: name.to_owned(),
+        data: Some(String::new()),
+        issuer: Some(Box::new(holder.into())),
+        claimant: None,
+    }
+}
+
+impl From<&TicketView> for Ticket {
+    fn from(view: &TicketView) -> Self {
+        Self {
+            name: view.ticket.as_str().to_owned(),
+            resource_name: view.resource.as_str().to_owned(),
+            data: Some(BASE64.encode(view.data.as_bytes())),
+            issuer: Some(Box::new((&*view.issuer).into())),
+            claimant: view.claim.as_ref().map(|(claimant, _)| Box::new((&**claimant).into())),
+        }
+    }
+}
+
+impl From<&TicketGrant> for Claim {
+    fn from(grant: &TicketGrant) -> Self {
+        let ticket = Ticket {
+            name: grant.ticket.as_str().to_owned(),
+            resource_name: grant.resource.as_str().to_owned(),
+            data: Some(BASE64.encode(grant.data.as_bytes())),
+            issuer: Some(Box::new((&*grant.issuer).into())),
+            claimant: Some(Box::new((&*grant.claimant).into())),
+        };
+        Self { claimed: true, ticket }
+    }
+}
+
+impl From<&ResourceView> for Resource {
+    fn from(view: &ResourceView) -> Self {
+        let name = view.name.as_str();
+        let held = view.holder.iter().map(|(holder, _)| (name.to_owned(), lock(name, holder)));
+        let tickets = view.tickets.iter().map(|t| (t.ticket.as_str().to_owned(), t.into()));
+        Self {
+            name: name.to_owned(),
+            is_lock: view.is_lock,
+            tickets: held.chain(tickets).collect(),
+        }
+    }
+}
+
+/// The answer to `GET /status`: the original's members, then our own.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Status {
+    /// The server's version.
+    pub version: &'static str,
+    /// Time since the start, as Go writes it.
+    pub uptime: String,
+    /// When it was started, for people.
+    pub started: String,
+    /// Time since the start, in ns.
+    #[serde(rename = "Uptime_t")]
+    pub uptime_ns: u64,
+    /// When it was started, for programs (RFC 3339).
+    #[serde(rename = "Started_t")]
+    pub started_at: String,
+    /// Processors that it may use.
+    pub num_cpus: usize,
+    /// Living sessions.
+    pub sessions: usize,
+    /// Open sockets.
+    pub sockets: usize,
+    /// Known resources.
+    pub resources: usize,
+    /// Tickets.
+    pub tickets: usize,
+    /// Held locks.
+    pub locks: usize,
+    /// Claimed tickets.
+    pub claims: usize,
+    /// Places in queues.
+    pub waits: usize,
+    /// Watches.
+    pub watches: usize,
+    /// Requests carried out since the start.
+    pub operations: u64,
+    /// Resident memory, in bytes; 0 where it cannot be told.
+    pub resident_bytes: u64,
+}
+
+impl Status {
+    /// The figures that count things.
+    #[must_use]
+    pub fn with(self, counts: Counts) -> Self {
+        Self {
+            sessions: counts.sessions,
+            resources: counts.resources,
+            tickets: counts.tickets,
+            locks: counts.locks,
+            claims: counts.claims,
+            waits: counts.waits,
+            watches: counts.watches,
+            ..self
+        }
+    }
+}
+
+/// A span of time as Go writes it: `1h2m3.5s`.
+#[must_use]
+pub fn go_duration(millis: u64) -> String {
+    let (hours, minutes) = (millis / 3_600_000, millis / 60_000 % 60);
+    let seconds = millis % 60_000;
+    let mut text = String::new();
+    if hours > 0 {
+        text += &format!("{hours}h");
+    }
+    if hours > 0 || minutes > 0 {
+        text += &format!("{minutes}m");
+    }
+    let fraction = format!("{:03}", seconds % 1000);
+    let fraction = fraction.trim_end_matches('0');
+    let dot = if fraction.is_empty() { "" } else { "." };
+    text + &format!("{}{dot}{fraction}s", seconds / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_in_go() {
+        for (ms, text) in [
+            (0, "0s"),
+            (1500, "1.5s"),
+            (60_000, "1m0s"),
+            (3_723_050, "1h2m3.05s"),
+            (7_200_000, "2h0m0s"),
+        ] {
+            assert_eq!(go_duration(ms), text);
+        }
+    }
+}
