@@ -3,7 +3,7 @@
 //! One package has no compiler wall between its modules, so this reads the source: which layer
 //! names which (the table `LAYERS`), what a layer does without (`WITHOUT`), how each file opens
 //! and how long it is. It reads tokens, not text, so that comments and strings may say anything.
-//! Modules under `#[cfg(test)]` may name what they like. The rest is pure over (path, text).
+//! Modules under `#[cfg(test)]` may name what they like. All but the walk is pure.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -77,6 +77,8 @@ pub(super) struct Core {
     pub(super) operations: u64,
     /// The server is going away: nobody waits any more.
     pub(super) leaving: bool,
+    /// Tells this run of the server from others.
+    pub(super) epoch: Arc<str>,
 }
 
 impl Core {
@@ -97,6 +99,7 @@ impl Core {
             shared: None,
             operations: 0,
             leaving: false,
+            epoch: epoch(),
         };
         // Fences stay above those of an earlier run as long as the wall clock does not fall back.
         let fence = Fence(clock::wall_ms().saturating_mul(2048));
@@ -140,14 +143,14 @@ impl Core {
                 }
             }
             if !sessions.is_empty() {
-                self.submit(&Command::Expire { sessions }, now);
+                self.submit_then(&Command::Expire { sessions }, now, no_answer);
             }
             for due in waits {
                 match due {
                     // An earlier command of this round may have ended it.
                     Due::Wait(session, wait) => {
                         if self.wait_slots.contains_key(&(session, wait)) {
-                            self.submit(&Command::TimeOut { wait }, now);
+                            self.submit_then(&Command::TimeOut { wait }, now, no_answer);
                         }
                     }
                     Due::Request(request) => self.stop_waiting(request, Outcome::TimedOut, now),
@@ -168,9 +171,25 @@ impl Core {
     /// Applies one command and sends out what it announces. The reply may leave when everything
     /// up to the stamp is durable.
     pub(super) fn submit(&mut self, command: &Command, now: At) -> (Result<Reply, Refusal>, Stamp) {
+        let mut answer = None;
+        let stamp = self.submit_then(command, now, |_, reply, _| answer = Some(reply));
+        match answer {
+            Some(reply) => (reply, stamp),
+            None => unreachable!("the reply is always passed on"),
+        }
+    }
+
+    /// The same, for those who must have the reply before what the command announces is sent out.
+    pub(super) fn submit_then(
+        &mut self,
+        command: &Command,
+        now: At,
+        then: impl FnOnce(&mut Self, Result<Reply, Refusal>, Stamp),
+    ) -> Stamp {
         let mark = self.machine.emptied_mark();
         let reply = self.machine.apply(command, &mut self.events);
         let stamp = self.durable.applied();
+        then(self, reply, stamp);
         if !self.events.is_empty() {
             self.send_events(stamp, now);
         }
@@ -183,7 +202,7 @@ impl Core {
                 _ => self.forget.push_back((due, emptied)),
             }
         }
-        (reply, stamp)
+        stamp
     }
 
     /// The stamp of an answer that comes from looking only.
@@ -261,7 +280,7 @@ impl Core {
     pub(super) fn stop_waiting(&mut self, request: RequestId, outcome: Outcome, now: At) {
         if let Some(pending) = self.requests.get(&request) {
             let wait = pending.wait;
-            self.submit(&Command::Withdraw { wait, request }, now);
+            self.submit_then(&Command::Withdraw { wait, request }, now, no_answer);
             self.answer(request, outcome, self.stamp(), now);
         }
     }
@@ -388,12 +407,28 @@ impl Core {
     }
 }
 
-/// A new session's id: the time in seconds and 128 random bits.
+/// For commands of the driver's own, which nobody waits to be answered.
+fn no_answer(_: &mut Core, reply: Result<Reply, Refusal>, _: Stamp) {
+    debug_assert!(reply.is_ok(), "the machine refused what the driver knows to be due");
+}
+
+/// A new session's id.
 fn new_session_id() -> SessionId {
-    use svix_ksuid::{Ksuid, KsuidLike};
+    use svix_ksuid::KsuidLike;
+    SessionId(*ksuid().bytes())
+}
+
+/// A name for this run of the server.
+fn epoch() -> Arc<str> {
+    use svix_ksuid::KsuidLike;
+    ksuid().to_base62().into()
+}
+
+/// The time in seconds and 128 random bits.
+fn ksuid() -> svix_ksuid::Ksuid {
     /// Seconds from 1970 to the epoch of KSUIDs.
     const KSUID_EPOCH_S: u64 = 1_400_000_000;
     let seconds = (clock::wall_ms() / 1000).saturating_sub(KSUID_EPOCH_S);
     let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-    SessionId(*Ksuid::new_raw(seconds, None).bytes())
+    svix_ksuid::Ksuid::new_raw(seconds, None)
 }

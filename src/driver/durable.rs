@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 /// A point in the order of applied commands. What bears it may leave when everything up to it is
 /// durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u64);
 
 /// Counts what is applied and what of it is durable.

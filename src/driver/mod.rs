@@ -10,6 +10,7 @@ mod core;
 mod durable;
 mod outbox;
 mod requests;
+mod sockets;
 
 pub use durable::Stamp;
 pub use outbox::{
@@ -17,6 +18,7 @@ pub use outbox::{
     OUTBOX_MESSAGES_MAX, Outbox, State,
 };
 pub use requests::Answer;
+pub use sockets::{Asked, Connection, NotAttached, PING_MAX_MS, ping_ms, reason};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -28,6 +28,10 @@ impl Call {
         Self { parts, body }
     }
 
+    pub(crate) fn into_parts(self) -> Parts {
+        self.parts
+    }
+
     /// Whether errors should be problem documents (RFC 9457).
     pub(crate) fn wants_documents(&self) -> bool {
         wants_documents(&self.parts.headers)

@@ -11,11 +11,11 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use tracing::Level;
 
 use super::App;
+use super::linger::Lingering;
 
 /// How long a request's head may take to arrive; also how long a connection may be idle.
 const HEAD_MAX: Duration = Duration::from_secs(20);
@@ -53,19 +53,14 @@ pub(crate) async fn bind(listen: &str) -> io::Result<TcpListener> {
 }
 
 /// Accepts connections for ever and serves each in a task of its own.
-pub(crate) async fn accept(
-    listener: &TcpListener,
-    app: &App,
-    router: &Router,
-    tasks: &TaskTracker,
-) {
+pub(crate) async fn accept(listener: &TcpListener, app: &App, router: &Router) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 if let Err(why) = stream.set_nodelay(true) {
                     tracing::debug!(%why, "TCP_NODELAY");
                 }
-                tasks.spawn(serve(stream, peer, app.clone(), router.clone()));
+                app.tasks.spawn(serve(stream, peer, app.clone(), router.clone()));
             }
             // The client has gone already.
             Err(why) if is_of_connection(&why) => {}
@@ -106,7 +101,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(HEAD_MAX_BYTES)
         .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Lingering::new(stream, &app.tasks)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -4,13 +4,19 @@
 mod answer;
 mod call;
 mod connections;
+mod linger;
 mod rest;
 mod routes;
+mod socket;
 mod status;
+mod upgrade;
+
+pub use upgrade::NAMELESS_MAX;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
@@ -48,6 +54,12 @@ pub(crate) struct Shared {
     pub(crate) started: status::Started,
     /// Cancelled when the server is to stop.
     pub(crate) stopping: CancellationToken,
+    /// Connections and sockets under way.
+    pub(crate) tasks: TaskTracker,
+    /// Open sockets.
+    pub(crate) sockets: Arc<AtomicUsize>,
+    /// Those of them that have not said `hello`.
+    pub(crate) nameless: Arc<AtomicUsize>,
 }
 
 /// A cheap handle on [`Shared`].
@@ -76,9 +88,16 @@ impl Server {
     /// When the address makes no sense or is taken.
     pub async fn bind_with(config: Config, driver: Driver) -> io::Result<Self> {
         let listener = connections::bind(&config.listen).await?;
-        let started = status::Started::now();
-        let stopping = CancellationToken::new();
-        Ok(Self { listener, app: Arc::new(Shared { driver, config, started, stopping }) })
+        let app = Shared {
+            driver,
+            config,
+            started: status::Started::now(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            sockets: Arc::default(),
+            nameless: Arc::default(),
+        };
+        Ok(Self { listener, app: Arc::new(app) })
     }
 
     /// The address that it has.
@@ -93,18 +112,18 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { listener, app } = self;
         let clockwork = tokio::spawn(app.driver.clone().run());
-        let tasks = TaskTracker::new();
         let router = routes::router(&app);
         tokio::select! {
             () = stop => {}
-            () = connections::accept(&listener, &app, &router, &tasks) => {}
+            () = connections::accept(&listener, &app, &router) => {}
         }
         drop(listener);
-        app.stopping.cancel();
         app.driver.stop_waiting();
-        tasks.close();
-        if tokio::time::timeout(STOPPING_MAX, tasks.wait()).await.is_err() {
-            tracing::warn!(left = tasks.len(), "stopped with connections under way");
+        app.driver.dismiss_sockets(0);
+        app.stopping.cancel();
+        app.tasks.close();
+        if tokio::time::timeout(STOPPING_MAX, app.tasks.wait()).await.is_err() {
+            tracing::warn!(left = app.tasks.len(), "stopped with connections under way");
         }
         clockwork.abort();
     }

@@ -10,13 +10,14 @@ use crate::wire::Problem;
 
 use super::answer::{self, Answer, FENCE_HEADER};
 use super::call::{self, Call, SESSION_HEADER};
-use super::{App, Config, rest, status};
+use super::{App, Config, rest, status, upgrade};
 
 /// How long a browser may remember what it was allowed.
 const PREFLIGHT_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(600);
 
 pub(crate) fn router(app: &App) -> Router {
-    let paths: [(&str, MethodRouter<App>); 10] = [
+    let paths: [(&str, MethodRouter<App>); 11] = [
+        ("/api/v1/ws", get(upgrade::upgrade)),
         ("/api/v1/sessions", post(run(rest::open_session))),
         (
             "/api/v1/sessions/{id}",

@@ -36,7 +36,7 @@ pub(super) async fn status(app: App, _: Call) -> Result<Answer, Problem> {
         started_at: started,
         num_cpus: std::thread::available_parallelism().map_or(1, NonZero::get),
         sessions: 0,
-        sockets: 0,
+        sockets: app.sockets.load(std::sync::atomic::Ordering::Relaxed),
         resources: 0,
         tickets: 0,
         locks: 0,

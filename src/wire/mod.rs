@@ -4,6 +4,7 @@ pub mod code;
 pub mod problem;
 pub mod query;
 pub mod rest;
+pub mod socket;
 
 pub use code::Code;
 pub use problem::Problem;

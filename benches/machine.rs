@@ -1,0 +1,295 @@
+//! How fast the machine is by itself, on one processor: `cargo bench --bench machine`.
+
+mod support;
+
+use std::time::Duration;
+
+use support::servers::Cores;
+use support::{Dice, Outcome, Target, figure, heading, median, now, since, wanted};
+use ticketd::machine::{
+    Ask, Command, Data, Event, Length, Machine, Name, Reply, SessionId, SessionName, Ttl, WaitId,
+    Way,
+};
+
+/// Names of locks, tickets of the large resource, waiters of the long queue.
+const MANY: usize = 100_000;
+/// The same of the small.
+const FEW: usize = 10;
+/// Turns that each figure is the median of.
+const TURNS: usize = 9;
+
+fn main() -> Outcome {
+    Cores::share_out()?;
+    heading("machine: one processor, no server");
+    if wanted("locks") {
+        locks()?;
+    }
+    if wanted("claims") {
+        claims()?;
+    }
+    if wanted("queue") {
+        queue()?;
+    }
+    if wanted("growth") {
+        growth()?;
+    }
+    Ok(())
+}
+
+/// A machine under test. Nothing that it is told may be refused.
+struct Bench {
+    machine: Machine,
+    events: Vec<Event>,
+    sessions: Vec<SessionId>,
+}
+
+impl Bench {
+    fn new(sessions: usize) -> Outcome<Self> {
+        let (machine, events) = (Machine::new(), Vec::with_capacity(16));
+        let mut bench = Self { machine, events, sessions: Vec::new() };
+        for _ in 0..sessions {
+            bench.open()?;
+        }
+        Ok(bench)
+    }
+
+    fn apply(&mut self, command: &Command) -> Outcome<Reply> {
+        self.events.clear();
+        Ok(self.machine.apply(command, &mut self.events)?)
+    }
+
+    fn open(&mut self) -> Outcome<SessionId> {
+        let mut id = [0; 20];
+        id[..8].copy_from_slice(&self.sessions.len().to_be_bytes());
+        let session = SessionId(id);
+        let name = SessionName::parse("worker")?;
+        let ttl = Ttl::new(10_000).ok_or("ttl")?;
+        let source = "127.0.0.1:40000".into();
+        self.apply(&Command::Open { session, name, ttl, source })?;
+        self.sessions.push(session);
+        Ok(session)
+    }
+
+    fn issue(&mut self, session: SessionId, resource: &Name, ticket: &str) -> Outcome {
+        let (resource, ticket) = (resource.clone(), Name::parse(ticket)?);
+        let data = Data::new(b"some data of a ticket").ok_or("data")?;
+        self.apply(&Command::Issue { session, resource, ticket, data, notify: false })?;
+        Ok(())
+    }
+
+    fn lock(&mut self, session: SessionId, lock: &Name, ask: Option<Ask>) -> Outcome<Reply> {
+        self.apply(&Command::Lock { session, resource: lock.clone(), ask })
+    }
+
+    fn unlock(&mut self, session: SessionId, lock: &Name) -> Outcome {
+        let resource = lock.clone();
+        self.apply(&Command::Unlock { session, resource, fence: None, by_socket: true })?;
+        Ok(())
+    }
+
+    fn forget_all(&mut self) -> Outcome {
+        let up_to = self.machine.emptied_mark();
+        while self.apply(&Command::Forget { up_to })? == (Reply::Forgotten { more: true }) {}
+        Ok(())
+    }
+}
+
+/// What the middle one of several turns made a second.
+fn per_second(things: usize, mut turn: impl FnMut() -> Outcome) -> Outcome<f64> {
+    turn()?;
+    let mut rates = Vec::new();
+    for _ in 0..TURNS {
+        let start = now();
+        turn()?;
+        rates.push(f64::from(u32::try_from(things)?) / since(start).as_secs_f64());
+    }
+    Ok(median(&rates))
+}
+
+/// `kind-0`, `kind-1` and so on, in no order.
+fn names(kind: &str, count: usize) -> Outcome<Vec<Name>> {
+    let mut names =
+        (0..count).map(|n| Name::parse(&format!("{kind}-{n}"))).collect::<Result<Vec<_>, _>>()?;
+    Dice::new().shuffle(&mut names);
+    Ok(names)
+}
+
+fn locks() -> Outcome {
+    let names = names("lock", MANY)?;
+    let mut bench = Bench::new(16)?;
+    let sessions = bench.sessions.clone();
+    let mut pairs = |forget: bool| {
+        per_second(MANY, || {
+            for (name, &session) in names.iter().zip(sessions.iter().cycle()) {
+                bench.lock(session, name, None)?;
+                bench.unlock(session, name)?;
+            }
+            if forget { bench.forget_all() } else { Ok(()) }
+        })
+    };
+    let (kept, forgotten) = (pairs(false)?, pairs(true)?);
+    let at_once = per_second(MANY, || {
+        for (name, &session) in names.iter().zip(sessions.iter().cycle()) {
+            bench.lock(session, name, None)?;
+        }
+        for (name, &session) in names.iter().zip(sessions.iter().cycle()) {
+            bench.unlock(session, name)?;
+        }
+        Ok(())
+    })?;
+    figure("lock+unlock pairs/s, 100 000 names", kept, "", Target::AtLeast(1.5e6));
+    figure("  all locked, then all unlocked", at_once, "", Target::None);
+    figure("  names forgotten and entered anew", forgotten, "", Target::None);
+    Ok(())
+}
+
+fn claims() -> Outcome {
+    let mut pools = Vec::new();
+    for size in [FEW, MANY] {
+        let mut bench = Bench::new(17)?;
+        let resource = Name::parse("jobs")?;
+        let issuer = bench.sessions[16];
+        for ticket in names("job", size)? {
+            bench.issue(issuer, &resource, ticket.as_str())?;
+        }
+        pools.push((bench, resource, Vec::new()));
+    }
+    for _ in 0..TURNS {
+        for (bench, resource, rates) in &mut pools {
+            rates.push(claim_and_release(bench, resource)?);
+        }
+    }
+    let [(.., few), (.., many)] = &pools[..] else { return Err("two pools".into()) };
+    let slower = median(&support::ratios(few, many));
+    figure("claim+release pairs/s, 10 tickets", median(few), "", Target::None);
+    figure("claim+release pairs/s, 100 000 tickets", median(many), "", Target::None);
+    figure("  slower with 100 000", slower, "x", Target::AtMost(2.0));
+    Ok(())
+}
+
+/// Pairs a second.
+fn claim_and_release(bench: &mut Bench, resource: &Name) -> Outcome<f64> {
+    let start = now();
+    for number in 0..MANY {
+        let session = bench.sessions[number % 16];
+        let resource = resource.clone();
+        let claim = Command::Claim { session, resource, ticket: None, ask: None, again: false };
+        let Reply::Granted { grant: ticketd::machine::Grant::Ticket(grant), .. } =
+            bench.apply(&claim)?
+        else {
+            return Err("no ticket is free".into());
+        };
+        let (resource, ticket, fence) = (grant.resource, grant.ticket, Some(grant.fence));
+        bench.apply(&Command::Release { session, resource, ticket, fence, by_socket: true })?;
+    }
+    Ok(f64::from(u32::try_from(MANY)?) / since(start).as_secs_f64())
+}
+
+/// A lock with a holder and a queue behind it.
+struct Line {
+    bench: Bench,
+    lock: Name,
+    /// The holder, then the waiters in no order.
+    waits: Vec<(SessionId, WaitId)>,
+}
+
+impl Line {
+    fn new(waiters: usize) -> Outcome<Self> {
+        let lock = Name::parse("printer")?;
+        let mut line = Self { bench: Bench::new(waiters + 1)?, lock, waits: Vec::new() };
+        let sessions = line.bench.sessions.clone();
+        line.bench.lock(sessions[0], &line.lock, None)?;
+        for &session in &sessions[1..] {
+            let wait = line.join(session)?.0;
+            line.waits.push((session, wait));
+        }
+        Dice::new().shuffle(&mut line.waits);
+        Ok(line)
+    }
+
+    /// Joins, or asks for the place that the session has.
+    fn join(&mut self, session: SessionId) -> Outcome<(WaitId, u32)> {
+        let ask = Ask { way: Way::Socket, length: Length::Session };
+        match self.bench.lock(session, &self.lock, Some(ask))? {
+            Reply::Queued { wait, position } => Ok((wait, position)),
+            other => Err(format!("not queued but {other:?}").into()),
+        }
+    }
+
+    /// Every waiter leaves from where it is and joins at the end; the longest that took.
+    fn leave_and_join(&mut self) -> Outcome<Duration> {
+        let mut longest = Duration::ZERO;
+        for at in 0..self.waits.len() {
+            let (session, wait) = self.waits[at];
+            let start = now();
+            self.bench.apply(&Command::Cancel { session, wait })?;
+            self.waits[at].1 = self.join(session)?.0;
+            longest = longest.max(since(start));
+        }
+        Ok(longest)
+    }
+
+    fn ask_positions(&mut self) -> Outcome {
+        for at in 0..self.waits.len() {
+            let (session, _) = self.waits[at];
+            self.join(session)?;
+        }
+        Ok(())
+    }
+
+    /// The holder unlocks and joins at the end, as often as there are waiters.
+    fn hand_over(&mut self) -> Outcome {
+        let sessions = self.bench.sessions.clone();
+        for &session in &sessions {
+            self.bench.unlock(session, &self.lock)?;
+            self.join(session)?;
+        }
+        Ok(())
+    }
+}
+
+fn queue() -> Outcome {
+    let turns = |line: &mut Line, turn: fn(&mut Line) -> Outcome| {
+        let repeat = MANY / line.waits.len();
+        let rate =
+            per_second(repeat * line.waits.len(), || (0..repeat).try_for_each(|_| turn(line)))?;
+        Outcome::Ok(1e9 / rate)
+    };
+    let hand_over = |waiters| turns(&mut Line::new(waiters)?, Line::hand_over);
+    let (few, many) = (hand_over(FEW)?, hand_over(MANY - 1)?);
+    figure("hand-over and join again, 10 waiters", few, "ns", Target::None);
+    figure("hand-over and join again, 100 000 waiters", many, "ns", Target::None);
+    let mut longest = Duration::MAX;
+    for _ in 0..3 {
+        longest = longest.min(Line::new(MANY - 1)?.leave_and_join()?);
+    }
+    let leave = |line: &mut Line| line.leave_and_join().map(drop);
+    let (mut few, mut many) = (Line::new(FEW)?, Line::new(MANY - 1)?);
+    let times = (turns(&mut few, leave)?, turns(&mut many, leave)?);
+    figure("leave the middle and join the end, 10 waiters", times.0, "ns", Target::None);
+    figure("leave the middle and join the end, 100 000 waiters", times.1, "ns", Target::None);
+    figure("  the longest of 100 000", longest.as_secs_f64() * 1e3, "ms", Target::AtMost(5.0));
+    let position = turns(&mut many, Line::ask_positions)?;
+    figure("position in a queue of 100 000", position, "ns", Target::None);
+    Ok(())
+}
+
+/// The longest step while the tables grow, where a table moves house.
+fn growth() -> Outcome {
+    let mut longest = Duration::MAX;
+    for _ in 0..3 {
+        let mut bench = Bench::new(0)?;
+        let resource = names("jobs", MANY)?;
+        let mut longest_here = Duration::ZERO;
+        for resource in &resource {
+            let start = now();
+            let session = bench.open()?;
+            bench.issue(session, resource, "job")?;
+            longest_here = longest_here.max(since(start));
+        }
+        longest = longest.min(longest_here);
+    }
+    let longest = longest.as_secs_f64() * 1e3;
+    figure("longest open+issue on the way to 100 000", longest, "ms", Target::AtMost(5.0));
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! The sockets' side of the driver: a connection speaks for one session, and a session has one
+//! connection at most. What an older one still says is not heard.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::deadlines::At;
+use crate::machine::{Command, Refusal, Reply, SessionId, SessionName, Ttl, Why};
+
+use super::core::{Attached, Core};
+use super::durable::Stamp;
+use super::outbox::{Answered, Ending, Message, Outbox, State};
+use super::{Driver, Unavailable};
+
+/// Longest time between two heartbeats, in ms.
+pub const PING_MAX_MS: u32 = 25_000;
+
+/// What a socket asks of its session.
+#[derive(Debug)]
+pub enum Asked {
+    /// A command of its own session's.
+    Command(Command),
+    /// A heartbeat.
+    Beat,
+    /// The whole state.
+    State,
+    /// The end of the session.
+    Bye,
+    /// It made no sense; why.
+    Bad(String),
+    /// It was too large; why.
+    TooLarge(String),
+}
+
+/// A socket that speaks for a session. Dropped, it no longer does; the session lives on.
+#[derive(Debug)]
+pub struct Connection {
+    driver: Driver,
+    session: SessionId,
+    number: u64,
+    outbox: Arc<Outbox>,
+    ttl: Ttl,
+    /// The session was there before.
+    resumed: bool,
+    /// Its first answer is still on the way: until then the session's TTL does not run.
+    opening: AtomicBool,
+}
+
+/// Why a socket could not take a session over.
+#[derive(Debug)]
+pub enum NotAttached {
+    /// There is no such session.
+    NotFound(Stamp),
+    /// A later attempt has come first.
+    Overtaken,
+}
+
+/// Time between two heartbeats of a session, in ms.
+#[must_use]
+pub fn ping_ms(ttl: Ttl) -> u32 {
+    (ttl.as_ms() / 3).clamp(1, PING_MAX_MS)
+}
+
+impl Driver {
+    /// Opens a session for a socket. The answer to the request `id` is in the outbox.
+    #[must_use]
+    pub fn connect(
+        &self,
+        id: Option<u64>,
+        name: SessionName,
+        ttl: Ttl,
+        source: Box<str>,
+    ) -> Connection {
+        let mut core = self.core();
+        let now = core.enter();
+        core.operations += 1;
+        let (session, stamp) = core.open(name, ttl, source, now);
+        let connection = self.attach_to(&mut core, session, ttl, false);
+        connection.say_state(&core, id, stamp);
+        self.wake_timer_if_earlier(&mut core);
+        connection
+    }
+
+    /// Takes a session over for a socket; an older socket is cut. The answer is in the outbox.
+    ///
+    /// # Errors
+    /// When there is no such session, or a socket with a higher attempt has it.
+    pub fn reconnect(
+        &self,
+        id: Option<u64>,
+        session: SessionId,
+        attempt: Option<u64>,
+    ) -> Result<Connection, NotAttached> {
+        let mut core = self.core();
+        let now = core.enter();
+        core.operations += 1;
+        let stamp = core.stamp();
+        let Some(presence) = core.presences.get_mut(&session) else {
+            return Err(NotAttached::NotFound(stamp));
+        };
+        if attempt.is_some() && attempt < presence.attempt {
+            return Err(NotAttached::Overtaken);
+        }
+        presence.attempt = presence.attempt.max(attempt);
+        if let Some(older) = presence.socket.take() {
+            older.outbox.cut(Ending::Replaced);
+        }
+        let ttl = presence.ttl;
+        core.refresh(&session, now);
+        let connection = self.attach_to(&mut core, session, ttl, true);
+        connection.say_state(&core, id, stamp);
+        Ok(connection)
+    }
+
+    fn attach_to(
+        &self,
+        core: &mut Core,
+        session: SessionId,
+        ttl: Ttl,
+        resumed: bool,
+    ) -> Connection {
+        core.next_socket += 1;
+        let number = core.next_socket;
+        let outbox = Arc::new(Outbox::new(core.durable.clone()));
+        if let Some(presence) = core.presences.get_mut(&session) {
+            presence.socket = Some(Attached { number, outbox: outbox.clone() });
+        }
+        core.hold_open(&session);
+        let (driver, opening) = (self.clone(), AtomicBool::new(true));
+        Connection { driver, session, number, outbox, ttl, resumed, opening }
+    }
+
+    /// Tells all sockets that the server stops, and ends them.
+    pub fn dismiss_sockets(&self, after_ms: u32) {
+        let mut core = self.core();
+        core.enter();
+        core.leaving = true;
+        let stamp = core.stamp();
+        for socket in core.presences.values().filter_map(|presence| presence.socket.as_ref()) {
+            socket.outbox.push(Message::GoingAway(after_ms), stamp);
+            socket.outbox.end(Ending::GoingAway, stamp);
+        }
+    }
+
+    /// Waits until a refusal may be said.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the server cannot promise that it will be remembered.
+    pub async fn may_say(&self, stamp: Stamp) -> Result<(), Unavailable> {
+        self.settled(stamp).await
+    }
+}
+
+impl Connection {
+    /// What is to be told to the socket.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Whom it speaks for.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// The session's TTL.
+    #[must_use]
+    pub fn ttl(&self) -> Ttl {
+        self.ttl
+    }
+
+    /// Where in its interval this session's heartbeat falls, so that all do not beat together:
+    /// 0 to 255.
+    #[must_use]
+    pub fn phase(&self) -> u8 {
+        self.session.0[19]
+    }
+
+    /// The first answer was sent: from now on the TTL runs.
+    pub fn opened(&self) {
+        if self.opening.swap(false, Ordering::Relaxed) {
+            let mut core = self.driver.core();
+            let now = core.enter();
+            core.let_go(&self.session, now);
+            self.driver.wake_timer_if_earlier(&mut core);
+        }
+    }
+
+    /// Something was heard from the client.
+    pub fn heard(&self) {
+        let mut core = self.driver.core();
+        let now = core.enter();
+        if self.is_current(&core) {
+            core.refresh(&self.session, now);
+        }
+    }
+
+    /// Carries out requests in order; the answers go into the outbox. False when this socket no
+    /// longer speaks for the session: then nothing was done.
+    pub fn ask(&self, requests: impl IntoIterator<Item = (Option<u64>, Asked)>) -> bool {
+        let mut core = self.driver.core();
+        let now = core.enter();
+        if !self.is_current(&core) {
+            return false;
+        }
+        core.refresh(&self.session, now);
+        for (id, asked) in requests {
+            core.operations += 1;
+            self.carry_out(&mut core, id, asked, now);
+            if !self.is_current(&core) {
+                break;
+            }
+        }
+        self.driver.wake_timer_if_earlier(&mut core);
+        true
+    }
+
+    fn is_current(&self, core: &Core) -> bool {
+        let socket = core.presences.get(&self.session).and_then(|p| p.socket.as_ref());
+        socket.is_some_and(|socket| socket.number == self.number)
+    }
+
+    fn carry_out(&self, core: &mut Core, id: Option<u64>, asked: Asked, now: At) {
+        match asked {
+            Asked::Command(command) => self.submit(core, id, &command, now),
+            // Says nothing about the state, so that it waits for nothing.
+            Asked::Beat => self.say(id, Answered::Beat(self.ttl.as_ms()), Stamp::default()),
+            Asked::State => self.say_state(core, id, core.stamp()),
+            Asked::Bye => {
+                let session = self.session;
+                core.submit_then(&Command::Close { session }, now, |_, _, stamp| {
+                    self.say(id, Answered::Done, stamp);
+                    self.outbox.end(Ending::Bye, stamp);
+                });
+            }
+            Asked::Bad(why) => self.say(id, Answered::Bad(why), core.stamp()),
+            Asked::TooLarge(why) => self.say(id, Answered::TooLarge(why), core.stamp()),
+        }
+    }
+
+    fn submit(&self, core: &mut Core, id: Option<u64>, command: &Command, now: At) {
+        if let Command::Unwatch { resource, .. } = command {
+            self.outbox.drop_level(resource);
+        }
+        core.submit_then(command, now, |core, reply, stamp| {
+            match (command, &reply) {
+                (
+                    Command::Lock { ask: Some(ask), .. } | Command::Claim { ask: Some(ask), .. },
+                    Ok(Reply::Queued { wait, .. }),
+                ) => core.time_wait(self.session, *wait, ask.length, now),
+                (Command::Cancel { wait, .. }, Ok(Reply::Cancelled(true))) => {
+                    core.untime_wait(self.session, *wait);
+                }
+                _ => {}
+            }
+            self.say(id, Answered::Reply(reply), stamp);
+        });
+    }
+
+    fn say(&self, id: Option<u64>, answered: Answered, stamp: Stamp) {
+        self.outbox.push(Message::Answer(id, answered), stamp);
+    }
+
+    fn say_state(&self, core: &Core, id: Option<u64>, stamp: Stamp) {
+        let Some(session) = core.machine.state(&self.session) else {
+            let gone = Answered::Reply(Err(Refusal::SessionNotFound));
+            return self.say(id, gone, stamp);
+        };
+        let (epoch, ping_ms) = (core.epoch.clone(), ping_ms(self.ttl));
+        let state = State { session, resumed: self.resumed, epoch, ping_ms };
+        self.say(id, Answered::State(Box::new(state)), stamp);
+        if core.leaving {
+            self.outbox.end(Ending::GoingAway, stamp);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let mut core = self.driver.core();
+        let now = core.enter();
+        if self.opening.swap(false, Ordering::Relaxed) {
+            core.let_go(&self.session, now);
+        }
+        if let Some(presence) = core.presences.get_mut(&self.session)
+            && presence.socket.as_ref().is_some_and(|socket| socket.number == self.number)
+        {
+            presence.socket = None;
+        }
+    }
+}
+
+/// The reason that goes with the end of a session.
+#[must_use]
+pub fn reason(why: Why) -> &'static str {
+    match why {
+        Why::Closed => "closed",
+        Why::Expired => "expired",
+    }
+}

@@ -1,0 +1,496 @@
+//! Frames that come in. Whatever is a JSON object gets an answer; what is wrong with it is told.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::machine::{
+    DATA_MAX_BYTES, Data, Fence, Length, NUMBER_END, Name, SessionId, SessionName, Ttl,
+    WAIT_MAX_MS, WaitId,
+};
+use crate::wire::{Problem, query, read_id};
+
+/// What came in is no JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoObject;
+
+/// A frame's request.
+#[derive(Debug, PartialEq)]
+pub struct Request {
+    /// The client's number for it; `None` when it gave no proper one.
+    pub id: Option<u64>,
+    /// What it wants, or why that makes no sense.
+    pub op: Result<Op, Problem>,
+}
+
+/// What a request wants.
+#[derive(Debug, PartialEq)]
+#[expect(missing_docs, reason = "the members are the contract's")]
+pub enum Op {
+    /// Open a session or take one over.
+    Hello(Hello),
+    /// A heartbeat.
+    Beat,
+    /// Tell me the state again.
+    Session,
+    /// End the session.
+    Bye,
+    /// Take a lock.
+    Lock { resource: Name, wait: Option<Length> },
+    /// Give a lock back.
+    Unlock { resource: Name, fence: Option<Fence> },
+    /// Take a ticket.
+    Claim { resource: Name, ticket: Option<Name>, wait: Option<Length> },
+    /// Give a ticket back.
+    Release { resource: Name, ticket: Name, fence: Option<Fence> },
+    /// Issue a ticket.
+    Issue { resource: Name, ticket: Name, data: Data, notify: bool },
+    /// Make a ticket vanish.
+    Revoke { resource: Name, ticket: Name },
+    /// Give up a wait.
+    Cancel { wait: WaitId },
+    /// Be told how a resource changes.
+    Watch { resource: Name, changes: bool },
+    /// No longer be told.
+    Unwatch { resource: Name },
+}
+
+/// The first request of a socket.
+#[derive(Debug, PartialEq)]
+pub struct Hello {
+    /// Whether the client answers beats instead of pings.
+    pub beat: bool,
+    /// Whom it speaks for.
+    pub who: Who,
+}
+
+/// Whom a socket speaks for.
+#[derive(Debug, PartialEq)]
+#[expect(missing_docs, reason = "the members are the contract's")]
+pub enum Who {
+    /// A new session.
+    New { name: SessionName, ttl: Ttl },
+    /// One that is there already; `None` for text that is nobody's id.
+    Known { session: Option<SessionId>, attempt: Option<u64> },
+}
+
+/// Reads a frame.
+///
+/// # Errors
+/// When it is no JSON object; everything else is told in the request.
+pub fn read(text: &str) -> Result<Request, NoObject> {
+    match serde_json::from_str::<Members<'_>>(text) {
+        Ok(members) => Ok(members.request()),
+        // Perhaps an object all the same, with a number or a string that nobody can hold.
+        Err(_) => read_strange(text),
+    }
+}
+
+fn read_strange(text: &str) -> Result<Request, NoObject> {
+    if !text.trim_start().starts_with('{') || serde_json::from_str::<&RawValue>(text).is_err() {
+        return Err(NoObject);
+    }
+    #[derive(Deserialize)]
+    struct Only {
+        id: Option<u64>,
+    }
+    let id = serde_json::from_str::<Only>(text).ok().and_then(|only| only.id);
+    let op = Err(Problem::bad("a number or a string is out of range"));
+    Ok(Request { id: id.filter(|&id| id < NUMBER_END), op })
+}
+
+/// The members of a request, as they came.
+#[derive(Debug, Default)]
+struct Members<'a> {
+    id: Value<'a>,
+    op: Value<'a>,
+    resource: Value<'a>,
+    ticket: Value<'a>,
+    wait: Value<'a>,
+    fence: Value<'a>,
+    data: Value<'a>,
+    data64: Value<'a>,
+    notify: Value<'a>,
+    changes: Value<'a>,
+    name: Value<'a>,
+    ttl: Value<'a>,
+    session: Value<'a>,
+    attempt: Value<'a>,
+    liveness: Value<'a>,
+}
+
+/// A member's value, as far as a request can use it.
+#[derive(Debug, Default)]
+enum Value<'a> {
+    #[default]
+    Missing,
+    Bool(bool),
+    Whole(u64),
+    Text(Cow<'a, str>),
+    /// Something that no request uses: a list, an object, a fraction, a negative number.
+    Strange,
+}
+
+impl<'a> Members<'a> {
+    fn request(self) -> Request {
+        let id = match self.id {
+            Value::Whole(id) if id < NUMBER_END => Some(id),
+            _ => None,
+        };
+        let op = match id {
+            Some(_) => self.op(),
+            // Which answer would belong to it, the client could not tell: nothing is done.
+            None => match self.op {
+                Value::Text(op) if op == "hello" => {
+                    Err(Problem::bad("hello needs an id: an integer from 0 to 2^53-1"))
+                }
+                _ => Err(Problem::bad("id must be an integer from 0 to 2^53-1")),
+            },
+        };
+        Request { id, op }
+    }
+
+    fn op(self) -> Result<Op, Problem> {
+        let Value::Text(op) = &self.op else {
+            return Err(Problem::bad("op is missing"));
+        };
+        Ok(match &**op {
+            "hello" => Op::Hello(self.hello()?),
+            "beat" => Op::Beat,
+            "session" => Op::Session,
+            "bye" => Op::Bye,
+            "lock" => Op::Lock { resource: self.resource()?, wait: self.wait()? },
+            "unlock" => Op::Unlock { resource: self.resource()?, fence: self.fence()? },
+            "claim" => {
+                let ticket = match self.ticket {
+                    Value::Missing => None,
+                    _ => Some(self.ticket()?),
+                };
+                Op::Claim { resource: self.resource()?, ticket, wait: self.wait()? }
+            }
+            "release" => {
+                let (resource, ticket) = (self.resource()?, self.ticket()?);
+                Op::Release { resource, ticket, fence: self.fence()? }
+            }
+            "issue" => {
+                let (resource, ticket) = (self.resource()?, self.ticket()?);
+                let notify = flag(&self.notify, "notify")?;
+                Op::Issue { resource, ticket, data: self.data()?, notify }
+            }
+            "revoke" => Op::Revoke { resource: self.resource()?, ticket: self.ticket()? },
+            "cancel" => match self.wait {
+                Value::Whole(wait) => Op::Cancel { wait: WaitId(wait) },
+                _ => return Err(Problem::bad("wait must be the number of a wait")),
+            },
+            "watch" => {
+                let changes = flag(&self.changes, "changes")?;
+                Op::Watch { resource: self.resource()?, changes }
+            }
+            "unwatch" => Op::Unwatch { resource: self.resource()? },
+            _ => return Err(Problem::bad("op is unknown")),
+        })
+    }
+
+    fn hello(&self) -> Result<Hello, Problem> {
+        let beat = match &self.liveness {
+            Value::Missing => false,
+            Value::Text(way) if way == "ping" => false,
+            Value::Text(way) if way == "beat" => true,
+            _ => return Err(Problem::bad("liveness must be \"ping\" or \"beat\"")),
+        };
+        let who = match &self.session {
+            Value::Missing => Who::New { name: self.name()?, ttl: self.ttl()? },
+            Value::Text(session) => {
+                let attempt = match self.attempt {
+                    Value::Missing => None,
+                    Value::Whole(attempt) if attempt < NUMBER_END => Some(attempt),
+                    _ => return Err(Problem::bad("attempt must be an integer below 2^53")),
+                };
+                Who::Known { session: read_id(session), attempt }
+            }
+            _ => return Err(Problem::bad("session must be an id")),
+        };
+        Ok(Hello { beat, who })
+    }
+
+    fn name(&self) -> Result<SessionName, Problem> {
+        let text = match &self.name {
+            Value::Missing => "",
+            Value::Text(text) => text,
+            _ => return Err(Problem::bad("name must be a string")),
+        };
+        SessionName::parse(text).map_err(|why| Problem::bad(format!("name {why}")))
+    }
+
+    fn ttl(&self) -> Result<Ttl, Problem> {
+        match self.ttl {
+            Value::Missing => query::ttl(query::TTL_DEFAULT_MS),
+            Value::Whole(ttl_ms) => query::ttl(i64::try_from(ttl_ms).unwrap_or(i64::MAX)),
+            _ => query::ttl(-1),
+        }
+    }
+
+    fn resource(&self) -> Result<Name, Problem> {
+        text_name(&self.resource, "resource")
+    }
+
+    fn ticket(&self) -> Result<Name, Problem> {
+        text_name(&self.ticket, "ticket")
+    }
+
+    fn wait(&self) -> Result<Option<Length>, Problem> {
+        match self.wait {
+            Value::Missing | Value::Bool(false) | Value::Whole(0) => Ok(None),
+            Value::Bool(true) => Ok(Some(Length::Session)),
+            Value::Whole(ms) => match u32::try_from(ms) {
+                Ok(ms) if ms <= WAIT_MAX_MS => Ok(Some(Length::Ms(ms))),
+                _ => Err(Problem::bad("wait must be at most 86400000 ms, or true")),
+            },
+            Value::Text(_) | Value::Strange => {
+                Err(Problem::bad("wait must be a number of ms, or true"))
+            }
+        }
+    }
+
+    fn fence(&self) -> Result<Option<Fence>, Problem> {
+        match self.fence {
+            Value::Missing => Ok(None),
+            Value::Whole(fence) if fence < NUMBER_END => Ok(Some(Fence(fence))),
+            _ => Err(Problem::bad("fence must be an integer below 2^53")),
+        }
+    }
+
+    fn data(&self) -> Result<Data, Problem> {
+        match (&self.data, &self.data64) {
+            (Value::Missing, Value::Missing) => query::data(&[]),
+            (Value::Text(text), Value::Missing) => query::data(text.as_bytes()),
+            (Value::Missing, Value::Text(text)) => {
+                if text.len() > DATA_MAX_BYTES.div_ceil(3) * 4 {
+                    return Err(query::too_large());
+                }
+                let bytes = BASE64.decode(&**text);
+                query::data(&bytes.map_err(|_| Problem::bad("data64 must be padded base64"))?)
+            }
+            (Value::Missing, _) => Err(Problem::bad("data64 must be a string")),
+            (_, Value::Missing) => Err(Problem::bad("data must be a string")),
+            _ => Err(Problem::bad("give data or data64, not both")),
+        }
+    }
+}
+
+fn text_name(value: &Value<'_>, what: &str) -> Result<Name, Problem> {
+    match value {
+        Value::Missing => Err(Problem::bad(format!("{what} is missing"))),
+        Value::Text(text) => query::name(text, what),
+        _ => Err(Problem::bad(format!("{what} must be a string"))),
+    }
+}
+
+fn flag(value: &Value<'_>, what: &str) -> Result<bool, Problem> {
+    match value {
+        Value::Missing => Ok(false),
+        Value::Bool(flag) => Ok(*flag),
+        _ => Err(Problem::bad(format!("{what} must be true or false"))),
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Members::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    let member = match &*key {
+                        "id" => &mut members.id,
+                        "op" => &mut members.op,
+                        "resource" => &mut members.resource,
+                        "ticket" => &mut members.ticket,
+                        "wait" => &mut members.wait,
+                        "fence" => &mut members.fence,
+                        "data" => &mut members.data,
+                        "data64" => &mut members.data64,
+                        "notify" => &mut members.notify,
+                        "changes" => &mut members.changes,
+                        "name" => &mut members.name,
+                        "ttl" => &mut members.ttl,
+                        "session" => &mut members.session,
+                        "attempt" => &mut members.attempt,
+                        "liveness" => &mut members.liveness,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    *member = map.next_value()?;
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Read)
+    }
+}
+
+/// A string, borrowed where it has no escapes.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Read)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Value<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Value::Bool(flag))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Value::Whole(number))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(u64::try_from(number).map_or(Value::Strange, Value::Whole))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Value::Strange)
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Value::Missing)
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Value::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Value::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Value::Strange)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Value::Strange)
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn op(text: &str) -> Result<Op, String> {
+        read(text).unwrap().op.map_err(|problem| problem.detail)
+    }
+
+    #[test]
+    fn unknown_members_are_ignored_however_deep_and_the_last_of_a_name_counts() {
+        let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+        let text = format!(r#"{{"id":1,"x":{deep},"op":"lock","resource":"a","resource":"b"}}"#);
+        assert_eq!(op(&text), Ok(Op::Lock { resource: name("b"), wait: None }));
+        assert_eq!(op(r#"{"id":1,"op":"beat","ttl":"soon","wait":{}}"#), Ok(Op::Beat));
+        assert_eq!(op(r#"{"\u0069d":1,"op":"b\u0065at"}"#), Ok(Op::Beat));
+    }
+
+    #[test]
+    fn only_proper_ids_are_echoed() {
+        for id in ["-1", "1.5", "9007199254740992", "\"1\"", "null", "[]", "1e400"] {
+            let request = read(&format!(r#"{{"id":{id},"op":"beat"}}"#)).unwrap();
+            assert_eq!(request.id, None, "{id}");
+            assert!(request.op.is_err());
+        }
+        assert_eq!(read(r#"{"op":"beat"}"#).unwrap().id, None);
+        assert_eq!(read(r#"{"id":9007199254740991,"op":"x"}"#).unwrap().id, Some(NUMBER_END - 1));
+        assert_eq!(read(r#"{"id":7,"op":"\ud800"}"#).unwrap().id, Some(7));
+    }
+
+    #[test]
+    fn what_is_no_object_is_nothing() {
+        for text in ["", "1", "[]", "null", "{", "{}x", "{'id':1}", "\"{}\"", "{\"id\":01}"] {
+            assert_eq!(read(text), Err(NoObject), "{text}");
+        }
+    }
+
+    #[test]
+    fn waits_are_numbers_or_true() {
+        for (wait, length) in [
+            ("0", Ok(None)),
+            ("false", Ok(None)),
+            ("null", Ok(None)),
+            ("true", Ok(Some(Length::Session))),
+            ("86400000", Ok(Some(Length::Ms(WAIT_MAX_MS)))),
+            ("86400001", Err("wait must be at most 86400000 ms, or true".to_owned())),
+            ("-1", Err("wait must be a number of ms, or true".to_owned())),
+        ] {
+            let text = format!(r#"{{"id":1,"op":"lock","resource":"a","wait":{wait}}}"#);
+            let expected = length.map(|wait| Op::Lock { resource: name("a"), wait });
+            assert_eq!(op(&text), expected, "{wait}");
+        }
+    }
+
+    #[test]
+    fn data_comes_as_text_or_as_base64() {
+        let issue = |members: &str| {
+            op(&format!(r#"{{"id":1,"op":"issue","resource":"a","ticket":"t",{members}}}"#))
+        };
+        let data = |members| match issue(members) {
+            Ok(Op::Issue { data, .. }) => Ok(data.as_bytes().to_vec()),
+            Ok(other) => panic!("{other:?}"),
+            Err(why) => Err(why),
+        };
+        assert_eq!(data(r#""data":"\u00e9""#), Ok("é".as_bytes().to_vec()));
+        assert_eq!(data(r#""data64":"/w==""#), Ok(vec![0xff]));
+        assert!(data(r#""data64":"/w""#).is_err());
+        assert!(data(r#""data":"a","data64":"YQ==""#).is_err());
+        let text = "a".repeat(1025);
+        assert_eq!(data(&format!(r#""data":"{text}""#)).unwrap_err(), query::too_large().detail);
+    }
+}
