@@ -50,7 +50,7 @@ impl Clock {
     /// The time now. Finds out whether the driver was paused since it last ran, and if so lets
     /// the clock go on from there. While it is idle, nothing being due ever, it is not to run.
     pub(super) fn now(&mut self, idle: bool) -> (At, Option<Duration>) {
-        let running = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let running = u64::try_from((instant() - self.start).as_micros()).unwrap_or(u64::MAX);
         let now = At::from_micros(running.saturating_sub(self.paused));
         let away = now.since(self.last);
         let late = away.saturating_sub(self.pulse_ms * 1000);

@@ -7,18 +7,17 @@ use tokio::sync::oneshot;
 
 use crate::deadlines::{At, Deadlines, Slot};
 use crate::machine::{
-    Command, Event, Fence, Grant, Length, Machine, Refusal, Reply, RequestId, SessionId, Ttl,
-    WaitId,
+    Command, Event, Fence, Length, Machine, Refusal, Reply, RequestId, SessionId, Ttl, WaitId,
 };
 
 use super::clock::{self, Clock};
 use super::durable::{Durable, Stamp};
-use super::outbox::{Ending, Outbox};
+use super::outbox::Outbox;
 use super::requests::{Outcome, Share};
 
 /// What a deadline is of.
 #[derive(Clone, Copy, Debug)]
-enum Due {
+pub(super) enum Due {
     Session(SessionId),
     Wait(SessionId, WaitId),
     Request(RequestId),
@@ -47,9 +46,9 @@ pub(super) struct Attached {
 
 /// A REST request that waits.
 #[derive(Debug)]
-struct Pending {
+pub(super) struct Pending {
     wait: WaitId,
-    session: SessionId,
+    pub(super) session: SessionId,
     slot: Slot,
     answer: oneshot::Sender<(Outcome, Stamp)>,
 }
@@ -58,11 +57,11 @@ struct Pending {
 pub(super) struct Core {
     pub(super) machine: Machine,
     clock: Clock,
-    deadlines: Deadlines<Due>,
+    pub(super) deadlines: Deadlines<Due>,
     pub(super) presences: HashMap<SessionId, Presence>,
     /// Deadlines of waits by socket.
     wait_slots: BTreeMap<(SessionId, WaitId), Slot>,
-    requests: HashMap<RequestId, Pending>,
+    pub(super) requests: HashMap<RequestId, Pending>,
     next_request: u64,
     pub(super) next_socket: u64,
     /// Until when emptied resources stay known.
@@ -70,9 +69,9 @@ pub(super) struct Core {
     expire_ms: u64,
     pub(super) durable: Arc<Durable>,
     /// What the command under way has announced.
-    events: Vec<Event>,
+    pub(super) events: Vec<Event>,
     /// The grant that was last handed to a request, and who shares it.
-    shared: Option<(Fence, Option<Arc<Share>>)>,
+    pub(super) shared: Option<(Fence, Option<Arc<Share>>)>,
     /// Commands applied on behalf of clients, looks and refreshes included.
     pub(super) operations: u64,
     /// The server is going away: nobody waits any more.
@@ -285,7 +284,7 @@ impl Core {
         }
     }
 
-    fn answer(&mut self, request: RequestId, outcome: Outcome, stamp: Stamp, now: At) {
+    pub(super) fn answer(&mut self, request: RequestId, outcome: Outcome, stamp: Stamp, now: At) {
         if let Some(pending) = self.requests.remove(&request) {
             self.deadlines.remove(pending.slot);
             self.let_go(&pending.session, now);
@@ -325,92 +324,17 @@ impl Core {
         }
     }
 
-    fn untime_all_waits(&mut self, session: SessionId) {
+    pub(super) fn untime_all_waits(&mut self, session: SessionId) {
         let all = (session, WaitId(0))..=(session, WaitId(u64::MAX));
         let waits: Vec<WaitId> = self.wait_slots.range(all).map(|(&(_, wait), _)| wait).collect();
         for wait in waits {
             self.untime_wait(session, wait);
         }
     }
-
-    fn send_events(&mut self, stamp: Stamp, now: At) {
-        let mut events = std::mem::take(&mut self.events);
-        for event in events.drain(..) {
-            self.send_event(event, stamp, now);
-        }
-        self.shared = None;
-        self.events = events;
-    }
-
-    fn send_event(&mut self, event: Event, stamp: Stamp, now: At) {
-        match event {
-            Event::Answered { request, grant } => self.answer_grant(request, grant, stamp, now),
-            Event::Orphaned { request } => {
-                self.answer(request, Outcome::SessionGone, stamp, now);
-            }
-            Event::SessionEnded { session, why } => {
-                self.untime_all_waits(session);
-                if let Some(presence) = self.presences.remove(&session) {
-                    self.deadlines.remove(presence.slot);
-                    if let Some(socket) = presence.socket {
-                        socket.outbox.end(Ending::SessionEnded(why), stamp);
-                    }
-                }
-            }
-            Event::Changed { resource, before, after, freed } => {
-                for (session, changes) in self.machine.watchers(resource.as_str()) {
-                    let socket = self.presences.get(&session).and_then(|p| p.socket.as_ref());
-                    if let Some(socket) = socket {
-                        let level = super::outbox::Level::new(before, after, freed, changes);
-                        socket.outbox.push_level(&resource, level, stamp);
-                    }
-                }
-            }
-            Event::Granted { to, wait, ref grant } => {
-                self.untime_wait(to, wait);
-                // The socket is told, or finds the grant in its state when it comes back.
-                self.shared = Some((grant.fence(), None));
-                self.push_event(to, event, stamp);
-            }
-            Event::WaitEnded { to, wait, .. } => {
-                self.untime_wait(to, wait);
-                self.push_event(to, event, stamp);
-            }
-            Event::TicketUpdated { to, .. }
-            | Event::TicketRevoked { to, .. }
-            | Event::TicketClaimed { to, .. }
-            | Event::TicketReleased { to, .. }
-            | Event::TicketTaken { to, .. }
-            | Event::LockWanted { to, .. }
-            | Event::LockLost { to, .. } => self.push_event(to, event, stamp),
-        }
-    }
-
-    fn push_event(&self, to: SessionId, event: Event, stamp: Stamp) {
-        if let Some(socket) = self.presences.get(&to).and_then(|p| p.socket.as_ref()) {
-            socket.outbox.push(super::outbox::Message::Event(event), stamp);
-        }
-    }
-
-    /// Hands a grant to a REST request. If nobody whom it answers can be told of it, it is undone.
-    fn answer_grant(&mut self, request: RequestId, grant: Grant, stamp: Stamp, now: At) {
-        let Some(pending) = self.requests.get(&request) else { return };
-        let share = match &self.shared {
-            Some((fence, share)) if *fence == grant.fence() => share.clone(),
-            _ => {
-                let share = Some(Share::new(pending.session, &grant));
-                self.shared = Some((grant.fence(), share.clone()));
-                share
-            }
-        };
-        self.answer(request, Outcome::Granted { grant, share }, stamp, now);
-    }
 }
 
 /// For commands of the driver's own, which nobody waits to be answered.
-fn no_answer(_: &mut Core, reply: Result<Reply, Refusal>, _: Stamp) {
-    debug_assert!(reply.is_ok(), "the machine refused what the driver knows to be due");
-}
+fn no_answer(_: &mut Core, _: Result<Reply, Refusal>, _: Stamp) {}
 
 /// A new session's id.
 fn new_session_id() -> SessionId {

@@ -5,17 +5,20 @@
 //! command, then puts what was announced into outboxes; nothing is awaited meanwhile. Each answer
 //! and event bears a stamp and leaves when all that was applied before it is durable.
 
+mod announce;
 mod clock;
 mod core;
 mod durable;
+mod levels;
 mod outbox;
 mod requests;
 mod sockets;
 
 pub use durable::Stamp;
+pub use levels::LevelEvent;
 pub use outbox::{
-    Answered, Ending, LevelEvent, MESSAGE_COST_BYTES, Message, Next, OUTBOX_BYTES_MAX,
-    OUTBOX_MESSAGES_MAX, Outbox, State,
+    Answered, Ending, MESSAGE_COST_BYTES, Message, Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX,
+    Outbox, State,
 };
 pub use requests::Answer;
 pub use sockets::{Asked, Connection, NotAttached, PING_MAX_MS, ping_ms, reason};

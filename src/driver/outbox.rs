@@ -1,14 +1,15 @@
 //! What is to be told to a socket, in order, and not before it is durable. Bounded: a socket that
 //! does not read is ended, never waited for, and nothing is dropped without its being ended.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use crate::machine::{Event, Figures, Kind, Name, Refusal, Reply, SessionState, Why};
+use crate::machine::{Event, Figures, Grant, Name, Refusal, Reply, SessionState, Why};
 
 use super::durable::{Durable, Stamp};
+use super::levels::{Level, LevelEvent, Levels};
 
 /// Most messages that wait for a socket to read.
 pub const OUTBOX_MESSAGES_MAX: usize = 1024;
@@ -62,17 +63,6 @@ pub struct State {
     pub ping_ms: u32,
 }
 
-/// The level-triggered events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LevelEvent {
-    /// There is a free ticket.
-    TicketAvailable,
-    /// The lock is free.
-    LockAvailable,
-    /// A figure changed.
-    Changed,
-}
-
 /// Why a socket is to be closed by the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -88,58 +78,6 @@ pub enum Ending {
     GoingAway,
 }
 
-/// What watchers of a resource are to be told of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Level {
-    tickets: bool,
-    lock: bool,
-    changed: bool,
-    figures: Figures,
-}
-
-impl Level {
-    pub(super) fn new(before: Figures, after: Figures, freed: bool, changes: bool) -> Self {
-        Self {
-            tickets: freed,
-            lock: before.kind == Some(Kind::Lock),
-            changed: changes && before != after,
-            figures: after,
-        }
-        .while_true()
-    }
-
-    /// This, after `earlier` was not told yet.
-    fn after(self, earlier: Self) -> Self {
-        Self {
-            tickets: self.tickets || earlier.tickets,
-            lock: self.lock || earlier.lock,
-            changed: self.changed || earlier.changed,
-            figures: self.figures,
-        }
-        .while_true()
-    }
-
-    fn while_true(self) -> Self {
-        Self {
-            tickets: self.tickets && self.figures.free > 0,
-            lock: self.lock && self.figures.kind.is_none(),
-            ..self
-        }
-    }
-
-    fn says_anything(self) -> bool {
-        self.tickets || self.lock || self.changed
-    }
-}
-
-/// At most two states of a resource wait to be told: the second is not durable yet. So what is
-/// told is never held up by what is still to come.
-#[derive(Clone, Copy, Debug)]
-struct Levels {
-    first: (Level, Stamp),
-    second: Option<(Level, Stamp)>,
-}
-
 #[derive(Debug)]
 enum Item {
     Message(Message, Stamp, usize),
@@ -152,7 +90,7 @@ enum Item {
 struct Inner {
     items: VecDeque<Item>,
     bytes: usize,
-    levels: Option<Box<HashMap<Name, Levels>>>,
+    levels: BTreeMap<Name, Levels>,
     /// A whole state is waiting: nothing more is read until it was sent.
     states: usize,
     /// Nothing more goes in.
@@ -216,21 +154,14 @@ impl Outbox {
         if inner.ended {
             return;
         }
-        if let Some(levels) = inner.levels.as_mut().and_then(|levels| levels.get_mut(resource)) {
-            let (first, at) = levels.first;
-            if self.durable.has(at) != self.durable.has(stamp) || !self.durable.has(at) {
-                let earlier = levels.second.map_or(level, |(second, _)| level.after(second));
-                levels.second = Some((earlier, stamp));
-            } else {
-                levels.first = (level.after(first), stamp);
-            }
+        if let Some(levels) = inner.levels.get_mut(resource) {
+            levels.overtake(level, stamp, &self.durable);
             return;
         }
         if !level.says_anything() {
             return;
         }
-        let levels = Levels { first: (level, stamp), second: None };
-        inner.levels.get_or_insert_default().insert(resource.clone(), levels);
+        inner.levels.insert(resource.clone(), Levels::new(level, stamp));
         inner.bytes += level_cost(resource);
         inner.items.push_back(Item::Level(resource.clone()));
         self.check_room(inner);
@@ -239,9 +170,7 @@ impl Outbox {
     /// Whatever was to be told of a resource is no longer wanted.
     pub(super) fn drop_level(&self, resource: &Name) {
         let mut inner = self.inner();
-        if let Some(levels) = &mut inner.levels
-            && levels.remove(resource).is_some()
-        {
+        if inner.levels.remove(resource).is_some() {
             inner.bytes -= level_cost(resource);
             inner.items.retain(|item| !matches!(item, Item::Level(name) if name == resource));
         }
@@ -328,15 +257,13 @@ impl Outbox {
             }
             let Some(item) = inner.items.front() else {
                 inner.items = VecDeque::new();
-                inner.levels = None;
                 return Ready::Nothing;
             };
             let stamp = match item {
                 Item::Message(_, stamp, _) | Item::End(_, stamp) => *stamp,
                 Item::Level(name) => {
-                    let levels = inner.levels.as_ref().and_then(|levels| levels.get(name));
-                    let Some(levels) = levels else { panic!("a level is not there") };
-                    levels.first.1
+                    let Some(levels) = inner.levels.get(name) else { panic!("no such level") };
+                    levels.stamp()
                 }
             };
             if !self.durable.has(stamp) {
@@ -365,55 +292,23 @@ impl Outbox {
         }
     }
 
-    /// The next event about a resource; whatever more there is to say of it goes back in.
+    /// The next event about a resource; what more there is to say of it goes back in.
     fn take_level(&self, inner: &mut Inner, name: Name) -> Option<Message> {
-        let levels = inner.levels.as_mut()?.remove(&name)?;
+        let levels = inner.levels.remove(&name)?;
         inner.bytes -= level_cost(&name);
-        let (mut level, mut at) = levels.first;
-        let mut second = levels.second;
-        if let Some((newer, stamp)) = second
-            && self.durable.has(stamp)
-        {
-            (level, at) = (newer.after(level), stamp);
-            second = None;
-        }
-        let event = if level.tickets {
-            level.tickets = false;
-            LevelEvent::TicketAvailable
-        } else if level.lock {
-            level.lock = false;
-            LevelEvent::LockAvailable
-        } else if level.changed {
-            level.changed = false;
-            LevelEvent::Changed
-        } else {
-            let (later, stamp) = second?;
-            if later.says_anything() {
-                put_back(inner, name, Levels { first: (later, stamp), second: None }, false);
+        let (event, more) = levels.take(&self.durable);
+        if let Some((levels, now)) = more {
+            inner.bytes += level_cost(&name);
+            let item = Item::Level(name.clone());
+            if now {
+                inner.items.push_front(item)
+            } else {
+                inner.items.push_back(item)
             }
-            return None;
-        };
-        let figures = level.figures;
-        if level.says_anything() {
-            put_back(inner, name.clone(), Levels { first: (level, at), second }, true);
-        } else if let Some((later, stamp)) = second
-            && later.says_anything()
-        {
-            put_back(inner, name.clone(), Levels { first: (later, stamp), second: None }, false);
+            inner.levels.insert(name.clone(), levels);
         }
-        Some(Message::Level(event, name, figures))
+        event.map(|(event, figures)| Message::Level(event, name, figures))
     }
-}
-
-fn put_back(inner: &mut Inner, name: Name, levels: Levels, front: bool) {
-    inner.bytes += level_cost(&name);
-    let item = Item::Level(name.clone());
-    if front {
-        inner.items.push_front(item)
-    } else {
-        inner.items.push_back(item)
-    }
-    inner.levels.get_or_insert_default().insert(name, levels);
 }
 
 fn level_cost(resource: &Name) -> usize {
@@ -427,7 +322,6 @@ fn is_state(message: &Message) -> bool {
 /// What a message costs: names and data, and something for the rest. A whole state is paced by
 /// its reader and costs no more than any other.
 fn cost(message: &Message) -> usize {
-    use crate::machine::Grant;
     let of_grant = |grant: &Grant| match grant {
         Grant::Lock(grant) => grant.resource.as_str().len(),
         Grant::Ticket(grant) => {

@@ -1,7 +1,8 @@
 //! Claims: tickets taken, waited for, given back, passed on.
 
 use super::Machine;
-use super::command::{Count, Event, Grant, Kind, Lost, Refusal, Reply, TicketGrant};
+use super::command::{Count, Grant, Kind, Refusal, Reply, TicketGrant};
+use super::event::{Event, Lost};
 use super::names::{Ask, Fence, HOLDS_MAX, Name, SessionId, Way};
 use super::tables::{ResourceKey, SessionKey, TicketKey};
 

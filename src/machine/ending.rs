@@ -1,7 +1,8 @@
 //! How sessions end: together, in one step, so that nothing is granted to one that ends in it.
 
 use super::Machine;
-use super::command::{Event, Lost, Refusal, Reply, Why};
+use super::command::{Refusal, Reply};
+use super::event::{Event, Lost, Why};
 use super::names::SessionId;
 use super::tables::{ResourceKey, SessionKey, TicketKey, WaitKey};
 

@@ -1,7 +1,8 @@
 //! Issuing: tickets come, change hands among issuers, and vanish.
 
 use super::Machine;
-use super::command::{Count, Event, Kind, Lost, Refusal, Reply};
+use super::command::{Count, Kind, Refusal, Reply};
+use super::event::{Event, Lost};
 use super::list::Link;
 use super::names::{Data, ISSUED_MAX, Name, SessionId};
 use super::tables::{Body, ResourceKey, SessionKey, Ticket, TicketKey, enter};

@@ -1,7 +1,8 @@
 //! Locks: taken, waited for, given back, passed on.
 
 use super::Machine;
-use super::command::{Count, Event, Grant, Kind, LockGrant, Refusal, Reply};
+use super::command::{Count, Grant, Kind, LockGrant, Refusal, Reply};
+use super::event::Event;
 use super::names::{Ask, Fence, HOLDS_MAX, Name, SessionId};
 use super::tables::{Body, ResourceKey, SessionKey};
 

@@ -12,6 +12,7 @@ mod check;
 mod claims;
 mod command;
 mod ending;
+mod event;
 mod image;
 mod index;
 mod issuing;
@@ -25,9 +26,8 @@ mod view;
 mod waits;
 mod watches;
 
-pub use command::{
-    Command, Count, Event, Figures, Grant, Kind, LockGrant, Lost, Refusal, Reply, TicketGrant, Why,
-};
+pub use command::{Command, Count, Figures, Grant, Kind, LockGrant, Refusal, Reply, TicketGrant};
+pub use event::{Event, Lost, Why};
 pub use image::{Damage, Image, ResourceImage, SessionImage, TicketImage, WaitImage, WatchImage};
 pub use names::{
     Ask, BadName, DATA_MAX_BYTES, Data, Fence, HOLDS_MAX, ISSUED_MAX, Length, NAME_MAX_BYTES,

@@ -1,7 +1,8 @@
 //! Waits: places in the one queue of a resource, joined, left, granted and timed out.
 
 use super::Machine;
-use super::command::{Count, Event, Grant, Refusal, Reply};
+use super::command::{Count, Grant, Refusal, Reply};
+use super::event::Event;
 use super::names::{
     Ask, NUMBER_END, Name, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, Way,
 };
@@ -40,7 +41,7 @@ impl Machine {
         // Nothing below can refuse.
         let resource = self.resource_entry(name);
         self.touch(resource);
-        let id = self.enqueue(session, resource, ticket.cloned(), ask, shared);
+        let id = self.enqueue(session, resource, ticket, ask, shared);
         self.settle(resource);
         if waiting == 0
             && let Body::Lock { holder, .. } = self.tables.resources[resource as usize].body
@@ -55,7 +56,7 @@ impl Machine {
         &mut self,
         session: SessionKey,
         resource: ResourceKey,
-        ticket: Option<Name>,
+        ticket: Option<&Name>,
         ask: Ask,
         shared: bool,
     ) -> WaitId {
@@ -66,7 +67,7 @@ impl Machine {
             id,
             session,
             resource,
-            ticket: ticket.clone(),
+            ticket: ticket.cloned(),
             socket: None,
             requests: Vec::new(),
             shared,

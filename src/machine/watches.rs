@@ -1,7 +1,8 @@
 //! Watches: who wants to be told how a resource changes, and what has changed.
 
 use super::Machine;
-use super::command::{Count, Event, Refusal, Reply};
+use super::command::{Count, Refusal, Reply};
+use super::event::Event;
 use super::list::Link;
 use super::names::{Name, SessionId, WATCHES_MAX};
 use super::tables::{SessionKey, Watch, WatchKey, enter};

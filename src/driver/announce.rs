@@ -1,0 +1,85 @@
+//! Where the machine's announcements go: into outboxes, and to REST requests that wait.
+
+use crate::deadlines::At;
+use crate::machine::{Event, Grant, RequestId, SessionId};
+
+use super::core::Core;
+use super::durable::Stamp;
+use super::levels::Level;
+use super::outbox::{Ending, Message};
+use super::requests::{Outcome, Share};
+
+impl Core {
+    pub(super) fn send_events(&mut self, stamp: Stamp, now: At) {
+        let mut events = std::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            self.send_event(event, stamp, now);
+        }
+        self.shared = None;
+        self.events = events;
+    }
+
+    fn send_event(&mut self, event: Event, stamp: Stamp, now: At) {
+        match event {
+            Event::Answered { request, grant } => self.answer_grant(request, grant, stamp, now),
+            Event::Orphaned { request } => {
+                self.answer(request, Outcome::SessionGone, stamp, now);
+            }
+            Event::SessionEnded { session, why } => {
+                self.untime_all_waits(session);
+                if let Some(presence) = self.presences.remove(&session) {
+                    self.deadlines.remove(presence.slot);
+                    if let Some(socket) = presence.socket {
+                        socket.outbox.end(Ending::SessionEnded(why), stamp);
+                    }
+                }
+            }
+            Event::Changed { resource, before, after, freed } => {
+                for (session, changes) in self.machine.watchers(resource.as_str()) {
+                    let socket = self.presences.get(&session).and_then(|p| p.socket.as_ref());
+                    if let Some(socket) = socket {
+                        let level = Level::new(before, after, freed, changes);
+                        socket.outbox.push_level(&resource, level, stamp);
+                    }
+                }
+            }
+            Event::Granted { to, wait, ref grant } => {
+                self.untime_wait(to, wait);
+                // The socket is told, or finds the grant in its state when it comes back.
+                self.shared = Some((grant.fence(), None));
+                self.push_event(to, event, stamp);
+            }
+            Event::WaitEnded { to, wait, .. } => {
+                self.untime_wait(to, wait);
+                self.push_event(to, event, stamp);
+            }
+            Event::TicketUpdated { to, .. }
+            | Event::TicketRevoked { to, .. }
+            | Event::TicketClaimed { to, .. }
+            | Event::TicketReleased { to, .. }
+            | Event::TicketTaken { to, .. }
+            | Event::LockWanted { to, .. }
+            | Event::LockLost { to, .. } => self.push_event(to, event, stamp),
+        }
+    }
+
+    fn push_event(&self, to: SessionId, event: Event, stamp: Stamp) {
+        if let Some(socket) = self.presences.get(&to).and_then(|p| p.socket.as_ref()) {
+            socket.outbox.push(Message::Event(event), stamp);
+        }
+    }
+
+    /// Hands a grant to a REST request. If nobody whom it answers can be told of it, it is undone.
+    fn answer_grant(&mut self, request: RequestId, grant: Grant, stamp: Stamp, now: At) {
+        let Some(pending) = self.requests.get(&request) else { return };
+        let share = match &self.shared {
+            Some((fence, share)) if *fence == grant.fence() => share.clone(),
+            _ => {
+                let share = Some(Share::new(pending.session, &grant));
+                self.shared = Some((grant.fence(), share.clone()));
+                share
+            }
+        };
+        self.answer(request, Outcome::Granted { grant, share }, stamp, now);
+    }
+}

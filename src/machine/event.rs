@@ -1,0 +1,158 @@
+//! What the machine announces while it carries out a command, and to whom.
+
+use super::command::{Figures, Grant};
+use super::names::{Data, Fence, Name, RequestId, SessionId, SessionName, WaitId};
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It said so.
+    Closed,
+    /// Its TTL ran out.
+    Expired,
+}
+
+/// Why a claimant lost its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Somebody revoked it.
+    Revoked,
+    /// Its issuer's session ended.
+    IssuerGone,
+    /// It was given up through the session's other connection.
+    Released,
+}
+
+/// What the machine announces while it carries out a command. `to` is the session that is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A wait was granted, and the session waits by its socket.
+    Granted {
+        /// The waiter.
+        to: SessionId,
+        /// The wait, which has ended.
+        wait: WaitId,
+        /// What.
+        grant: Grant,
+    },
+    /// A wait was granted, and a REST request waits for it.
+    Answered {
+        /// The request.
+        request: RequestId,
+        /// What.
+        grant: Grant,
+    },
+    /// The session of a waiting REST request has ended.
+    Orphaned {
+        /// The request.
+        request: RequestId,
+    },
+    /// A wait by socket ended because its time was up.
+    WaitEnded {
+        /// The waiter.
+        to: SessionId,
+        /// The wait.
+        wait: WaitId,
+        /// What it waited for.
+        resource: Name,
+    },
+    /// A claimed ticket was issued again.
+    TicketUpdated {
+        /// Its claimant.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// What it carries now.
+        data: Data,
+        /// The claimant's grant.
+        fence: Fence,
+    },
+    /// A claim is lost.
+    TicketRevoked {
+        /// Its former claimant.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// The grant that ended.
+        fence: Fence,
+        /// Why.
+        reason: Lost,
+    },
+    /// A ticket issued with `notify` was claimed.
+    TicketClaimed {
+        /// Its issuer.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// Who claimed it.
+        claimant: SessionName,
+        /// The grant.
+        fence: Fence,
+    },
+    /// A claim of a ticket issued with `notify` ended.
+    TicketReleased {
+        /// Its issuer.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// Who had it.
+        claimant: SessionName,
+        /// The grant that ended.
+        fence: Fence,
+    },
+    /// Another session issued a ticket again, or revoked it.
+    TicketTaken {
+        /// Its former issuer.
+        to: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// Who did it.
+        by: SessionName,
+    },
+    /// Somebody waits for a lock, and before nobody did.
+    LockWanted {
+        /// Its holder.
+        to: SessionId,
+        /// The lock.
+        resource: Name,
+        /// How many wait.
+        waiting: u32,
+    },
+    /// A lock was given up through the session's other connection.
+    LockLost {
+        /// Its former holder.
+        to: SessionId,
+        /// The lock.
+        resource: Name,
+        /// The grant that ended.
+        fence: Fence,
+    },
+    /// The figures of a watched resource changed, or a ticket of it became free.
+    Changed {
+        /// The resource.
+        resource: Name,
+        /// Before the command.
+        before: Figures,
+        /// After it.
+        after: Figures,
+        /// Whether a ticket became free and nobody waited for it.
+        freed: bool,
+    },
+    /// A session has ended, and all that it held, issued, waited for and watched with it.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        why: Why,
+    },
+}
