@@ -38,6 +38,16 @@ pub(super) struct Options {
     #[arg(long, env = "TICKETD_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     #[arg(value_parser = origin)]
     pub(super) allow_origin: Vec<HeaderValue>,
+
+    /// Most connections of one address at a time; 0 for no bound
+    #[arg(long, env = "TICKETD_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
+    #[arg(allow_negative_numbers = true)]
+    pub(super) max_connections: u32,
+
+    /// Most requests of one address a second; 0 for no bound
+    #[arg(long, env = "TICKETD_RATE", value_name = "N", default_value_t = 0)]
+    #[arg(allow_negative_numbers = true)]
+    pub(super) rate: u32,
 }
 
 fn origin(text: &str) -> Result<HeaderValue, String> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::server::{Config, Server};
+use crate::server::{Bounds, Config, Server};
 
 use super::complain;
 use super::options::Options;
@@ -39,6 +39,7 @@ async fn serve(options: &Options) -> Result<(), String> {
         listen: options.listen.clone(),
         expire_ms: options.expire,
         allow_origins: options.allow_origin.clone(),
+        bounds: Bounds { connections: options.max_connections, rate: options.rate },
     };
     let listen_for = |kind| signal(kind).map_err(|why| format!("cannot listen for signals: {why}"));
     let mut terminate = listen_for(SignalKind::terminate())?;

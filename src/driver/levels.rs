@@ -68,6 +68,9 @@ pub(super) struct Levels {
     second: Option<(Level, Stamp)>,
 }
 
+/// An event and the figures that go with it.
+type Told = (LevelEvent, Figures);
+
 impl Levels {
     pub(super) fn new(level: Level, stamp: Stamp) -> Self {
         Self { first: (level, stamp), second: None }
@@ -91,10 +94,7 @@ impl Levels {
     }
 
     /// One event, if there still is one to tell, and what remains; whether that may be told now.
-    pub(super) fn take(
-        mut self,
-        durable: &Durable,
-    ) -> (Option<(LevelEvent, Figures)>, Option<(Self, bool)>) {
+    pub(super) fn take(mut self, durable: &Durable) -> (Option<Told>, Option<(Self, bool)>) {
         if let Some((newer, stamp)) = self.second
             && durable.has(stamp)
         {

@@ -1,5 +1,6 @@
 //! A request as the handlers see it: who asks, about what, and how the answer should look.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -11,6 +12,7 @@ use crate::machine::{DATA_MAX_BYTES, Data, Name, SessionId};
 use crate::wire::{Code, Problem, query};
 
 use super::connections::Peer;
+use super::guard::Visit;
 
 /// How long a request's body may take to arrive.
 const BODY_MAX: Duration = Duration::from_secs(20);
@@ -70,8 +72,28 @@ impl Call {
 
     /// The address that the request comes from.
     pub(crate) fn source(&self) -> Box<str> {
-        let peer = self.parts.extensions.get::<Peer>();
-        peer.map(|peer| peer.0.to_string()).unwrap_or_default().into()
+        self.peer().map(|peer| peer.address.to_string()).unwrap_or_default().into()
+    }
+
+    fn peer(&self) -> Option<&Peer> {
+        self.parts.extensions.get()
+    }
+
+    /// The connection that the request came by, as far as it counts.
+    pub(crate) fn visit(&self) -> Option<Arc<Visit>> {
+        self.peer().map(|peer| peer.visit.clone())
+    }
+
+    /// Whether the address has connections and requests left.
+    pub(crate) fn check_bounds(&self) -> Result<(), Problem> {
+        let Some(Peer { visit, .. }) = self.peer() else { return Ok(()) };
+        if visit.is_too_many() {
+            return Err(Problem::new(Code::Limit, "too many connections from this address"));
+        }
+        if !visit.may_ask() {
+            return Err(Problem::new(Code::Limit, "too many requests from this address"));
+        }
+        Ok(())
     }
 
     /// The body, as a ticket's data. Too large a one is not read.

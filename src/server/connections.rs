@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,6 +16,7 @@ use tower::ServiceExt;
 use tracing::Level;
 
 use super::App;
+use super::guard::Visit;
 use super::linger::Lingering;
 
 /// How long a request's head may take to arrive; also how long a connection may be idle.
@@ -30,8 +32,11 @@ const SEND_BUFFER_BYTES: u32 = 128 * 1024;
 const BACKLOG: u32 = 4096;
 
 /// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) visit: Arc<Visit>,
+}
 
 /// Listens on `host:port`; an empty host is all of them, as in Go.
 pub(crate) async fn bind(listen: &str) -> io::Result<TcpListener> {
@@ -82,8 +87,9 @@ fn is_of_connection(why: &io::Error) -> bool {
 }
 
 async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
+    let visit = Arc::new(app.guard.enter(peer.ip()));
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(Peer { address: peer, visit: visit.clone() });
         let router = router.clone();
         async move {
             if !tracing::enabled!(Level::DEBUG) {

@@ -4,6 +4,7 @@
 mod answer;
 mod call;
 mod connections;
+mod guard;
 mod linger;
 mod rest;
 mod routes;
@@ -11,6 +12,7 @@ mod socket;
 mod status;
 mod upgrade;
 
+pub use guard::Bounds;
 pub use upgrade::NAMELESS_MAX;
 
 use std::io;
@@ -38,11 +40,18 @@ pub struct Config {
     pub expire_ms: u32,
     /// Origins of pages that may use this server; `*` for all.
     pub allow_origins: Vec<HeaderValue>,
+    /// What one address may take.
+    pub bounds: Bounds,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:0".to_owned(), expire_ms: 500, allow_origins: Vec::new() }
+        Self {
+            listen: "127.0.0.1:0".to_owned(),
+            expire_ms: 500,
+            allow_origins: Vec::new(),
+            bounds: Bounds::default(),
+        }
     }
 }
 
@@ -56,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: CancellationToken,
     /// Connections and sockets under way.
     pub(crate) tasks: TaskTracker,
+    /// What addresses take.
+    pub(crate) guard: Arc<guard::Guard>,
     /// Open sockets.
     pub(crate) sockets: Arc<AtomicUsize>,
     /// Those of them that have not said `hello`.
@@ -90,6 +101,7 @@ impl Server {
         let listener = connections::bind(&config.listen).await?;
         let app = Shared {
             driver,
+            guard: guard::Guard::new(config.bounds),
             config,
             started: status::Started::now(),
             stopping: CancellationToken::new(),

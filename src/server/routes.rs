@@ -74,10 +74,11 @@ where
         let call = Call::new(request);
         let documents = call.wants_documents();
         Box::pin(async move {
-            match handle(app, call).await {
-                Ok(answer) => answer,
-                Err(problem) => answer::problem(&problem, documents),
-            }
+            let answer = match call.check_bounds() {
+                Ok(()) => handle(app, call).await,
+                Err(problem) => Err(problem),
+            };
+            answer.unwrap_or_else(|problem| answer::problem(&problem, documents))
         })
     }
 }

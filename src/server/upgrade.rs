@@ -44,7 +44,7 @@ impl Drop for Counted {
 
 pub(super) async fn upgrade(State(app): State<App>, request: Request) -> Answer {
     let call = Call::new(request);
-    let source = call.source();
+    let (source, visit) = (call.source(), call.visit());
     let mut parts = call.into_parts();
     let documents = wants_documents(&parts.headers);
     if !may_come(&parts.headers, &app.config.allow_origins) {
@@ -63,7 +63,7 @@ pub(super) async fn upgrade(State(app): State<App>, request: Request) -> Answer 
     let open = Counted::new(&app.sockets);
     let task = app.tasks.token();
     let (driver, stopping) = (app.driver.clone(), app.stopping.clone());
-    let context = Context { driver, source, stopping, nameless: Some(nameless) };
+    let context = Context { driver, source, stopping, nameless: Some(nameless), visit };
     upgrade
         .protocols([SUBPROTOCOL])
         .read_buffer_size(BUFFER_BYTES)

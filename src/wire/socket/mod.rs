@@ -1,5 +1,6 @@
 //! The socket's frames: JSON objects to requests, answers and events to JSON (protocol, section 3).
 
+mod members;
 mod read;
 mod state;
 mod write;

@@ -1,12 +1,8 @@
 //! Frames that come in. Whatever is a JSON object gets an answer; what is wrong with it is told.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::machine::{
@@ -14,6 +10,8 @@ use crate::machine::{
     WAIT_MAX_MS, WaitId,
 };
 use crate::wire::{Problem, query, read_id};
+
+use super::members::{Members, Value};
 
 /// What came in is no JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,38 +100,6 @@ fn read_strange(text: &str) -> Result<Request, NoObject> {
     let id = serde_json::from_str::<Only>(text).ok().and_then(|only| only.id);
     let op = Err(Problem::bad("a number or a string is out of range"));
     Ok(Request { id: id.filter(|&id| id < NUMBER_END), op })
-}
-
-/// The members of a request, as they came.
-#[derive(Debug, Default)]
-struct Members<'a> {
-    id: Value<'a>,
-    op: Value<'a>,
-    resource: Value<'a>,
-    ticket: Value<'a>,
-    wait: Value<'a>,
-    fence: Value<'a>,
-    data: Value<'a>,
-    data64: Value<'a>,
-    notify: Value<'a>,
-    changes: Value<'a>,
-    name: Value<'a>,
-    ttl: Value<'a>,
-    session: Value<'a>,
-    attempt: Value<'a>,
-    liveness: Value<'a>,
-}
-
-/// A member's value, as far as a request can use it.
-#[derive(Debug, Default)]
-enum Value<'a> {
-    #[default]
-    Missing,
-    Bool(bool),
-    Whole(u64),
-    Text(Cow<'a, str>),
-    /// Something that no request uses: a list, an object, a fraction, a negative number.
-    Strange,
 }
 
 impl<'a> Members<'a> {
@@ -296,126 +262,6 @@ fn flag(value: &Value<'_>, what: &str) -> Result<bool, Problem> {
         Value::Missing => Ok(false),
         Value::Bool(flag) => Ok(*flag),
         _ => Err(Problem::bad(format!("{what} must be true or false"))),
-    }
-}
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Members::default();
-                while let Some(Text(key)) = map.next_key()? {
-                    let member = match &*key {
-                        "id" => &mut members.id,
-                        "op" => &mut members.op,
-                        "resource" => &mut members.resource,
-                        "ticket" => &mut members.ticket,
-                        "wait" => &mut members.wait,
-                        "fence" => &mut members.fence,
-                        "data" => &mut members.data,
-                        "data64" => &mut members.data64,
-                        "notify" => &mut members.notify,
-                        "changes" => &mut members.changes,
-                        "name" => &mut members.name,
-                        "ttl" => &mut members.ttl,
-                        "session" => &mut members.session,
-                        "attempt" => &mut members.attempt,
-                        "liveness" => &mut members.liveness,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    *member = map.next_value()?;
-                }
-                Ok(members)
-            }
-        }
-        deserializer.deserialize_map(Read)
-    }
-}
-
-/// A string, borrowed where it has no escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Read)
-    }
-}
-
-impl<'de> Deserialize<'de> for Value<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl<'de> Visitor<'de> for Read {
-            type Value = Value<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any value")
-            }
-
-            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-                Ok(Value::Bool(flag))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(Value::Whole(number))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(u64::try_from(number).map_or(Value::Strange, Value::Whole))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Value::Strange)
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Value::Missing)
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Value::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Value::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Value::Strange)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Value::Strange)
-            }
-        }
-        deserializer.deserialize_any(Read)
     }
 }
 

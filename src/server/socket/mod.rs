@@ -3,25 +3,27 @@
 //! Reading and writing go on side by side in one task, so that a client that does not read is
 //! still heard, up to the outbox's bounds. Generic over the socket: tests use channels.
 
+mod writer;
+
 use std::error::Error;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message as Frame};
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::{
-    Answered, Asked, Connection, Driver, Ending, LevelEvent, Message, Next, NotAttached, Outbox,
-    State, ping_ms, reason,
-};
+use crate::driver::{Asked, Connection, Driver, NotAttached};
 use crate::machine::{Ask, Command, Length, Refusal, SessionId, Way};
-use crate::wire::socket::{self as wire, Hello, Op, Request, StateFrames, Who, close};
+use crate::wire::socket::{self as wire, Hello, Op, Request, Who, close};
 use crate::wire::{Code, Problem};
 
+use super::guard::Visit;
 use super::upgrade::Counted;
+use writer::{write_all, write_ready};
 
 /// How long a socket may take to say `hello`.
 const HELLO_MAX: Duration = Duration::from_secs(5);
@@ -29,8 +31,6 @@ const HELLO_MAX: Duration = Duration::from_secs(5);
 const STUCK_MAX: Duration = Duration::from_secs(5);
 /// Most requests that are carried out under one lock.
 const BATCH_MAX: usize = 64;
-/// Most messages that are written before they are flushed.
-const FLUSH_EVERY: usize = 256;
 
 /// Why a socket ends, as its client is told; `None` when it cannot be told.
 type End = Option<(u16, &'static str)>;
@@ -45,6 +45,18 @@ pub(crate) struct Context {
     pub(crate) stopping: CancellationToken,
     /// Dropped when the socket has said `hello`.
     pub(crate) nameless: Option<Counted>,
+    /// The connection, as far as it counts against its address.
+    pub(crate) visit: Option<Arc<Visit>>,
+}
+
+impl Context {
+    fn may_ask(&self) -> bool {
+        self.visit.as_ref().is_none_or(|visit| visit.may_ask())
+    }
+
+    fn is_too_many(&self) -> bool {
+        self.visit.as_ref().is_some_and(|visit| visit.is_too_many())
+    }
 }
 
 /// Serves a socket until it ends.
@@ -58,7 +70,7 @@ where
             context.nameless = None;
             let (mut sink, mut stream) = socket.split();
             let end = tokio::select! {
-                end = read_all(&mut stream, &connection, beat) => {
+                end = read_all(&mut stream, &connection, &context, beat) => {
                     // The answers to what came before.
                     if let (true, Some(next)) = (end.is_some(), connection.outbox().try_next()) {
                         let _ = write_ready(&mut sink, connection.outbox(), next).await;
@@ -88,6 +100,9 @@ where
     S: Stream<Item = Result<Frame, E>> + Sink<Frame, Error = E> + Unpin,
     E: Error + 'static,
 {
+    if context.is_too_many() {
+        return Err(Some((close::TOO_MANY, "too many connections")));
+    }
     let mut deadline = pin!(tokio::time::sleep(HELLO_MAX));
     loop {
         let frame = tokio::select! {
@@ -98,6 +113,9 @@ where
             frame = socket.next() => frame,
         };
         let Some(text) = text_of(frame)? else { continue };
+        if !context.may_ask() {
+            return Err(Some((close::RATE, "too many requests")));
+        }
         let Ok(Request { id, op }) = wire::read(&text) else {
             return Err(Some((close::PROTOCOL, "not a JSON object")));
         };
@@ -186,7 +204,12 @@ fn end_of_error(why: &(dyn Error + 'static)) -> End {
 }
 
 /// Reads requests until the socket ends or says nonsense.
-async fn read_all<T, E>(stream: &mut T, connection: &Connection, beat: bool) -> End
+async fn read_all<T, E>(
+    stream: &mut T,
+    connection: &Connection,
+    context: &Context,
+    beat: bool,
+) -> End
 where
     T: Stream<Item = Result<Frame, E>> + Unpin,
     E: Error + 'static,
@@ -200,6 +223,9 @@ where
         loop {
             let pong = matches!(frame, Some(Ok(Frame::Pong(_))));
             match text_of(frame) {
+                Ok(Some(_)) if !context.may_ask() => {
+                    end = Some(Some((close::RATE, "too many requests")));
+                }
                 Ok(Some(text)) => match wire::read(&text) {
                     Ok(request) => batch.push(asked(connection.session(), request)),
                     Err(_) => end = Some(Some((close::PROTOCOL, "not a JSON object"))),
@@ -268,120 +294,4 @@ fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked) {
         Ok(Op::Unwatch { resource }) => Command::Unwatch { session, resource },
     };
     (request.id, Asked::Command(command))
-}
-
-/// Writes what the outbox holds, and heartbeats, until the socket is to end.
-async fn write_all<K, E>(sink: &mut K, connection: &Connection, beat: bool) -> End
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
-    let outbox = connection.outbox();
-    let every = Duration::from_millis(u64::from(ping_ms(connection.ttl())));
-    let mut beats = pin!(sleep_until(first_beat(every, connection.phase())));
-    loop {
-        let next = tokio::select! {
-            next = outbox.next() => Some(next),
-            () = beats.as_mut() => None,
-        };
-        let written = match next {
-            Some(next) => write_ready(sink, outbox, next).await,
-            None => {
-                let due = beats.deadline() + every;
-                beats.as_mut().reset(due);
-                let ping = || Frame::Ping(axum::body::Bytes::new());
-                unstuck(sink.send(if beat { Frame::text(wire::beat_event()) } else { ping() }))
-                    .await
-            }
-        };
-        connection.opened();
-        if let Err(end) = written {
-            return end;
-        }
-    }
-}
-
-/// Writes a message and all that are ready behind it, then flushes once. Fails with why the
-/// socket is to end, by the outbox's wish or because it does not take what is written.
-async fn write_ready<K, E>(sink: &mut K, outbox: &Outbox, first: Next) -> Result<(), End>
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
-    let mut next = Some(first);
-    let mut fed = 0;
-    let mut end = Ok(());
-    while let Some(item) = next {
-        match item {
-            Next::End(ending) => {
-                end = Err(told(ending));
-                break;
-            }
-            Next::Message(message) => feed(sink, message).await?,
-        }
-        fed += 1;
-        next = if fed < FLUSH_EVERY { outbox.try_next() } else { None };
-    }
-    unstuck(sink.flush()).await?;
-    end
-}
-
-async fn feed<K, E>(sink: &mut K, message: Message) -> Result<(), End>
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
-    let text = match message {
-        Message::Answer(id, Answered::State(state)) => {
-            let State { session, resumed, epoch, ping_ms } = *state;
-            for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
-                unstuck(sink.feed(Frame::text(frame))).await?;
-            }
-            return Ok(());
-        }
-        Message::Answer(id, Answered::Reply(reply)) => wire::answer_reply(id, &reply),
-        Message::Answer(id, Answered::Bad(why)) => wire::answer_error(id, &Problem::bad(why)),
-        Message::Answer(id, Answered::TooLarge(why)) => {
-            wire::answer_error(id, &Problem::new(Code::TooLarge, why))
-        }
-        Message::Answer(id, Answered::Beat(ttl_ms)) => wire::beat_answer(id, ttl_ms),
-        Message::Answer(id, Answered::Done) => wire::done(id),
-        Message::Level(what, resource, figures) => wire::level(level(what), &resource, figures),
-        Message::GoingAway(after_ms) => wire::going_away(after_ms),
-        Message::Event(event) => match wire::event(&event) {
-            Some(text) => text,
-            None => return Ok(()),
-        },
-    };
-    unstuck(sink.feed(Frame::text(text))).await
-}
-
-/// Bounds a write.
-async fn unstuck<E>(write: impl Future<Output = Result<(), E>>) -> Result<(), End> {
-    match timeout(STUCK_MAX, write).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(None),
-        Err(_) => Err(Some((close::TOO_SLOW, "too slow"))),
-    }
-}
-
-fn level(what: LevelEvent) -> wire::LevelEvent {
-    match what {
-        LevelEvent::TicketAvailable => wire::LevelEvent::TicketAvailable,
-        LevelEvent::LockAvailable => wire::LevelEvent::LockAvailable,
-        LevelEvent::Changed => wire::LevelEvent::Changed,
-    }
-}
-
-fn told(ending: Ending) -> End {
-    Some(match ending {
-        Ending::Bye => (close::BYE, "bye"),
-        Ending::SessionEnded(why) => (close::SESSION_ENDED, reason(why)),
-        Ending::Replaced => (close::REPLACED, "replaced"),
-        Ending::TooSlow => (close::TOO_SLOW, "too slow"),
-        Ending::GoingAway => (close::GOING_AWAY, "going away"),
-    })
-}
-
-/// Spreads heartbeats: the first comes somewhere in the interval.
-#[expect(clippy::disallowed_methods, reason = "heartbeats are paced by real time, pauses or not")]
-fn first_beat(every: Duration, phase: u8) -> Instant {
-    Instant::now() + every * (u32::from(phase) + 1) / 256
 }

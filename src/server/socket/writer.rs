@@ -1,0 +1,135 @@
+//! A socket's way out: answers, events and heartbeats, in order, with one flush for what is ready.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::extract::ws::Message as Frame;
+use futures::{Sink, SinkExt};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::driver::{
+    Answered, Connection, Ending, LevelEvent, Message, Next, Outbox, State, ping_ms, reason,
+};
+use crate::wire::socket::{self as wire, StateFrames, close};
+use crate::wire::{Code, Problem};
+
+use super::{End, STUCK_MAX};
+
+/// Most messages that are written before they are flushed.
+const FLUSH_EVERY: usize = 256;
+
+/// Writes what the outbox holds, and heartbeats, until the socket is to end.
+pub(super) async fn write_all<K, E>(sink: &mut K, connection: &Connection, beat: bool) -> End
+where
+    K: Sink<Frame, Error = E> + Unpin,
+{
+    let outbox = connection.outbox();
+    let every = Duration::from_millis(u64::from(ping_ms(connection.ttl())));
+    let mut beats = pin!(sleep_until(first_beat(every, connection.phase())));
+    loop {
+        let next = tokio::select! {
+            next = outbox.next() => Some(next),
+            () = beats.as_mut() => None,
+        };
+        let written = match next {
+            Some(next) => write_ready(sink, outbox, next).await,
+            None => {
+                let due = beats.deadline() + every;
+                beats.as_mut().reset(due);
+                let ping = || Frame::Ping(axum::body::Bytes::new());
+                unstuck(sink.send(if beat { Frame::text(wire::beat_event()) } else { ping() }))
+                    .await
+            }
+        };
+        connection.opened();
+        if let Err(end) = written {
+            return end;
+        }
+    }
+}
+
+/// Writes a message and all that are ready behind it, then flushes once. Fails with why the
+/// socket is to end, by the outbox's wish or because it does not take what is written.
+pub(super) async fn write_ready<K, E>(sink: &mut K, outbox: &Outbox, first: Next) -> Result<(), End>
+where
+    K: Sink<Frame, Error = E> + Unpin,
+{
+    let mut next = Some(first);
+    let mut fed = 0;
+    let mut end = Ok(());
+    while let Some(item) = next {
+        match item {
+            Next::End(ending) => {
+                end = Err(told(ending));
+                break;
+            }
+            Next::Message(message) => feed(sink, message).await?,
+        }
+        fed += 1;
+        next = if fed < FLUSH_EVERY { outbox.try_next() } else { None };
+    }
+    unstuck(sink.flush()).await?;
+    end
+}
+
+async fn feed<K, E>(sink: &mut K, message: Message) -> Result<(), End>
+where
+    K: Sink<Frame, Error = E> + Unpin,
+{
+    let text = match message {
+        Message::Answer(id, Answered::State(state)) => {
+            let State { session, resumed, epoch, ping_ms } = *state;
+            for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
+                unstuck(sink.feed(Frame::text(frame))).await?;
+            }
+            return Ok(());
+        }
+        Message::Answer(id, Answered::Reply(reply)) => wire::answer_reply(id, &reply),
+        Message::Answer(id, Answered::Bad(why)) => wire::answer_error(id, &Problem::bad(why)),
+        Message::Answer(id, Answered::TooLarge(why)) => {
+            wire::answer_error(id, &Problem::new(Code::TooLarge, why))
+        }
+        Message::Answer(id, Answered::Beat(ttl_ms)) => wire::beat_answer(id, ttl_ms),
+        Message::Answer(id, Answered::Done) => wire::done(id),
+        Message::Level(what, resource, figures) => wire::level(level(what), &resource, figures),
+        Message::GoingAway(after_ms) => wire::going_away(after_ms),
+        Message::Event(event) => match wire::event(&event) {
+            Some(text) => text,
+            None => return Ok(()),
+        },
+    };
+    unstuck(sink.feed(Frame::text(text))).await
+}
+
+/// Bounds a write.
+async fn unstuck<E>(write: impl Future<Output = Result<(), E>>) -> Result<(), End> {
+    match timeout(STUCK_MAX, write).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(None),
+        Err(_) => Err(Some((close::TOO_SLOW, "too slow"))),
+    }
+}
+
+fn level(what: LevelEvent) -> wire::LevelEvent {
+    match what {
+        LevelEvent::TicketAvailable => wire::LevelEvent::TicketAvailable,
+        LevelEvent::LockAvailable => wire::LevelEvent::LockAvailable,
+        LevelEvent::Changed => wire::LevelEvent::Changed,
+    }
+}
+
+fn told(ending: Ending) -> End {
+    Some(match ending {
+        Ending::Bye => (close::BYE, "bye"),
+        Ending::SessionEnded(why) => (close::SESSION_ENDED, reason(why)),
+        Ending::Replaced => (close::REPLACED, "replaced"),
+        Ending::TooSlow => (close::TOO_SLOW, "too slow"),
+        Ending::GoingAway => (close::GOING_AWAY, "going away"),
+    })
+}
+
+/// Spreads heartbeats: the first comes somewhere in the interval.
+#[expect(clippy::disallowed_methods, reason = "heartbeats are paced by real time, pauses or not")]
+fn first_beat(every: Duration, phase: u8) -> Instant {
+    Instant::now() + every * (u32::from(phase) + 1) / 256
+}
