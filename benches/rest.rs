@@ -4,10 +4,11 @@ mod support;
 
 use std::time::Duration;
 
-use support::http::{self, Line, load, open_sessions, paced, request, request_with};
+use support::http::{self, Line, load, open_sessions, request, request_with};
 use support::servers::{self, Cores, Server};
 use support::{
-    Outcome, Target, bare, figure, heading, in_ms, largest, median, quantile, ratios, wanted,
+    Outcome, Target, bare, figure, heading, in_ms, largest, median, paced, quantile, ratios, since,
+    wanted,
 };
 
 /// Keep-alive connections, each with one request at a time.
@@ -88,7 +89,7 @@ fn compare(
 
 /// Sessions with a ticket each on a server of their own.
 struct Crowd {
-    server: Server,
+    _server: Server,
     line: Line,
     refreshes: Vec<Vec<u8>>,
     /// Resident bytes that each pair has added.
@@ -107,15 +108,16 @@ impl Crowd {
         let bytes = (resident(&mut line)? - before) / f64::from(u32::try_from(pairs)?);
         let refreshes =
             ids.iter().map(|id| request("PUT", &format!("/api/v1/sessions/{id}"))).collect();
-        Ok(Self { server, line, refreshes, bytes })
+        Ok(Self { _server: server, line, refreshes, bytes })
     }
 
     /// One turn of refreshes; how long they took.
     fn refresh(&mut self) -> Outcome<Vec<f64>> {
         let line = &mut self.line;
         let mut next = self.refreshes.iter().cycle();
-        let times = paced(PERIOD, REFRESHES_A_TURN, || {
-            next.next().map_or(Ok(()), |request| line.exchange(request).map(drop))
+        let times = paced(PERIOD, REFRESHES_A_TURN, |start| {
+            line.exchange(next.next().ok_or("nobody is there")?)?;
+            Ok(since(start))
         })?;
         // Another turn is about others.
         let start = usize::try_from(REFRESHES_A_TURN)? % self.refreshes.len();

@@ -1,1 +1,234 @@
-//! WebSocket frames, by hand.
+//! WebSockets at little cost to the load's processor: frames are bytes made beforehand, masked with
+//! zeros, which change nothing; answers are hardly looked at.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::{Outcome, now};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const TEXT: u8 = 1;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+/// A request as a client sends it.
+pub(crate) fn frame(text: &str) -> Vec<u8> {
+    client_frame(TEXT, text.as_bytes())
+}
+
+fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode];
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(short @ 0..126), _) => frame.push(0x80 | short),
+        (_, Ok(long)) => {
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&long.to_be_bytes());
+        }
+        _ => panic!("no benchmark sends as much as that"),
+    }
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// A whole frame at the start of `bytes`: its opcode, where its payload begins and where it ends.
+fn extent(bytes: &[u8]) -> Outcome<Option<(u8, usize, usize)>> {
+    let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
+    let (begin, length) = match (second, rest) {
+        (short @ 0..126, _) => (2, usize::from(short)),
+        (126, &[high, low, ..]) => (4, usize::from(u16::from_be_bytes([high, low]))),
+        (126, _) => return Ok(None),
+        _ => return Err("a frame is longer than any that was asked for".into()),
+    };
+    let end = begin + length;
+    Ok((bytes.len() >= end).then_some((first & 0x0f, begin, end)))
+}
+
+/// A socket of a session.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Socket {
+    /// Connects and says hello. Whoever only echoes is not told from the real thing.
+    pub(crate) fn open(address: SocketAddr) -> Outcome<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut socket = Self { stream, buffer: Vec::new() };
+        socket.stream.write_all(
+            format!(
+                "GET /api/v1/ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\n\
+                 upgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                 sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                 sec-websocket-protocol: ticketd.v1\r\n\r\n"
+            )
+            .as_bytes(),
+        )?;
+        let end = loop {
+            if let Some(end) = socket.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                break end + 4;
+            }
+            socket.read_more()?;
+        };
+        let head = String::from_utf8_lossy(&socket.buffer[..end]).into_owned();
+        if !head.starts_with("HTTP/1.1 101 ") {
+            return Err(format!("no socket but {head:?}").into());
+        }
+        socket.buffer.drain(..end);
+        // The longest TTL has the fewest heartbeats.
+        socket.send(&frame(r#"{"id":0,"op":"hello","name":"worker","ttl":86400000}"#))?;
+        socket.until("{\"id\":0,")?;
+        Ok(socket)
+    }
+
+    /// Sends frames as they are.
+    pub(crate) fn send(&mut self, frames: &[u8]) -> Outcome {
+        Ok(self.stream.write_all(frames)?)
+    }
+
+    /// Reads until a text begins with `start`. What else comes is passed over.
+    pub(crate) fn until(&mut self, start: &str) -> Outcome {
+        loop {
+            while let Some((opcode, begin, end)) = extent(&self.buffer)? {
+                let found = opcode == TEXT && self.buffer[begin..end].starts_with(start.as_bytes());
+                self.take_frame(opcode, begin, end)?;
+                if found {
+                    self.buffer.shrink_to(0);
+                    return Ok(());
+                }
+            }
+            self.read_more()?;
+        }
+    }
+
+    /// Answers the heartbeats that have come, without waiting for any.
+    pub(crate) fn answer_heartbeats(&mut self) -> Outcome {
+        self.stream.set_nonblocking(true)?;
+        let read = self.read_more();
+        self.stream.set_nonblocking(false)?;
+        match read {
+            Ok(()) => {}
+            Err(why) if why.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(why) => return Err(why.into()),
+        }
+        while let Some((opcode, begin, end)) = extent(&self.buffer)? {
+            self.take_frame(opcode, begin, end)?;
+        }
+        Ok(())
+    }
+
+    fn take_frame(&mut self, opcode: u8, begin: usize, end: usize) -> Outcome {
+        let payload: Vec<u8> = self.buffer.drain(..end).skip(begin).collect();
+        check(opcode, &payload)?;
+        if opcode == PING {
+            self.send(&client_frame(PONG, &payload))?;
+        }
+        Ok(())
+    }
+
+    fn read_more(&mut self) -> std::io::Result<()> {
+        let mut piece = [0; 16 * 1024];
+        let read = self.stream.read(&mut piece)?;
+        if read == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        self.buffer.extend_from_slice(&piece[..read]);
+        Ok(())
+    }
+}
+
+/// Takes note of a close or a refusal.
+fn check(opcode: u8, payload: &[u8]) -> Outcome {
+    let refusal = b"\"error\":";
+    let refused = payload.windows(refusal.len()).any(|piece| piece == refusal);
+    if matches!(opcode, TEXT | PING | PONG) && !refused {
+        return Ok(());
+    }
+    Err(format!("a socket got {opcode}, {:?}", String::from_utf8_lossy(payload)).into())
+}
+
+/// Sockets that each keep `in_flight` requests of their round under way. Answers per second.
+pub(crate) fn load(
+    address: SocketAddr,
+    rounds: &[Vec<Vec<u8>>],
+    in_flight: usize,
+    warm_up: Duration,
+    length: Duration,
+) -> Outcome<f64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut sockets = Vec::new();
+    for requests in rounds {
+        let Socket { stream, buffer } = Socket::open(address)?;
+        if !buffer.is_empty() {
+            return Err("a socket was told more than it asked for".into());
+        }
+        stream.set_nonblocking(true)?;
+        sockets.push((stream, requests));
+    }
+    runtime.block_on(async {
+        let begin = now() + warm_up;
+        let end = begin + length;
+        let mut tasks = tokio::task::JoinSet::new();
+        for (stream, requests) in sockets {
+            let stream = tokio::net::TcpStream::from_std(stream)?;
+            tasks.spawn(keep_asking(stream, requests.clone(), in_flight, begin, end));
+        }
+        let mut answers = 0;
+        while let Some(counted) = tasks.join_next().await {
+            answers += counted??;
+        }
+        Ok(f64::from(answers) / length.as_secs_f64())
+    })
+}
+
+/// How many of the answers on one socket came between `begin` and `end`.
+async fn keep_asking(
+    mut stream: tokio::net::TcpStream,
+    requests: Vec<Vec<u8>>,
+    in_flight: usize,
+    begin: Instant,
+    end: Instant,
+) -> Outcome<u32> {
+    let mut requests = requests.iter().cycle();
+    let mut outgoing: Vec<u8> = Vec::new();
+    let mut buffer = vec![0; 64 * 1024];
+    let (mut filled, mut counted, mut asked) = (0, 0, in_flight);
+    loop {
+        for request in requests.by_ref().take(asked) {
+            outgoing.extend_from_slice(request);
+        }
+        stream.write_all(&outgoing).await?;
+        outgoing.clear();
+        asked = 0;
+        let read = stream.read(&mut buffer[filled..]).await?;
+        if read == 0 {
+            return Err("a server hung up".into());
+        }
+        filled += read;
+        let mut at = 0;
+        while let Some((opcode, begin, end)) = extent(&buffer[at..filled])? {
+            let payload = &buffer[at + begin..at + end];
+            check(opcode, payload)?;
+            if opcode == PING {
+                outgoing.extend(client_frame(PONG, payload));
+            }
+            asked += usize::from(opcode == TEXT && payload.starts_with(b"{\"id\":"));
+            at += end;
+        }
+        buffer.copy_within(at..filled, 0);
+        filled -= at;
+        let now = now();
+        if now >= end {
+            return Ok(counted);
+        }
+        if now >= begin {
+            counted += u32::try_from(asked)?;
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Outcome, now, since};
+use super::{Outcome, now};
 
 /// Longest wait for an answer before a benchmark gives up.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,26 +103,6 @@ pub(crate) fn open_sessions(line: &mut Line, count: usize, ttl_ms: u32) -> Outco
         ids.extend(answers.iter().map(|answer| answer.trim_matches('"').to_owned()));
     }
     Ok(ids)
-}
-
-/// Does `act` every `period`, `count` times; how long after its moment each was done. A late one
-/// makes those behind it late: a stall is seen by all who would have come during it.
-pub(crate) fn paced(
-    period: Duration,
-    count: u32,
-    mut act: impl FnMut() -> Outcome,
-) -> Outcome<Vec<Duration>> {
-    let start = now();
-    let mut times = Vec::new();
-    for number in 1..=count {
-        let moment = start + period * number;
-        std::thread::sleep(moment.saturating_duration_since(now()));
-        // The sleep's own lateness is not the server's.
-        let begun = if since(moment) < period { now() } else { moment };
-        act()?;
-        times.push(since(begun));
-    }
-    Ok(times)
 }
 
 /// Connections that all send one request after another, each from its own round of requests.

@@ -108,6 +108,24 @@ pub(crate) fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
     ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect()
 }
 
+/// Does `act` every `period`, `count` times; the times that it takes. It is given the moment from
+/// which its time counts: a stall makes those behind it late, and is felt by all of them.
+pub(crate) fn paced(
+    period: Duration,
+    count: u32,
+    mut act: impl FnMut(Instant) -> Outcome<Duration>,
+) -> Outcome<Vec<Duration>> {
+    let start = now();
+    let mut times = Vec::new();
+    for number in 1..=count {
+        let moment = start + period * number;
+        std::thread::sleep(moment.saturating_duration_since(now()));
+        // How late a sleep ends is not the server's doing.
+        times.push(act(if since(moment) < period { now() } else { moment })?);
+    }
+    Ok(times)
+}
+
 /// Numbers that look random and are the same in every run.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);

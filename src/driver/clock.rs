@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use crate::deadlines::At;
 
-/// Longest time between two looks at the clock while anything has a deadline, in ms. A pause is
-/// known to within this.
-const PULSE_MAX_MS: u64 = 250;
+/// Time between two looks at the clock while anything has a deadline, in ms. A pause is known to
+/// within this.
+const PULSE_MS: std::ops::RangeInclusive<u64> = 10..=250;
 
 #[derive(Debug)]
 pub(super) struct Clock {
@@ -43,7 +43,7 @@ impl Clock {
             paused: 0,
             last: At::default(),
             patience: expire_ms.saturating_mul(1000),
-            pulse_ms: (expire_ms / 2).clamp(1, PULSE_MAX_MS),
+            pulse_ms: (expire_ms / 2).clamp(*PULSE_MS.start(), *PULSE_MS.end()),
         }
     }
 

@@ -111,8 +111,10 @@ impl Core {
     pub(super) fn enter(&mut self) -> At {
         let idle = self.next_due() == At::NEVER;
         let (now, pause) = self.clock.now(idle);
-        if let Some(pause) = pause {
-            tracing::warn!(ms = pause.as_millis(), "the server stood still; deadlines moved");
+        match pause.map(|pause| pause.as_millis()) {
+            Some(ms) if ms >= 1000 => tracing::warn!(ms, "the server stood still; deadlines moved"),
+            Some(ms) => tracing::debug!(ms, "the server was late; deadlines moved"),
+            None => {}
         }
         self.run_deadlines(now);
         now

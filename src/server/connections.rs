@@ -106,7 +106,6 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)
         .max_buf_size(HEAD_MAX_BYTES)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(Lingering::new(stream, &app.tasks)), service)
         .with_upgrades();
     tokio::pin!(connection);

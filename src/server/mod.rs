@@ -9,6 +9,8 @@ mod linger;
 mod rest;
 mod routes;
 mod socket;
+#[cfg(test)]
+mod socket_tests;
 mod status;
 mod upgrade;
 

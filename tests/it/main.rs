@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod docs;
 mod golden;
 mod model;
 mod random;
