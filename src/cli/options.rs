@@ -7,7 +7,7 @@ use clap::Parser;
 
 /// A coordination server that pushes: sessions, tickets, locks, fair queues.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about)]
 pub(super) struct Options {
     /// Where to listen; port 0 takes a free one
     #[arg(short, long, env = "TICKETD_LISTEN", value_name = "HOST:PORT")]

@@ -24,11 +24,11 @@ pub use requests::Answer;
 pub use sockets::{Asked, Connection, NotAttached, PING_MAX_MS, ping_ms, reason};
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use crate::deadlines::At;
 use crate::machine::Counts;
 
 use self::core::Core;
@@ -56,7 +56,7 @@ struct Shared {
     /// Wakes the timer when something has become due earlier than it was to wake.
     earlier: Notify,
     /// When the timer wakes, in µs of the driver's clock.
-    wakes: std::sync::atomic::AtomicU64,
+    wakes: AtomicU64,
 }
 
 impl fmt::Debug for Driver {
@@ -66,26 +66,37 @@ impl fmt::Debug for Driver {
 }
 
 /// The locked core. A panic while it is held stops the process: the machine may be half changed,
-/// and a restart is better than a second grant.
-struct Guard<'a>(MutexGuard<'a, Core>);
+/// and a restart is better than a second grant. Letting go of it wakes the timer when something
+/// has become due earlier than it was to wake.
+struct Guard<'a> {
+    core: MutexGuard<'a, Core>,
+    shared: &'a Shared,
+    /// The thread was panicking before it came here: that is not the machine's doing.
+    was_panicking: bool,
+}
 
 impl std::ops::Deref for Guard<'_> {
     type Target = Core;
     fn deref(&self) -> &Core {
-        &self.0
+        &self.core
     }
 }
 
 impl std::ops::DerefMut for Guard<'_> {
     fn deref_mut(&mut self) -> &mut Core {
-        &mut self.0
+        &mut self.core
     }
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.was_panicking {
             std::process::abort();
+        }
+        let at = self.core.next_due().as_micros();
+        if at < self.shared.wakes.load(Ordering::Relaxed) {
+            self.shared.wakes.store(at, Ordering::Relaxed);
+            self.shared.earlier.notify_one();
         }
     }
 }
@@ -116,13 +127,16 @@ impl Driver {
     fn with(expire_ms: u32, gated: bool) -> Self {
         let durable = Arc::new(Durable::new(gated));
         let core = Mutex::new(Core::new(u64::from(expire_ms), durable.clone()));
-        let wakes = std::sync::atomic::AtomicU64::new(u64::MAX);
+        let wakes = AtomicU64::new(u64::MAX);
         Self(Arc::new(Shared { core, durable, earlier: Notify::new(), wakes }))
     }
 
     fn core(&self) -> Guard<'_> {
         match self.0.core.lock() {
-            Ok(core) => Guard(core),
+            Ok(core) => {
+                let was_panicking = std::thread::panicking();
+                Guard { core, shared: &self.0, was_panicking }
+            }
             Err(_) => std::process::abort(),
         }
     }
@@ -145,8 +159,7 @@ impl Driver {
             let wake = {
                 let mut core = self.core();
                 let wake = core.pulse();
-                let at = core.next_due().as_micros();
-                self.0.wakes.store(at, std::sync::atomic::Ordering::Relaxed);
+                self.0.wakes.store(core.next_due().as_micros(), Ordering::Relaxed);
                 wake
             };
             match wake {
@@ -156,16 +169,6 @@ impl Driver {
                     () = self.0.earlier.notified() => {}
                 },
             }
-        }
-    }
-
-    /// To be called under the lock after deadlines were entered.
-    fn wake_timer_if_earlier(&self, core: &mut Core) {
-        let at = core.next_due();
-        let wakes = At::from_micros(self.0.wakes.load(std::sync::atomic::Ordering::Relaxed));
-        if at < wakes {
-            self.0.wakes.store(at.as_micros(), std::sync::atomic::Ordering::Relaxed);
-            self.0.earlier.notify_one();
         }
     }
 

@@ -161,7 +161,6 @@ impl Driver {
         session: SessionId,
         stamp: Stamp,
     ) -> Option<Underway> {
-        self.wake_timer_if_earlier(core);
         (!core.durable.has(stamp)).then(|| {
             core.hold_open(&session);
             Underway { driver: self.clone(), session }
@@ -253,7 +252,6 @@ impl Driver {
         if core.leaving {
             core.stop_waiting(request, Outcome::TimedOut, now);
         }
-        self.wake_timer_if_earlier(&mut core);
         Begun::Waits(Waiting { driver: self.clone(), request, answer, done: false })
     }
 
@@ -292,16 +290,19 @@ impl Driver {
         session: Option<&SessionId>,
         look: impl FnOnce(&Machine) -> T,
     ) -> Result<T, super::Unavailable> {
-        let (seen, stamp) = {
+        let (seen, stamp, underway) = {
             let mut core = self.core();
             let now = core.enter();
             core.operations += 1;
-            if let Some(session) = session {
-                core.refresh(session, now);
-            }
-            (look(&core.machine), core.stamp())
+            let stamp = core.stamp();
+            let underway = session.and_then(|&session| {
+                core.refresh(&session, now);
+                self.underway(&mut core, session, stamp)
+            });
+            (look(&core.machine), stamp, underway)
         };
         self.settled(stamp).await?;
+        drop(underway);
         Ok(seen)
     }
 

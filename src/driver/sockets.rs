@@ -77,7 +77,6 @@ impl Driver {
         let (session, stamp) = core.open(name, ttl, source, now);
         let connection = self.attach_to(&mut core, session, ttl, false);
         connection.say_state(&core, id, stamp);
-        self.wake_timer_if_earlier(&mut core);
         connection
     }
 
@@ -183,7 +182,6 @@ impl Connection {
             let mut core = self.driver.core();
             let now = core.enter();
             core.let_go(&self.session, now);
-            self.driver.wake_timer_if_earlier(&mut core);
         }
     }
 
@@ -212,7 +210,6 @@ impl Connection {
                 break;
             }
         }
-        self.driver.wake_timer_if_earlier(&mut core);
         true
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH};
 use axum::http::request::Parts;
@@ -16,6 +16,8 @@ use super::guard::Visit;
 
 /// How long a request's body may take to arrive.
 const BODY_MAX: Duration = Duration::from_secs(20);
+/// Most bytes of a body that means nothing and is read to its end all the same.
+const USELESS_MAX_BYTES: usize = 64 * 1024;
 /// The header that names the session instead of the query.
 pub(crate) const SESSION_HEADER: &str = "ticketd-session";
 
@@ -103,13 +105,26 @@ impl Call {
         if length.is_some_and(|length| length > DATA_MAX_BYTES as u64) {
             return Err(query::too_large());
         }
-        let read = tokio::time::timeout(BODY_MAX, to_bytes(self.body, DATA_MAX_BYTES)).await;
-        match read {
-            Ok(Ok(bytes)) => query::data(&bytes),
-            Ok(Err(why)) if is_too_large(&why) => Err(query::too_large()),
-            Ok(Err(_)) => Err(Problem::new(Code::BadRequest, "the body cannot be read")),
-            Err(_) => Err(Problem::new(Code::BadRequest, "the body did not arrive in time")),
+        query::data(&read_body(self.body, DATA_MAX_BYTES).await?)
+    }
+
+    /// Reads a body that means nothing to its end. As long as there is something of it to come,
+    /// nobody would see that the client hangs up.
+    pub(crate) async fn discard_body(&mut self) -> Result<(), Problem> {
+        let body = std::mem::take(&mut self.body);
+        if !body.is_end_stream() {
+            read_body(body, USELESS_MAX_BYTES).await?;
         }
+        Ok(())
+    }
+}
+
+async fn read_body(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(BODY_MAX, to_bytes(body, max_bytes)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(why)) if is_too_large(&why) => Err(query::too_large()),
+        Ok(Err(_)) => Err(Problem::bad("the body cannot be read")),
+        Err(_) => Err(Problem::bad("the body did not arrive in time")),
     }
 }
 

@@ -16,6 +16,8 @@ use tokio_util::task::TaskTracker;
 const LINGER_MAX: Duration = Duration::from_secs(1);
 /// What is discarded at a time, in bytes.
 const DISCARD_BYTES: usize = 8 * 1024;
+/// What is discarded at most, in bytes: enough for what was under way, too little to be a sink.
+const DISCARD_MAX_BYTES: u64 = 1024 * 1024;
 
 /// A TCP stream that lingers when it is dropped.
 #[derive(Debug)]
@@ -57,8 +59,9 @@ impl Drop for Lingering {
 async fn linger(mut stream: TcpStream) {
     let discard = async {
         stream.shutdown().await?;
+        let mut rest = stream.take(DISCARD_MAX_BYTES);
         let mut bytes = vec![0; DISCARD_BYTES];
-        while stream.read(&mut bytes).await? > 0 {}
+        while rest.read(&mut bytes).await? > 0 {}
         io::Result::Ok(())
     };
     // Whether the client was patient or not: it had its time.

@@ -89,10 +89,13 @@ pub(super) async fn revoke_ticket(app: App, call: Call) -> Result {
     done(&app, session, Command::Revoke { session, resource, ticket }, "\"Ok\"").await
 }
 
-pub(super) async fn claim_ticket(app: App, call: Call) -> Result {
+pub(super) async fn claim_ticket(app: App, mut call: Call) -> Result {
     let (resource, session) = (call.resource()?, call.session()?);
     let (ticket, wait_ms) = (call.query().optional_ticket()?, call.wait_ms()?);
     let session = known(session)?;
+    if wait_ms > 0 {
+        call.discard_body().await?;
+    }
     let command = |ask| Command::Claim { session, resource, ticket, ask, again: true };
     let answer = if wait_ms == 0 {
         app.driver.request(session, command(None)).await?
@@ -132,9 +135,12 @@ pub(super) async fn release_ticket(app: App, call: Call) -> Result {
     done(&app, session, command, "\"Ok\"").await
 }
 
-pub(super) async fn lock(app: App, call: Call) -> Result {
+pub(super) async fn lock(app: App, mut call: Call) -> Result {
     let (resource, session, wait_ms) = (call.resource()?, call.session()?, call.wait_ms()?);
     let session = known(session)?;
+    if wait_ms > 0 {
+        call.discard_body().await?;
+    }
     let command = |ask| Command::Lock { session, resource, ask };
     let answer = if wait_ms == 0 {
         app.driver.request(session, command(None)).await?

@@ -75,6 +75,7 @@ impl Peer {
             source: "here".into(),
             stopping: CancellationToken::new(),
             nameless: None,
+            visit: None,
         };
         tokio::spawn(serve(Line { from: from_client, to: to_client }, context));
         Self { to, from, pongs: true }

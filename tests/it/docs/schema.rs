@@ -190,6 +190,6 @@ fn matches_pattern(pattern: &Value, text: &str) -> bool {
     } else {
         assert!(pattern.contains("=="), "the pattern {pattern} is not checked here");
         let bare = text.trim_end_matches('=').replace(['+', '/'], "a");
-        text.len() % 4 == 0 && text.len() - bare.len() <= 2 && alphanumeric(&bare)
+        text.len().is_multiple_of(4) && text.len() - bare.len() <= 2 && alphanumeric(&bare)
     }
 }

@@ -1,0 +1,9 @@
+//! Stories told to a server over HTTP.
+
+mod bodies;
+mod edges;
+mod fences;
+mod mended;
+mod names;
+mod origins;
+mod waiting;
