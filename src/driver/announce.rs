@@ -30,7 +30,7 @@ impl Core {
                 if let Some(presence) = self.presences.remove(&session) {
                     self.deadlines.remove(presence.slot);
                     if let Some(socket) = presence.socket {
-                        socket.outbox.end(Ending::SessionEnded(why), stamp);
+                        socket.end(Ending::SessionEnded(why), stamp);
                     }
                 }
             }
@@ -39,7 +39,7 @@ impl Core {
                     let socket = self.presences.get(&session).and_then(|p| p.socket.as_ref());
                     if let Some(socket) = socket {
                         let level = Level::new(before, after, freed, changes);
-                        socket.outbox.push_level(&resource, level, stamp);
+                        socket.push_level(&resource, level, stamp);
                     }
                 }
             }
@@ -65,7 +65,7 @@ impl Core {
 
     fn push_event(&self, to: SessionId, event: Event, stamp: Stamp) {
         if let Some(socket) = self.presences.get(&to).and_then(|p| p.socket.as_ref()) {
-            socket.outbox.push(Message::Event(event), stamp);
+            socket.push(Message::Event(event), stamp);
         }
     }
 

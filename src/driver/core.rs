@@ -30,18 +30,10 @@ pub(super) struct Presence {
     pub(super) ttl: Ttl,
     /// Requests under way: while there are any the session does not expire.
     pub(super) busy: u32,
-    /// Its socket, if it has one.
-    pub(super) socket: Option<Attached>,
+    /// Its socket's outbox, if it has a socket.
+    pub(super) socket: Option<Arc<Outbox>>,
     /// The highest `attempt` that a socket attached with.
     pub(super) attempt: Option<u64>,
-}
-
-/// A session's socket.
-#[derive(Debug)]
-pub(super) struct Attached {
-    /// Tells it from former ones.
-    pub(super) number: u64,
-    pub(super) outbox: Arc<Outbox>,
 }
 
 /// A REST request that waits.
@@ -63,7 +55,6 @@ pub(super) struct Core {
     wait_slots: BTreeMap<(SessionId, WaitId), Slot>,
     pub(super) requests: HashMap<RequestId, Pending>,
     next_request: u64,
-    pub(super) next_socket: u64,
     /// Until when emptied resources stay known.
     forget: VecDeque<(At, u64)>,
     expire_ms: u64,
@@ -90,7 +81,6 @@ impl Core {
             wait_slots: BTreeMap::new(),
             requests: HashMap::new(),
             next_request: 0,
-            next_socket: 0,
             forget: VecDeque::new(),
             expire_ms,
             durable,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::deadlines::At;
 use crate::machine::{Command, Refusal, Reply, SessionId, SessionName, Ttl, Why};
 
-use super::core::{Attached, Core};
+use super::core::Core;
 use super::durable::Stamp;
 use super::outbox::{Answered, Ending, Message, Outbox, State};
 use super::{Driver, Unavailable};
@@ -37,7 +37,7 @@ pub enum Asked {
 pub struct Connection {
     driver: Driver,
     session: SessionId,
-    number: u64,
+    /// Also tells this socket from the session's former and later ones.
     outbox: Arc<Outbox>,
     ttl: Ttl,
     /// The session was there before.
@@ -102,7 +102,7 @@ impl Driver {
         }
         presence.attempt = presence.attempt.max(attempt);
         if let Some(older) = presence.socket.take() {
-            older.outbox.cut(Ending::Replaced);
+            older.cut(Ending::Replaced);
         }
         let ttl = presence.ttl;
         core.refresh(&session, now);
@@ -118,15 +118,13 @@ impl Driver {
         ttl: Ttl,
         resumed: bool,
     ) -> Connection {
-        core.next_socket += 1;
-        let number = core.next_socket;
         let outbox = Arc::new(Outbox::new(core.durable.clone()));
         if let Some(presence) = core.presences.get_mut(&session) {
-            presence.socket = Some(Attached { number, outbox: outbox.clone() });
+            presence.socket = Some(outbox.clone());
         }
         core.hold_open(&session);
         let (driver, opening) = (self.clone(), AtomicBool::new(true));
-        Connection { driver, session, number, outbox, ttl, resumed, opening }
+        Connection { driver, session, outbox, ttl, resumed, opening }
     }
 
     /// Tells all sockets that the server stops, and ends them.
@@ -136,8 +134,8 @@ impl Driver {
         core.leaving = true;
         let stamp = core.stamp();
         for socket in core.presences.values().filter_map(|presence| presence.socket.as_ref()) {
-            socket.outbox.push(Message::GoingAway(after_ms), stamp);
-            socket.outbox.end(Ending::GoingAway, stamp);
+            socket.push(Message::GoingAway(after_ms), stamp);
+            socket.end(Ending::GoingAway, stamp);
         }
     }
 
@@ -215,7 +213,7 @@ impl Connection {
 
     fn is_current(&self, core: &Core) -> bool {
         let socket = core.presences.get(&self.session).and_then(|p| p.socket.as_ref());
-        socket.is_some_and(|socket| socket.number == self.number)
+        socket.is_some_and(|socket| Arc::ptr_eq(socket, &self.outbox))
     }
 
     fn carry_out(&self, core: &mut Core, id: Option<u64>, asked: Asked, now: At) {
@@ -280,8 +278,8 @@ impl Drop for Connection {
         if self.opening.swap(false, Ordering::Relaxed) {
             core.let_go(&self.session, now);
         }
-        if let Some(presence) = core.presences.get_mut(&self.session)
-            && presence.socket.as_ref().is_some_and(|socket| socket.number == self.number)
+        if self.is_current(&core)
+            && let Some(presence) = core.presences.get_mut(&self.session)
         {
             presence.socket = None;
         }

@@ -81,7 +81,6 @@ impl Machine {
         assert_eq!(resource.emptied.is_some(), empty, "emptied and known disagree");
         if let Body::Tickets(tickets) = &resource.body {
             assert!(!tickets.all.is_empty());
-            assert_eq!(tickets.all.len(), tickets.by_name.len());
             assert_eq!(tickets.all.keys(&tables.tickets, |t| &t.in_all).count(), tickets.all.len());
             let mut last = 0;
             for free in tickets.free.keys(&tables.tickets, |t| &t.in_free) {
@@ -123,10 +122,10 @@ impl Machine {
         assert!(emptied.is_sorted() && emptied.iter().all(Option::is_some));
         let all = self.tables.resources.iter().filter(|(_, r)| r.emptied.is_some()).count();
         assert_eq!(all, emptied.len());
+        assert_eq!(self.tables.tickets.len(), self.tables.ticket_names.len());
         let (mut free, mut claimed) = (0, 0);
         for (key, ticket) in &self.tables.tickets {
-            let of = self.resource_at(ticket.resource).tickets();
-            let by_name = of.and_then(|of| of.by_name.get(ticket.name.as_str()));
+            let by_name = self.ticket_key(ticket.resource, &ticket.name);
             assert_eq!(by_name.map(|key| key as usize), Some(key));
             assert!(ticket.issued <= self.serial && ticket.place <= self.serial);
             if ticket.claim.is_some() { claimed += 1 } else { free += 1 }

@@ -17,7 +17,7 @@ impl Machine {
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
         let resource = self.ticket_resource(name)?;
-        let found = resource.and_then(|key| self.ticket_key(key, ticket.as_str()));
+        let found = resource.and_then(|key| self.ticket_key(key, ticket));
         let claim = found.map(|key| (key, self.tables.tickets[key as usize].claim));
         match (claim, ask) {
             (Some((key, Some((holder, fence)))), _) if holder == session => {
@@ -75,7 +75,7 @@ impl Machine {
         if self.tables.resources[resource as usize].kind() == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
-        let Some(key) = self.ticket_key(resource, ticket.as_str()) else {
+        let Some(key) = self.ticket_key(resource, ticket) else {
             return Ok(Reply::Released(false));
         };
         let fence = match self.tables.tickets[key as usize].claim {
@@ -179,8 +179,8 @@ impl Machine {
         }
     }
 
-    pub(super) fn ticket_key(&self, resource: ResourceKey, ticket: &str) -> Option<TicketKey> {
-        self.tables.resources[resource as usize].tickets()?.by_name.get(ticket)
+    pub(super) fn ticket_key(&self, resource: ResourceKey, ticket: &Name) -> Option<TicketKey> {
+        self.tables.ticket_names.get(&(resource, ticket.clone()))
     }
 
     fn granted(&self, key: TicketKey, to: SessionKey, fence: Fence, fresh: bool) -> Reply {

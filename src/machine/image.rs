@@ -9,7 +9,7 @@ use super::Machine;
 use super::command::Kind;
 use super::list::Link;
 use super::names::{Data, Fence, Length, Name, Party, RequestId, SessionId, WaitId};
-use super::tables::{Body, Resource, SessionKey, Ticket, Wait, Watch, enter};
+use super::tables::{Body, Resource, SessionKey, Ticket, Tickets, Wait, Watch, enter};
 
 /// Everything that a machine knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -262,7 +262,7 @@ impl Machine {
                     Some((session, fence)) => Some((self.restored(session)?, fence)),
                     None => None,
                 };
-                if self.ticket_key(key, ticket.name.as_str()).is_some() {
+                if self.ticket_key(key, &ticket.name).is_some() {
                     return Err(Damage::Twice);
                 }
                 self.restore_ticket(ticket, key, claim, &mut later)?;
@@ -300,12 +300,12 @@ impl Machine {
                 in_issued: Link::default(),
             },
         );
+        tables.ticket_names.insert((resource, from.name.clone()), key);
         let entry = &mut tables.resources[resource as usize];
         if matches!(entry.body, Body::Empty) {
-            entry.body = Body::Tickets(Box::default());
+            entry.body = Body::Tickets(Tickets::default());
         }
         let of = entry.tickets_mut();
-        of.by_name.insert(from.name.clone(), key);
         of.all.push(&mut tables.tickets, key, |t| &mut t.in_all);
         later.issued.push((from.issued, key));
         match claim {

@@ -5,7 +5,7 @@ use super::command::{Count, Kind, Refusal, Reply};
 use super::event::{Event, Lost};
 use super::list::Link;
 use super::names::{Data, ISSUED_MAX, Name, SessionId};
-use super::tables::{Body, ResourceKey, SessionKey, Ticket, TicketKey, enter};
+use super::tables::{Body, ResourceKey, SessionKey, Ticket, TicketKey, Tickets, enter};
 
 impl Machine {
     pub(super) fn issue(
@@ -18,9 +18,8 @@ impl Machine {
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
-        let found = self
-            .ticket_resource(name)?
-            .and_then(|resource| self.ticket_key(resource, ticket.as_str()));
+        let found =
+            self.ticket_resource(name)?.and_then(|resource| self.ticket_key(resource, ticket));
         let adds = found.is_none_or(|key| self.tables.tickets[key as usize].issuer != session);
         if adds && self.tables.sessions[session as usize].issued.len() >= ISSUED_MAX {
             return Err(Refusal::Limit(Count::Issued));
@@ -68,12 +67,12 @@ impl Machine {
         let (name, issuer, resource) = (ticket.name.clone(), ticket.issuer, ticket.resource);
         let tables = &mut self.tables;
         let key = enter(&mut tables.tickets, ticket);
+        tables.ticket_names.insert((resource, name), key);
         let entry = &mut tables.resources[resource as usize];
         if matches!(entry.body, Body::Empty) {
-            entry.body = Body::Tickets(Box::default());
+            entry.body = Body::Tickets(Tickets::default());
         }
         let of = entry.tickets_mut();
-        of.by_name.insert(name, key);
         of.all.push(&mut tables.tickets, key, |t| &mut t.in_all);
         let list = &mut tables.sessions[issuer as usize].issued;
         list.push(&mut tables.tickets, key, |t| &mut t.in_issued);
@@ -127,7 +126,7 @@ impl Machine {
         if self.tables.resources[resource as usize].kind() == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
-        let key = self.ticket_key(resource, ticket.as_str()).ok_or(Refusal::TicketNotFound)?;
+        let key = self.ticket_key(resource, ticket).ok_or(Refusal::TicketNotFound)?;
         // Nothing below can refuse.
         self.tell_claimant(key, Lost::Revoked, out);
         if self.tables.tickets[key as usize].issuer != session {
@@ -157,10 +156,9 @@ impl Machine {
         let list = &mut tables.sessions[issuer as usize].issued;
         list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
         let gone = tables.tickets.remove(key as usize);
-        let entry = &mut tables.resources[resource as usize];
-        entry.tickets_mut().by_name.remove(gone.name.as_str());
+        tables.ticket_names.remove(&(resource, gone.name));
         if emptied {
-            entry.body = Body::Empty;
+            tables.resources[resource as usize].body = Body::Empty;
         }
         self.settle(resource);
     }

@@ -2,7 +2,7 @@
 
 use super::Machine;
 use super::command::{Figures, Grant, Kind, LockGrant, Refusal};
-use super::names::{Fence, SessionId};
+use super::names::{Fence, Name, SessionId};
 use super::tables::{Body, Resource, SessionKey, TicketKey};
 use super::view::{
     Counts, IssuedState, ResourceView, SessionState, SessionView, TicketView, WaitState, WatchState,
@@ -105,7 +105,7 @@ impl Machine {
 
     /// The names of all known resources, sorted.
     #[must_use]
-    pub fn resource_names(&self) -> Vec<super::Name> {
+    pub fn resource_names(&self) -> Vec<Name> {
         let known = self.tables.resources.iter().filter(|(_, resource)| resource.known);
         let mut names: Vec<_> = known.map(|(_, resource)| resource.name.clone()).collect();
         names.sort_unstable();
@@ -175,7 +175,8 @@ impl Machine {
         if self.tables.resources[key as usize].kind() == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
-        let ticket = self.ticket_key(key, ticket);
+        // What is no name is no ticket's.
+        let ticket = Name::parse(ticket).ok().and_then(|name| self.ticket_key(key, &name));
         Ok(ticket.and_then(|ticket| match self.tables.tickets[ticket as usize].claim {
             Some((holder, fence)) if holder == session => Some(fence),
             _ => None,

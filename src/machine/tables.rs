@@ -66,12 +66,11 @@ pub(super) struct Resource {
 pub(super) enum Body {
     Empty,
     Lock { holder: SessionKey, fence: Fence },
-    Tickets(Box<Tickets>),
+    Tickets(Tickets),
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tickets {
-    pub(super) by_name: Index<Name, TicketKey>,
     /// All, oldest first.
     pub(super) all: List,
     /// Unclaimed, in the order in which they became free.
@@ -147,6 +146,7 @@ pub(super) struct Tables {
     pub(super) resources: Slab<Resource>,
     pub(super) resource_names: Index<Name, ResourceKey>,
     pub(super) tickets: Slab<Ticket>,
+    pub(super) ticket_names: Index<(ResourceKey, Name), TicketKey>,
     pub(super) waits: Slab<Wait>,
     pub(super) wait_ids: Index<WaitId, WaitKey>,
     /// Places that others of the same session join: a lock's, a named ticket's, and that of the

@@ -371,3 +371,18 @@ async fn what_comes_behind_bye_is_ignored() {
         assert_eq!(peer.hear().await.unwrap_err().0, 1000);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_pings_of_a_pause_are_not_made_up_for() {
+    let driver = driver();
+    let mut peer = Peer::new(&driver);
+    peer.hello(json!({"ttl": 300})).await;
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    settle().await;
+    let mut pings = 0;
+    while let Ok(frame) = peer.from.try_recv() {
+        assert!(matches!(frame, Frame::Ping(_)), "{frame:?}");
+        pings += 1;
+    }
+    assert!(pings <= 3, "{pings} pings at once");
+}

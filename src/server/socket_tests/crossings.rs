@@ -20,6 +20,9 @@ impl Pair {
         for peer in [&holder, &waiter] {
             peer.say(&json!({"id": 0, "op": "hello", "ttl": 60_000}));
         }
+        settle().await;
+        driver.make_durable();
+        settle().await;
         holder.say(&json!({"id": 1, "op": "lock", "resource": "db"}));
         settle().await;
         waiter.say(&json!({"id": 1, "op": "lock", "resource": "db", "wait": wait_ms}));
@@ -43,10 +46,12 @@ impl Pair {
     async fn is_free(&mut self) -> bool {
         let mut stranger = Peer::new(&self.driver);
         stranger.say(&json!({"id": 0, "op": "hello"}));
-        stranger.say(&json!({"id": 1, "op": "lock", "resource": "db"}));
         settle().await;
         self.driver.make_durable();
         stranger.text().await;
+        stranger.say(&json!({"id": 1, "op": "lock", "resource": "db"}));
+        settle().await;
+        self.driver.make_durable();
         stranger.text().await["ok"]["granted"].as_bool().unwrap()
     }
 }
@@ -246,9 +251,9 @@ async fn requests_that_the_older_socket_had_applied_are_in_the_newer_ones_state(
     pair.waiter.to.unbounded_send(Frame::text(r#"{"id":5,"op":"lock","resource":"x"}"#)).ok();
     settle().await;
     newer.say(&json!({"id": 10, "op": "session"}));
-    settle().await;
     pair.driver.make_durable();
     let told = newer.heard().await;
+    assert_eq!(told.len(), 2);
     for state in &told {
         let holds = state["ok"]["holds"].as_array().unwrap();
         assert_eq!(holds.len(), 2, "{told:?}");
@@ -263,6 +268,9 @@ async fn levels_are_coalesced_and_dropped_when_no_longer_true() {
     for peer in [&watcher, &issuer] {
         peer.say(&json!({"id": 0, "op": "hello", "ttl": 60_000}));
     }
+    settle().await;
+    driver.make_durable();
+    settle().await;
     watcher.say(&json!({"id": 1, "op": "watch", "resource": "pool", "changes": true}));
     settle().await;
     driver.make_durable();
@@ -280,6 +288,7 @@ async fn levels_are_coalesced_and_dropped_when_no_longer_true() {
     };
     assert_eq!(watcher.heard().await, [available, changed(100, 0)]);
 
+    issuer.heard().await;
     issuer.say(&json!({"id": 200, "op": "issue", "resource": "pool", "ticket": "more"}));
     for id in 201..=301 {
         issuer.say(&json!({"id": id, "op": "claim", "resource": "pool"}));
@@ -305,4 +314,64 @@ async fn what_was_asked_before_a_bad_frame_is_answered_when_it_is_durable() {
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(told[0]["ok"]["granted"], true, "{told:?}");
     assert_eq!(told[1], 4503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_frame_loses_no_answer_of_a_slow_reader() {
+    let driver = driver();
+    for (count, together) in [(5, true), (5, false), (400, true), (400, false)] {
+        let mut peer = Peer::with_room(&driver, 0);
+        peer.hello(json!({"ttl": 60_000})).await;
+        for id in 1..=count {
+            peer.say(&json!({"id": id, "op": "lock", "resource": "db"}));
+        }
+        if !together {
+            settle().await;
+        }
+        peer.send(Frame::text("nonsense"));
+        settle().await;
+        for id in 1..=count {
+            let answer = peer.hear().await.map(|answer| answer["id"].clone());
+            assert_eq!(answer, Ok(json!(id)), "of {count}, together: {together}");
+        }
+        assert_eq!(peer.hear().await.unwrap_err().0, 4503);
+    }
+}
+
+/// The answer is held up by a slow sync for longer than the TTL.
+async fn lives_through_a_slow_sync(pongs: bool, request: Value) {
+    let driver = gated();
+    let mut peer = Peer::new(&driver);
+    peer.pongs = pongs;
+    peer.say(&json!({"id": 0, "op": "hello", "ttl": 600}));
+    settle().await;
+    driver.make_durable();
+    peer.text().await;
+    let other = Peer::new(&driver);
+    other.say(&json!({"id": 0, "op": "hello", "ttl": 60_000}));
+    settle().await;
+    peer.say(&request);
+    let early = timeout(Duration::from_secs(5), peer.hear()).await;
+    assert!(early.is_err(), "{early:?}");
+    driver.make_durable();
+    let answer = peer.text().await;
+    assert!(answer["ok"].is_object(), "{answer}");
+    peer.say(&json!({"id": 2, "op": "beat"}));
+    assert_eq!(peer.hear().await, Ok(json!({"id": 2, "ok": {"ttl": 600}})), "behind {request}");
+    drop(other);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_pings_lives_through_a_slow_sync() {
+    lives_through_a_slow_sync(true, json!({"id": 1, "op": "lock", "resource": "db"})).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_asked_for_its_state_does_too() {
+    lives_through_a_slow_sync(true, json!({"id": 1, "op": "session"})).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_under_way_keeps_its_session_through_a_slow_sync() {
+    lives_through_a_slow_sync(false, json!({"id": 1, "op": "lock", "resource": "db"})).await;
 }
