@@ -5,7 +5,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream as TcpStreamAsync;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{Outcome, now};
 
@@ -13,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const TEXT: u8 = 1;
 const PING: u8 = 9;
 const PONG: u8 = 10;
+/// What every answer begins with, and no event.
+const ANSWER: &[u8] = b"{\"id\":";
 
 /// A request as a client sends it.
 pub(crate) fn frame(text: &str) -> Vec<u8> {
@@ -153,48 +160,73 @@ fn check(opcode: u8, payload: &[u8]) -> Outcome {
     Err(format!("a socket got {opcode}, {:?}", String::from_utf8_lossy(payload)).into())
 }
 
-/// Sockets that each keep `in_flight` requests of their round under way. Answers per second.
-pub(crate) fn load(
-    address: SocketAddr,
-    rounds: &[Vec<Vec<u8>>],
-    in_flight: usize,
-    warm_up: Duration,
-    length: Duration,
-) -> Outcome<f64> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut sockets = Vec::new();
-    for requests in rounds {
-        let Socket { stream, buffer } = Socket::open(address)?;
-        if !buffer.is_empty() {
-            return Err("a socket was told more than it asked for".into());
-        }
-        stream.set_nonblocking(true)?;
-        sockets.push((stream, requests));
-    }
-    runtime.block_on(async {
-        let begin = now() + warm_up;
-        let end = begin + length;
-        let mut tasks = tokio::task::JoinSet::new();
-        for (stream, requests) in sockets {
-            let stream = tokio::net::TcpStream::from_std(stream)?;
-            tasks.spawn(keep_asking(stream, requests.clone(), in_flight, begin, end));
-        }
-        let mut answers = 0;
-        while let Some(counted) = tasks.join_next().await {
-            answers += counted??;
-        }
-        Ok(f64::from(answers) / length.as_secs_f64())
-    })
+/// Who makes the load.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Client {
+    /// One that costs less than any server: the server is what is measured.
+    Light,
+    /// One as programs have it, tokio-tungstenite.
+    Usual,
 }
 
-/// How many of the answers on one socket came between `begin` and `end`.
-async fn keep_asking(
-    mut stream: tokio::net::TcpStream,
-    requests: Vec<Vec<u8>>,
-    in_flight: usize,
+/// How a load goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) client: Client,
+    /// Requests that each socket keeps under way.
+    pub(crate) in_flight: usize,
+    pub(crate) warm_up: Duration,
+    pub(crate) length: Duration,
+}
+
+impl Load {
+    /// Puts it on a server; each socket sends the texts of its round. Answers per second.
+    pub(crate) fn run(self, address: SocketAddr, rounds: &[Vec<String>]) -> Outcome<f64> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut sockets = Vec::new();
+        for texts in rounds {
+            let Socket { stream, buffer } = Socket::open(address)?;
+            if !buffer.is_empty() {
+                return Err("a socket was told more than it asked for".into());
+            }
+            stream.set_nonblocking(true)?;
+            sockets.push((stream, texts.clone()));
+        }
+        runtime.block_on(async {
+            let begin = now() + self.warm_up;
+            let span = Span { begin, end: begin + self.length };
+            let mut tasks = tokio::task::JoinSet::new();
+            for (stream, texts) in sockets {
+                let stream = tokio::net::TcpStream::from_std(stream)?;
+                match self.client {
+                    Client::Light => tasks.spawn(ask_lightly(stream, texts, self.in_flight, span)),
+                    Client::Usual => tasks.spawn(ask(stream, texts, self.in_flight, span)),
+                };
+            }
+            let mut answers = 0;
+            while let Some(counted) = tasks.join_next().await {
+                answers += counted??;
+            }
+            Ok(f64::from(answers) / self.length.as_secs_f64())
+        })
+    }
+}
+
+/// The time in which answers count.
+#[derive(Clone, Copy, Debug)]
+struct Span {
     begin: Instant,
     end: Instant,
+}
+
+/// How many of the answers on one socket came in the span.
+async fn ask_lightly(
+    mut stream: TcpStreamAsync,
+    texts: Vec<String>,
+    in_flight: usize,
+    span: Span,
 ) -> Outcome<u32> {
+    let requests: Vec<_> = texts.iter().map(|text| frame(text)).collect();
     let mut requests = requests.iter().cycle();
     let mut outgoing: Vec<u8> = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -218,16 +250,51 @@ async fn keep_asking(
             if opcode == PING {
                 outgoing.extend(client_frame(PONG, payload));
             }
-            asked += usize::from(opcode == TEXT && payload.starts_with(b"{\"id\":"));
+            asked += usize::from(opcode == TEXT && payload.starts_with(ANSWER));
             at += end;
         }
         buffer.copy_within(at..filled, 0);
         filled -= at;
         let now = now();
-        if now >= end {
+        if now >= span.end {
             return Ok(counted);
         }
-        if now >= begin {
+        if now >= span.begin {
+            counted += u32::try_from(asked)?;
+        }
+    }
+}
+
+/// The same by tokio-tungstenite.
+async fn ask(
+    stream: TcpStreamAsync,
+    texts: Vec<String>,
+    in_flight: usize,
+    span: Span,
+) -> Outcome<u32> {
+    let texts: Vec<_> = texts.iter().map(Message::text).collect();
+    let mut requests = texts.iter().cycle();
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    let (mut counted, mut asked) = (0, in_flight);
+    loop {
+        for request in requests.by_ref().take(asked) {
+            socket.feed(request.clone()).await?;
+        }
+        socket.flush().await?;
+        asked = 0;
+        let mut next = socket.next().await;
+        while let Some(message) = next {
+            if let Message::Text(text) = message? {
+                check(TEXT, text.as_bytes())?;
+                asked += usize::from(text.as_bytes().starts_with(ANSWER));
+            }
+            next = socket.next().now_or_never().flatten();
+        }
+        let now = now();
+        if now >= span.end {
+            return Ok(counted);
+        }
+        if now >= span.begin {
             counted += u32::try_from(asked)?;
         }
     }

@@ -63,6 +63,8 @@ pub(super) struct Core {
     pub(super) events: Vec<Event>,
     /// The grant that was last handed to a request, and who shares it.
     pub(super) shared: Option<(Fence, Option<Arc<Share>>)>,
+    /// Sessions whose requests wait for something to become durable.
+    unsettled: VecDeque<(Stamp, SessionId)>,
     /// Commands applied on behalf of clients, looks and refreshes included.
     pub(super) operations: u64,
     /// The server is going away: nobody waits any more.
@@ -86,6 +88,7 @@ impl Core {
             durable,
             events: Vec::new(),
             shared: None,
+            unsettled: VecDeque::new(),
             operations: 0,
             leaving: false,
             epoch: epoch(),
@@ -219,6 +222,24 @@ impl Core {
         }
     }
 
+    /// A request is under way until its answer is durable. (A slow sync ends no session.)
+    pub(super) fn hold_until(&mut self, stamp: Stamp, session: SessionId) {
+        if !self.durable.has(stamp) {
+            self.hold_open(&session);
+            self.unsettled.push_back((stamp, session));
+        }
+    }
+
+    /// Something has become durable: requests that waited for it are no longer under way.
+    pub(super) fn settle(&mut self, now: At) {
+        while let Some(&(stamp, session)) = self.unsettled.front()
+            && self.durable.has(stamp)
+        {
+            self.unsettled.pop_front();
+            self.let_go(&session, now);
+        }
+    }
+
     /// A request is no longer under way.
     pub(super) fn let_go(&mut self, session: &SessionId, now: At) {
         if let Some(presence) = self.presences.get_mut(session) {
@@ -280,6 +301,7 @@ impl Core {
         if let Some(pending) = self.requests.remove(&request) {
             self.deadlines.remove(pending.slot);
             self.let_go(&pending.session, now);
+            self.hold_until(stamp, pending.session);
             // A receiver that is gone has dropped its request already, or is about to: it then
             // finds the outcome in its channel.
             let _ = pending.answer.send((outcome, stamp));

@@ -143,8 +143,11 @@ impl Driver {
 
     /// Everything applied so far has become durable.
     pub fn make_durable(&self) {
-        let now = self.0.durable.now();
-        self.0.durable.advance(now);
+        let mut core = self.core();
+        let now = core.enter();
+        let stamp = core.stamp();
+        core.durable.advance(stamp);
+        core.settle(now);
     }
 
     /// Waits until everything up to the stamp is durable.

@@ -17,6 +17,8 @@ pub const OUTBOX_MESSAGES_MAX: usize = 1024;
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
 /// What a message costs beside its names and data, in bytes.
 pub const MESSAGE_COST_BYTES: usize = 64;
+/// Most whole states that wait for a socket to read: each may be large.
+const STATES_MAX: usize = 2;
 /// A socket is not read from while more than this part of its outbox is full.
 const READING_PART: usize = 2;
 
@@ -76,6 +78,8 @@ pub enum Ending {
     TooSlow,
     /// The server stops.
     GoingAway,
+    /// It said what it may not; the close code and what to say of it.
+    Fault(u16, &'static str),
 }
 
 #[derive(Debug)]
@@ -91,7 +95,7 @@ struct Inner {
     items: VecDeque<Item>,
     bytes: usize,
     levels: BTreeMap<Name, Levels>,
-    /// A whole state is waiting: nothing more is read until it was sent.
+    /// Whole states that wait.
     states: usize,
     /// Nothing more goes in.
     ended: bool,
@@ -214,7 +218,7 @@ impl Outbox {
     #[must_use]
     pub fn has_room(&self) -> bool {
         let inner = self.inner();
-        inner.states == 0
+        inner.states < STATES_MAX
             && inner.items.len() <= OUTBOX_MESSAGES_MAX / READING_PART
             && inner.bytes <= OUTBOX_BYTES_MAX / READING_PART
     }

@@ -80,23 +80,8 @@ impl Drop for Answer {
     }
 }
 
-/// A request that keeps its session alive while it is under way.
-#[derive(Debug)]
-struct Underway {
-    driver: Driver,
-    session: SessionId,
-}
-
-impl Drop for Underway {
-    fn drop(&mut self) {
-        let mut core = self.driver.core();
-        let now = core.enter();
-        core.let_go(&self.session, now);
-    }
-}
-
-/// An answer, when it may leave, and what keeps its session alive until then.
-type Settled = (Answer, Stamp, Option<Underway>);
+/// An answer, and when it may leave.
+type Settled = (Answer, Stamp);
 
 /// How a request that may wait begins.
 enum Begun {
@@ -141,30 +126,16 @@ impl Driver {
         ttl: crate::machine::Ttl,
         source: Box<str>,
     ) -> Result<SessionId, super::Unavailable> {
-        let (session, stamp, underway) = {
+        let (session, stamp) = {
             let mut core = self.core();
             let now = core.enter();
             core.operations += 1;
             let (session, stamp) = core.open(name, ttl, source, now);
-            let underway = self.underway(&mut core, session, stamp);
-            (session, stamp, underway)
+            core.hold_until(stamp, session);
+            (session, stamp)
         };
         self.settled(stamp).await?;
-        drop(underway);
         Ok(session)
-    }
-
-    /// Keeps a session alive until its answer is durable, if that takes time.
-    fn underway(
-        &self,
-        core: &mut super::core::Core,
-        session: SessionId,
-        stamp: Stamp,
-    ) -> Option<Underway> {
-        (!core.durable.has(stamp)).then(|| {
-            core.hold_open(&session);
-            Underway { driver: self.clone(), session }
-        })
     }
 
     /// Carries out a command for a session, which it refreshes.
@@ -182,8 +153,8 @@ impl Driver {
             core.operations += 1;
             core.refresh(&session, now);
             let (reply, stamp) = core.submit(&command, now);
-            let underway = self.underway(&mut core, session, stamp);
-            (self.answer(session, reply), stamp, underway)
+            core.hold_until(stamp, session);
+            (self.answer(session, reply), stamp)
         };
         self.finish(settled).await
     }
@@ -223,12 +194,7 @@ impl Driver {
             Err(_) => return Err(super::Unavailable),
         };
         let answer = Answer { reply, driver: self.clone(), share };
-        let underway = {
-            let mut core = self.core();
-            core.enter();
-            self.underway(&mut core, session, stamp)
-        };
-        self.finish((answer, stamp, underway)).await
+        self.finish((answer, stamp)).await
     }
 
     fn begin_waiting(
@@ -245,8 +211,8 @@ impl Driver {
         let ask = Ask { way: Way::Request(request), length: Length::Ms(wait_ms) };
         let (reply, stamp) = core.submit(&command(ask), now);
         let Ok(Reply::Queued { wait, .. }) = reply else {
-            let underway = self.underway(&mut core, session, stamp);
-            return Begun::Settled((self.answer(session, reply), stamp, underway));
+            core.hold_until(stamp, session);
+            return Begun::Settled((self.answer(session, reply), stamp));
         };
         let answer = core.await_answer(request, wait, session, u64::from(wait_ms), now);
         if core.leaving {
@@ -256,9 +222,8 @@ impl Driver {
     }
 
     async fn finish(&self, settled: Settled) -> Result<Answer, super::Unavailable> {
-        let (answer, stamp, underway) = settled;
+        let (answer, stamp) = settled;
         self.settled(stamp).await?;
-        drop(underway);
         Ok(answer)
     }
 
@@ -290,19 +255,18 @@ impl Driver {
         session: Option<&SessionId>,
         look: impl FnOnce(&Machine) -> T,
     ) -> Result<T, super::Unavailable> {
-        let (seen, stamp, underway) = {
+        let (seen, stamp) = {
             let mut core = self.core();
             let now = core.enter();
             core.operations += 1;
             let stamp = core.stamp();
-            let underway = session.and_then(|&session| {
+            if let Some(&session) = session {
                 core.refresh(&session, now);
-                self.underway(&mut core, session, stamp)
-            });
-            (look(&core.machine), stamp, underway)
+                core.hold_until(stamp, session);
+            }
+            (look(&core.machine), stamp)
         };
         self.settled(stamp).await?;
-        drop(underway);
         Ok(seen)
     }
 

@@ -183,6 +183,14 @@ impl Connection {
         }
     }
 
+    /// The client said what it may not: the socket is to be closed when everything before that
+    /// was answered, unless it is to be closed for another reason already.
+    pub fn fault(&self, code: u16, reason: &'static str) {
+        let mut core = self.driver.core();
+        core.enter();
+        self.outbox.end(Ending::Fault(code, reason), core.stamp());
+    }
+
     /// Something was heard from the client.
     pub fn heard(&self) {
         let mut core = self.driver.core();
@@ -208,6 +216,8 @@ impl Connection {
                 break;
             }
         }
+        let stamp = core.stamp();
+        core.hold_until(stamp, self.session);
         true
     }
 

@@ -23,7 +23,7 @@ use crate::wire::{Code, Problem};
 
 use super::guard::Visit;
 use super::upgrade::Counted;
-use writer::{write_all, write_ready};
+use writer::write_all;
 
 /// How long a socket may take to say `hello`.
 const HELLO_MAX: Duration = Duration::from_secs(5);
@@ -70,13 +70,7 @@ where
             context.nameless = None;
             let (mut sink, mut stream) = socket.split();
             let end = tokio::select! {
-                end = read_all(&mut stream, &connection, &context, beat) => {
-                    // The answers to what came before.
-                    if let (true, Some(next)) = (end.is_some(), connection.outbox().try_next()) {
-                        let _ = write_ready(&mut sink, connection.outbox(), next).await;
-                    }
-                    end
-                }
+                () = read_all(&mut stream, &connection, &context, beat) => None,
                 end = write_all(&mut sink, &connection, beat) => end,
             };
             drop(connection);
@@ -203,13 +197,8 @@ fn end_of_error(why: &(dyn Error + 'static)) -> End {
     None
 }
 
-/// Reads requests until the socket ends or says nonsense.
-async fn read_all<T, E>(
-    stream: &mut T,
-    connection: &Connection,
-    context: &Context,
-    beat: bool,
-) -> End
+/// Reads requests until the line is cut. After a fault it waits to be ended by the writer.
+async fn read_all<T, E>(stream: &mut T, connection: &Connection, context: &Context, beat: bool)
 where
     T: Stream<Item = Result<Frame, E>> + Unpin,
     E: Error + 'static,
@@ -254,8 +243,13 @@ where
         if batch.capacity() > BATCH_MAX / 8 {
             batch = Vec::new();
         }
-        if let Some(end) = end {
-            return end;
+        match end {
+            None => {}
+            Some(None) => return,
+            Some(Some((code, reason))) => {
+                connection.fault(code, reason);
+                return std::future::pending().await;
+            }
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A socket's way out: answers, events and heartbeats, in order, with one flush for what is ready.
 
-use std::pin::pin;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::ws::Message as Frame;
 use futures::{Sink, SinkExt};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use crate::driver::{
     Answered, Connection, Ending, LevelEvent, Message, Next, Outbox, State, ping_ms, reason,
@@ -24,24 +24,26 @@ where
     K: Sink<Frame, Error = E> + Unpin,
 {
     let outbox = connection.outbox();
+    // Nothing is said before the answer to hello, and the TTL runs from when that was sent.
+    let hello = write_ready(sink, outbox, outbox.next().await).await;
+    connection.opened();
+    if let Err(end) = hello {
+        return end;
+    }
     let every = Duration::from_millis(u64::from(ping_ms(connection.ttl())));
-    let mut beats = pin!(sleep_until(first_beat(every, connection.phase())));
+    let mut beats = interval_at(first_beat(every, connection.phase()), every);
+    // What was missed in a pause is not made up for.
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let next = tokio::select! {
             next = outbox.next() => Some(next),
-            () = beats.as_mut() => None,
+            _ = beats.tick() => None,
         };
         let written = match next {
             Some(next) => write_ready(sink, outbox, next).await,
-            None => {
-                let due = beats.deadline() + every;
-                beats.as_mut().reset(due);
-                let ping = || Frame::Ping(axum::body::Bytes::new());
-                unstuck(sink.send(if beat { Frame::text(wire::beat_event()) } else { ping() }))
-                    .await
-            }
+            None if beat => unstuck(sink.send(Frame::text(wire::beat_event()))).await,
+            None => unstuck(sink.send(Frame::Ping(Bytes::new()))).await,
         };
-        connection.opened();
         if let Err(end) = written {
             return end;
         }
@@ -125,6 +127,7 @@ fn told(ending: Ending) -> End {
         Ending::Replaced => (close::REPLACED, "replaced"),
         Ending::TooSlow => (close::TOO_SLOW, "too slow"),
         Ending::GoingAway => (close::GOING_AWAY, "going away"),
+        Ending::Fault(code, reason) => (code, reason),
     })
 }
 
