@@ -16,7 +16,7 @@ unexport UPDATE_GOLDEN
 
 # A server on its default address; more arguments: make run ARGS='--help'
 run:
-	cargo run --release --locked -- serve $(ARGS)
+	cargo run --release --locked -- $(ARGS)
 
 # Tests come last, so that their summary is what one reads. Advisories are not asked for: they
 # need more of the network than a package registry, and change while the tree does not. Whoever has
