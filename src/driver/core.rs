@@ -15,6 +15,9 @@ use super::durable::{Durable, Stamp};
 use super::outbox::Outbox;
 use super::requests::{Outcome, Share};
 
+/// Resources that are emptied within so many ms are forgotten together, when the last may be.
+const FORGET_EVERY_MS: u64 = 25;
+
 /// What a deadline is of.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Due {
@@ -191,9 +194,8 @@ impl Core {
         if emptied != mark {
             let due = now.after_ms(self.expire_ms);
             match self.forget.back_mut() {
-                // One entry a ms is enough.
-                Some((at, up_to)) if due.since(*at) < 1000 => *up_to = emptied,
-                _ => self.forget.push_back((due, emptied)),
+                Some((at, up_to)) if due <= *at => *up_to = emptied,
+                _ => self.forget.push_back((due.after_ms(FORGET_EVERY_MS), emptied)),
             }
         }
         stamp

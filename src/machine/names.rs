@@ -81,7 +81,12 @@ fn check_name(text: &str) -> Result<(), BadName> {
     if text.len() > NAME_MAX_BYTES {
         return Err(BadName::TooLong);
     }
-    if text.chars().any(char::is_control) { Err(BadName::Control) } else { Ok(()) }
+    let control = if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        text.chars().any(char::is_control)
+    };
+    if control { Err(BadName::Control) } else { Ok(()) }
 }
 
 /// Name of a resource or of a ticket: 1 to 255 bytes of UTF-8 without control characters.

@@ -75,16 +75,21 @@ impl Ranks {
         count
     }
 
+    /// Takes the slots of the gone out, in one pass: the tree is undone into a count of 1 or 0 a
+    /// slot, and that of slots which all live is known.
     fn clear_out(&mut self) {
-        let old = std::mem::take(self);
-        let mut seen = 0;
-        for (slot, &number) in old.numbers.iter().enumerate() {
-            let upto = old.before(slot + 1);
-            if upto > seen {
-                self.push(number);
-                seen = upto;
+        let counts = &mut self.tree;
+        for at in (1..=counts.len()).rev() {
+            let above = at + lowbit(at);
+            if above <= counts.len() {
+                counts[above - 1] -= counts[at - 1];
             }
         }
+        let mut lives = counts.iter().map(|&count| count == 1);
+        self.numbers.retain(|_| lives.next() == Some(true));
+        self.numbers.shrink_to(self.living * 2);
+        let all = 1..=self.numbers.len();
+        self.tree = all.map(|at| u32::try_from(lowbit(at)).unwrap_or(u32::MAX)).collect();
     }
 }
 

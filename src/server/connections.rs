@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,7 +11,7 @@ use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tower::ServiceExt;
 use tracing::Level;
@@ -19,15 +20,16 @@ use super::App;
 use super::guard::Visit;
 use super::linger::Lingering;
 
-/// How long a request's head may take to arrive; also how long a connection may be idle.
-const HEAD_MAX: Duration = Duration::from_secs(20);
+/// How long a connection is idle, or a request's head on its way, before it is closed; at most
+/// twice as long.
+const IDLE_MAX: Duration = Duration::from_secs(15);
 /// Most bytes of a request's head.
 const HEAD_MAX_BYTES: usize = 16 * 1024;
 /// How long accepting pauses when the system has no room for a connection.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(100);
 /// What the kernel keeps for a connection that does not read, in bytes: what is beyond waits in
 /// outboxes, which are bounded.
-const SEND_BUFFER_BYTES: u32 = 128 * 1024;
+const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 
@@ -88,10 +90,13 @@ fn is_of_connection(why: &io::Error) -> bool {
 
 async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     let visit = Arc::new(app.guard.enter(peer.ip()));
+    let traffic = Arc::new(Traffic::default());
+    let counted = traffic.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer { address: peer, visit: visit.clone() });
-        let router = router.clone();
+        let (router, under_way) = (router.clone(), counted.begin());
         async move {
+            let _under_way = under_way;
             if !tracing::enabled!(Level::DEBUG) {
                 return router.oneshot(request).await;
             }
@@ -103,14 +108,14 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
         }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
+        .header_read_timeout(None)
         .max_buf_size(HEAD_MAX_BYTES)
         .serve_connection(TokioIo::new(Lingering::new(stream, &app.tasks)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = traffic.none() => return,
         () = app.stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -118,6 +123,44 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     };
     if let Err(why) = ended {
         tracing::debug!(%why, "connection");
+    }
+}
+
+/// What goes on on a connection. One timer watches it, however many requests it serves.
+#[derive(Debug, Default)]
+struct Traffic {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Traffic {
+    /// Counts a request for as long as what is returned lives.
+    fn begin(self: &Arc<Self>) -> UnderWay {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        UnderWay(self.clone())
+    }
+
+    /// Waits until a while has passed in which no request was under way.
+    async fn none(&self) {
+        let mut last = Some(0);
+        loop {
+            tokio::time::sleep(IDLE_MAX).await;
+            let (begun, ended) =
+                (self.begun.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed));
+            if begun == ended && last == Some(begun) {
+                return;
+            }
+            last = Some(ended);
+        }
+    }
+}
+
+/// A request under way.
+struct UnderWay(Arc<Traffic>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -29,6 +29,8 @@ use writer::write_all;
 const HELLO_MAX: Duration = Duration::from_secs(5);
 /// How long a write may be stuck.
 const STUCK_MAX: Duration = Duration::from_secs(5);
+/// How long the last frame may take to be written.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// Most requests that are carried out under one lock.
 const BATCH_MAX: usize = 64;
 
@@ -65,7 +67,7 @@ where
     S: Stream<Item = Result<Frame, E>> + Sink<Frame, Error = E> + Unpin,
     E: Error + 'static,
 {
-    let end = match say_hello(&mut socket, &context).await {
+    let end = match Box::pin(say_hello(&mut socket, &context)).await {
         Ok((connection, beat)) => {
             context.nameless = None;
             let (mut sink, mut stream) = socket.split();
@@ -83,7 +85,7 @@ where
     if let Some((code, reason)) = end {
         let frame = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
         // What comes after is read and discarded by the connection below, for a while.
-        let _ = timeout(STUCK_MAX, socket.send(frame)).await;
+        let _ = timeout(FAREWELL_MAX, socket.send(frame)).await;
     }
     let _ = timeout(Duration::from_millis(100), socket.close()).await;
 }
@@ -110,7 +112,7 @@ where
         if !context.may_ask() {
             return Err(Some((close::RATE, "too many requests")));
         }
-        let Ok(Request { id, op }) = wire::read(&text) else {
+        let Ok(Request { id, is_hello, op }) = wire::read(&text) else {
             return Err(Some((close::PROTOCOL, "not a JSON object")));
         };
         let problem = match op {
@@ -118,7 +120,7 @@ where
                 Ok(connected) => return Ok(connected),
                 Err(problem) => problem,
             },
-            Err(problem) if is_hello(&text) => problem,
+            Err(problem) if is_hello => problem,
             Ok(_) | Err(_) => return Err(Some((close::NO_HELLO, "hello first"))),
         };
         let answer = wire::answer_error(id, &problem);
@@ -128,16 +130,6 @@ where
             Err(_) => return Err(Some((close::TOO_SLOW, "too slow"))),
         }
     }
-}
-
-/// Whether a request that makes no sense was at least meant as a `hello`.
-fn is_hello(text: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Meant<'a> {
-        #[serde(borrow)]
-        op: std::borrow::Cow<'a, str>,
-    }
-    serde_json::from_str::<Meant<'_>>(text).is_ok_and(|meant| meant.op == "hello")
 }
 
 async fn greet(

@@ -1,5 +1,8 @@
 //! A socket's way out: answers, events and heartbeats, in order, with one flush for what is ready.
 
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -25,7 +28,8 @@ where
 {
     let outbox = connection.outbox();
     // Nothing is said before the answer to hello, and the TTL runs from when that was sent.
-    let hello = write_ready(sink, outbox, outbox.next().await).await;
+    let hello = outbox.next().await;
+    let hello = write_boxed(sink, outbox, hello).await;
     connection.opened();
     if let Err(end) = hello {
         return end;
@@ -40,7 +44,7 @@ where
             _ = beats.tick() => None,
         };
         let written = match next {
-            Some(next) => write_ready(sink, outbox, next).await,
+            Some(next) => write_boxed(sink, outbox, next).await,
             None if beat => unstuck(sink.send(Frame::text(wire::beat_event()))).await,
             None => unstuck(sink.send(Frame::Ping(Bytes::new()))).await,
         };
@@ -48,6 +52,14 @@ where
             return end;
         }
     }
+}
+
+/// [`write_ready`] on the heap, for as long as it runs: a silent socket need not keep room for it.
+async fn write_boxed<K, E>(sink: &mut K, outbox: &Outbox, first: Next) -> Result<(), End>
+where
+    K: Sink<Frame, Error = E> + Unpin,
+{
+    Box::pin(write_ready(sink, outbox, first)).await
 }
 
 /// Writes a message and all that are ready behind it, then flushes once. Fails with why the
@@ -103,9 +115,14 @@ where
     unstuck(sink.feed(Frame::text(text))).await
 }
 
-/// Bounds a write.
+/// Bounds a write. Most are done at once and need no timer.
 async fn unstuck<E>(write: impl Future<Output = Result<(), E>>) -> Result<(), End> {
-    match timeout(STUCK_MAX, write).await {
+    let mut write = pin!(write);
+    let done = match futures::poll!(write.as_mut()) {
+        Poll::Ready(done) => Ok(done),
+        Poll::Pending => timeout(STUCK_MAX, write).await,
+    };
+    match done {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(None),
         Err(_) => Err(Some((close::TOO_SLOW, "too slow"))),
@@ -131,8 +148,19 @@ fn told(ending: Ending) -> End {
     })
 }
 
-/// Spreads heartbeats: the first comes somewhere in the interval.
+/// Spreads heartbeats over their interval, in so many groups: to wake once for many costs far less
+/// than to wake for each.
+const BEAT_GROUPS: u32 = 64;
+
+/// When the first heartbeat is due: within the interval, at a moment that others share.
 #[expect(clippy::disallowed_methods, reason = "heartbeats are paced by real time, pauses or not")]
 fn first_beat(every: Duration, phase: u8) -> Instant {
-    Instant::now() + every * (u32::from(phase) + 1) / 256
+    static START: OnceLock<Instant> = OnceLock::new();
+    let now = Instant::now();
+    let start = *START.get_or_init(|| now);
+    let apart = every / BEAT_GROUPS;
+    let wanted = now + apart * (u32::from(phase) % BEAT_GROUPS + 1);
+    let since = wanted.saturating_duration_since(start);
+    let beyond = since.as_nanos().checked_rem(apart.as_nanos()).unwrap_or(0);
+    wanted - Duration::from_nanos(u64::try_from(beyond).unwrap_or(0))
 }

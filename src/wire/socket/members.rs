@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// The members of a request, as they came.
 #[derive(Debug, Default)]
@@ -156,5 +157,60 @@ impl<'de> Deserialize<'de> for Value<'de> {
             }
         }
         deserializer.deserialize_any(Read)
+    }
+}
+
+/// An object's id and op, unread: for objects with numbers or strings that no type holds.
+#[derive(Debug, Default)]
+pub(super) struct Strange<'a> {
+    pub(super) id: Option<&'a RawValue>,
+    pub(super) op: Option<&'a RawValue>,
+}
+
+impl<'de> Deserialize<'de> for Strange<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Strange<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut strange = Strange::default();
+                while let Some(Bytes(key)) = map.next_key()? {
+                    let value = map.next_value()?;
+                    match &*key {
+                        b"id" => strange.id = Some(value),
+                        b"op" => strange.op = Some(value),
+                        _ => {}
+                    }
+                }
+                Ok(strange)
+            }
+        }
+        deserializer.deserialize_map(Read)
+    }
+}
+
+/// A string that need not be UTF-8.
+struct Bytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = Bytes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Bytes(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Read)
     }
 }

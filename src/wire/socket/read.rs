@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::Deserialize;
+
 use serde_json::value::RawValue;
 
 use crate::machine::{
@@ -11,7 +11,7 @@ use crate::machine::{
 };
 use crate::wire::{Problem, query, read_id};
 
-use super::members::{Members, Value};
+use super::members::{Members, Strange, Value};
 
 /// What came in is no JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct NoObject;
 pub struct Request {
     /// The client's number for it; `None` when it gave no proper one.
     pub id: Option<u64>,
+    /// Whether it is, or is meant to be, a `hello`.
+    pub is_hello: bool,
     /// What it wants, or why that makes no sense.
     pub op: Result<Op, Problem>,
 }
@@ -90,16 +92,14 @@ pub fn read(text: &str) -> Result<Request, NoObject> {
 }
 
 fn read_strange(text: &str) -> Result<Request, NoObject> {
-    if !text.trim_start().starts_with('{') || serde_json::from_str::<&RawValue>(text).is_err() {
-        return Err(NoObject);
-    }
-    #[derive(Deserialize)]
-    struct Only {
-        id: Option<u64>,
-    }
-    let id = serde_json::from_str::<Only>(text).ok().and_then(|only| only.id);
-    let op = Err(Problem::bad("a number or a string is out of range"));
-    Ok(Request { id: id.filter(|&id| id < NUMBER_END), op })
+    // Checks the strings' characters too, which reading them as bytes would not.
+    let _: &RawValue = serde_json::from_str(text).map_err(|_| NoObject)?;
+    let Strange { id, op } = serde_json::from_str(text).map_err(|_| NoObject)?;
+    let id = id.and_then(|id| serde_json::from_str(id.get()).ok());
+    let op = op.and_then(|op| serde_json::from_str::<String>(op.get()).ok());
+    let is_hello = op.is_some_and(|op| op == "hello");
+    let problem = Problem::bad("a number or a string is out of range");
+    Ok(Request { id: id.filter(|&id| id < NUMBER_END), is_hello, op: Err(problem) })
 }
 
 impl<'a> Members<'a> {
@@ -108,17 +108,13 @@ impl<'a> Members<'a> {
             Value::Whole(id) if id < NUMBER_END => Some(id),
             _ => None,
         };
+        let is_hello = matches!(&self.op, Value::Text(op) if op == "hello");
         let op = match id {
             Some(_) => self.op(),
             // Which answer would belong to it, the client could not tell: nothing is done.
-            None => match self.op {
-                Value::Text(op) if op == "hello" => {
-                    Err(Problem::bad("hello needs an id: an integer from 0 to 2^53-1"))
-                }
-                _ => Err(Problem::bad("id must be an integer from 0 to 2^53-1")),
-            },
+            None => Err(Problem::bad("id must be an integer from 0 to 2^53-1")),
         };
-        Request { id, op }
+        Request { id, is_hello, op }
     }
 
     fn op(self) -> Result<Op, Problem> {
