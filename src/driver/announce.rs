@@ -7,7 +7,7 @@ use super::core::Core;
 use super::durable::Stamp;
 use super::levels::Level;
 use super::outbox::{Ending, Message};
-use super::requests::{Outcome, Share};
+use super::requests::Outcome;
 
 impl Core {
     pub(super) fn send_events(&mut self, stamp: Stamp, now: At) {
@@ -71,11 +71,11 @@ impl Core {
 
     /// Hands a grant to a REST request. If nobody whom it answers can be told of it, it is undone.
     fn answer_grant(&mut self, request: RequestId, grant: Grant, stamp: Stamp, now: At) {
-        let Some(pending) = self.requests.get(&request) else { return };
+        let Some(session) = self.requests.get(&request).map(|p| p.session) else { return };
         let share = match &self.shared {
             Some((fence, share)) if *fence == grant.fence() => share.clone(),
             _ => {
-                let share = Some(Share::new(pending.session, &grant));
+                let share = Some(self.share(session, &grant));
                 self.shared = Some((grant.fence(), share.clone()));
                 share
             }

@@ -9,7 +9,9 @@ use crate::deadlines::At;
 
 /// Time between two looks at the clock while anything has a deadline, in ms. A pause is known to
 /// within this.
-const PULSE_MS: std::ops::RangeInclusive<u64> = 10..=250;
+const PULSE_MS: std::ops::RangeInclusive<u64> = 25..=250;
+/// Lateness that no timer is free of, in ms: never a pause.
+const ORDINARY_MS: u64 = 20;
 
 #[derive(Debug)]
 pub(super) struct Clock {
@@ -18,6 +20,8 @@ pub(super) struct Clock {
     paused: u64,
     /// When the driver last ran.
     last: At,
+    /// When it was to run next.
+    planned: At,
     /// How late it may run before that counts as a pause, in µs.
     patience: u64,
     /// Time between two looks, in ms.
@@ -42,7 +46,8 @@ impl Clock {
             start: instant(),
             paused: 0,
             last: At::default(),
-            patience: expire_ms.saturating_mul(1000),
+            planned: At::NEVER,
+            patience: expire_ms.max(ORDINARY_MS).saturating_mul(1000),
             pulse_ms: (expire_ms / 2).clamp(*PULSE_MS.start(), *PULSE_MS.end()),
         }
     }
@@ -52,19 +57,30 @@ impl Clock {
     pub(super) fn now(&mut self, idle: bool) -> (At, Option<Duration>) {
         let running = u64::try_from((instant() - self.start).as_micros()).unwrap_or(u64::MAX);
         let now = At::from_micros(running.saturating_sub(self.paused));
-        let away = now.since(self.last);
-        let late = away.saturating_sub(self.pulse_ms * 1000);
-        if idle || late <= self.patience {
+        if idle || now.since(self.planned) <= self.patience {
             self.last = self.last.max(now);
             return (now, None);
         }
+        // It goes on from when it last ran: what was due just then may have been heard of since.
+        let away = now.since(self.last);
         self.paused += away;
         (self.last, Some(Duration::from_micros(away)))
     }
 
+    /// The timer was asked to wake: from now on it is late if it does not come.
+    pub(super) fn expect(&mut self) {
+        self.planned = self.planned.min(self.last.after_ms(self.pulse_ms));
+    }
+
+    /// Nothing is due ever: nobody is late.
+    pub(super) fn rest(&mut self) {
+        self.planned = At::NEVER;
+    }
+
     /// When to run next at the latest, given the next deadline.
-    pub(super) fn wake(&self, next: At) -> Instant {
+    pub(super) fn wake(&mut self, next: At) -> Instant {
         let at = next.min(self.last.after_ms(self.pulse_ms));
+        self.planned = at;
         // Rounded up by the timer; a µs more, so that what is due is due when it wakes.
         self.start + Duration::from_micros(at.as_micros().saturating_add(self.paused + 1))
     }
@@ -77,13 +93,35 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_is_left_out_and_ordinary_lateness_is_not() {
         let mut clock = Clock::new(500);
+        clock.wake(At::NEVER);
         tokio::time::advance(Duration::from_millis(700)).await;
         let (now, pause) = clock.now(false);
         assert_eq!((now.as_micros(), pause), (700_000, None));
+        clock.wake(At::NEVER);
         tokio::time::advance(Duration::from_secs(20)).await;
         let (now, pause) = clock.now(false);
         assert_eq!((now.as_micros(), pause), (700_000, Some(Duration::from_secs(20))));
+        clock.wake(At::NEVER);
         tokio::time::advance(Duration::from_millis(100)).await;
         assert_eq!(clock.now(false).0.as_micros(), 800_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn late_is_measured_from_when_it_was_to_run() {
+        let mut clock = Clock::new(500);
+        clock.wake(At::default().after_ms(10));
+        tokio::time::advance(Duration::from_millis(520)).await;
+        assert!(clock.now(false).1.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_least_expire_does_not_stop_time() {
+        let mut clock = Clock::new(1);
+        for _ in 0..100 {
+            let wake = clock.wake(At::NEVER);
+            tokio::time::sleep_until(wake + Duration::from_millis(5)).await;
+            assert_eq!(clock.now(false).1, None);
+        }
+        assert!(clock.now(false).0 > At::default().after_ms(2500));
     }
 }

@@ -1,17 +1,19 @@
 //! What the driver keeps under its one lock: machine, deadlines, clock, and who is connected.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::oneshot;
 
 use crate::deadlines::{At, Deadlines, Slot};
 use crate::machine::{
-    Command, Event, Fence, Length, Machine, Refusal, Reply, RequestId, SessionId, Ttl, WaitId,
+    Command, Event, Fence, Grant, Length, Machine, Refusal, Reply, RequestId, SessionId, Ttl,
+    WaitId,
 };
 
 use super::clock::{self, Clock};
 use super::durable::{Durable, Stamp};
+use super::ids;
 use super::outbox::Outbox;
 use super::requests::{Outcome, Share};
 
@@ -68,6 +70,8 @@ pub(super) struct Core {
     pub(super) shared: Option<(Fence, Option<Arc<Share>>)>,
     /// Sessions whose requests wait for something to become durable.
     unsettled: VecDeque<(Stamp, SessionId)>,
+    /// Grants that REST requests are yet to be told of, and that are undone if they never are.
+    pub(super) untold: HashMap<Fence, Weak<Share>>,
     /// Commands applied on behalf of clients, looks and refreshes included.
     pub(super) operations: u64,
     /// The server is going away: nobody waits any more.
@@ -92,9 +96,10 @@ impl Core {
             events: Vec::new(),
             shared: None,
             unsettled: VecDeque::new(),
+            untold: HashMap::new(),
             operations: 0,
             leaving: false,
-            epoch: epoch(),
+            epoch: ids::epoch(),
         };
         // Fences stay above those of an earlier run as long as the wall clock does not fall back.
         let fence = Fence(clock::wall_ms().saturating_mul(2048));
@@ -120,7 +125,16 @@ impl Core {
     pub(super) fn pulse(&mut self) -> Option<tokio::time::Instant> {
         self.enter();
         let next = self.next_due();
-        (next != At::NEVER).then(|| self.clock.wake(next))
+        if next == At::NEVER {
+            self.clock.rest();
+            return None;
+        }
+        Some(self.clock.wake(next))
+    }
+
+    /// The timer was asked to wake.
+    pub(super) fn expect_pulse(&mut self) {
+        self.clock.expect();
     }
 
     /// When something is next due; for the timer to know whether it must wake earlier.
@@ -201,6 +215,20 @@ impl Core {
         stamp
     }
 
+    /// A grant that may be undone because nobody was told of it yet.
+    pub(super) fn share(&mut self, session: SessionId, grant: &Grant) -> Arc<Share> {
+        let share = Share::new(session, grant);
+        self.untold.insert(grant.fence(), Arc::downgrade(&share));
+        share
+    }
+
+    /// The session is told of a grant in another way: it stands, whoever else is told.
+    pub(super) fn confirm(&self, fence: Fence) {
+        if let Some(share) = self.untold.get(&fence).and_then(Weak::upgrade) {
+            share.tell();
+        }
+    }
+
     /// The stamp of an answer that comes from looking only.
     pub(super) fn stamp(&self) -> Stamp {
         self.durable.now()
@@ -258,7 +286,7 @@ impl Core {
         source: Box<str>,
         now: At,
     ) -> (SessionId, Stamp) {
-        let session = new_session_id();
+        let session = ids::new_session_id();
         let (reply, stamp) = self.submit(&Command::Open { session, name, ttl, source }, now);
         debug_assert_eq!(reply, Ok(Reply::Done));
         let due = now.after_ms(u64::from(ttl.as_ms()));
@@ -351,24 +379,3 @@ impl Core {
 
 /// For commands of the driver's own, which nobody waits to be answered.
 fn no_answer(_: &mut Core, _: Result<Reply, Refusal>, _: Stamp) {}
-
-/// A new session's id.
-fn new_session_id() -> SessionId {
-    use svix_ksuid::KsuidLike;
-    SessionId(*ksuid().bytes())
-}
-
-/// A name for this run of the server.
-fn epoch() -> Arc<str> {
-    use svix_ksuid::KsuidLike;
-    ksuid().to_base62().into()
-}
-
-/// The time in seconds and 128 random bits.
-fn ksuid() -> svix_ksuid::Ksuid {
-    /// Seconds from 1970 to the epoch of KSUIDs.
-    const KSUID_EPOCH_S: u64 = 1_400_000_000;
-    let seconds = (clock::wall_ms() / 1000).saturating_sub(KSUID_EPOCH_S);
-    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-    svix_ksuid::Ksuid::new_raw(seconds, None)
-}

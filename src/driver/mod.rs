@@ -9,6 +9,7 @@ mod announce;
 mod clock;
 mod core;
 mod durable;
+mod ids;
 mod levels;
 mod outbox;
 mod requests;
@@ -20,7 +21,7 @@ pub use outbox::{
     Answered, Ending, MESSAGE_COST_BYTES, Message, Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX,
     Outbox, State,
 };
-pub use requests::Answer;
+pub use requests::{Answer, Held};
 pub use sockets::{Asked, Connection, NotAttached, PING_MAX_MS, ping_ms, reason};
 
 use std::fmt;
@@ -96,6 +97,7 @@ impl Drop for Guard<'_> {
         let at = self.core.next_due().as_micros();
         if at < self.shared.wakes.load(Ordering::Relaxed) {
             self.shared.wakes.store(at, Ordering::Relaxed);
+            self.core.expect_pulse();
             self.shared.earlier.notify_one();
         }
     }

@@ -9,6 +9,7 @@ use crate::machine::{Ask, Length, Way};
 use crate::machine::{Command, Fence, Grant, Machine, Name, Refusal, Reply, RequestId, SessionId};
 
 use super::Driver;
+use super::core::Core;
 use super::durable::Stamp;
 
 /// How a waiting request ended.
@@ -41,6 +42,11 @@ impl Share {
         Arc::new(Self { session, resource, ticket, fence, told })
     }
 
+    /// Somebody was told.
+    pub(super) fn tell(&self) {
+        self.told.store(true, Ordering::Release);
+    }
+
     fn undoing(&self) -> Command {
         let (session, resource) = (self.session, self.resource.clone());
         let (fence, by_socket) = (Some(self.fence), true);
@@ -67,7 +73,7 @@ impl Answer {
     /// The answer was handed to the connection: what it grants stands from now on.
     pub fn hand_over(&self) {
         if let Some(share) = &self.share {
-            share.told.store(true, Ordering::Release);
+            share.tell();
         }
     }
 }
@@ -154,14 +160,27 @@ impl Driver {
             core.refresh(&session, now);
             let (reply, stamp) = core.submit(&command, now);
             core.hold_until(stamp, session);
-            (self.answer(session, reply), stamp)
+            (self.answer(&mut core, session, reply, stamp), stamp)
         };
         self.finish(settled).await
     }
 
-    fn answer(&self, session: SessionId, reply: Result<Reply, Refusal>) -> Answer {
+    fn answer(
+        &self,
+        core: &mut Core,
+        session: SessionId,
+        reply: Result<Reply, Refusal>,
+        stamp: Stamp,
+    ) -> Answer {
         let share = match &reply {
-            Ok(Reply::Granted { grant, fresh: true }) => Some(Share::new(session, grant)),
+            // What is durable already is handed over without a pause.
+            Ok(Reply::Granted { grant, fresh: true }) if !core.durable.has(stamp) => {
+                Some(core.share(session, grant))
+            }
+            Ok(Reply::Granted { grant, fresh: false }) => {
+                core.confirm(grant.fence());
+                None
+            }
             _ => None,
         };
         Answer { reply, driver: self.clone(), share }
@@ -212,7 +231,7 @@ impl Driver {
         let (reply, stamp) = core.submit(&command(ask), now);
         let Ok(Reply::Queued { wait, .. }) = reply else {
             core.hold_until(stamp, session);
-            return Begun::Settled((self.answer(session, reply), stamp));
+            return Begun::Settled((self.answer(&mut core, session, reply, stamp), stamp));
         };
         let answer = core.await_answer(request, wait, session, u64::from(wait_ms), now);
         if core.leaving {
@@ -246,25 +265,16 @@ impl Driver {
         Ok(false)
     }
 
-    /// Looks at the machine; refreshes the session on whose behalf that is done, if any.
+    /// Looks at the machine, on nobody's behalf.
     ///
     /// # Errors
     /// [`super::Unavailable`] when the server cannot promise that what is seen will be remembered.
-    pub async fn look<T>(
-        &self,
-        session: Option<&SessionId>,
-        look: impl FnOnce(&Machine) -> T,
-    ) -> Result<T, super::Unavailable> {
+    pub async fn look<T>(&self, look: impl FnOnce(&Machine) -> T) -> Result<T, super::Unavailable> {
         let (seen, stamp) = {
             let mut core = self.core();
-            let now = core.enter();
+            core.enter();
             core.operations += 1;
-            let stamp = core.stamp();
-            if let Some(&session) = session {
-                core.refresh(&session, now);
-                core.hold_until(stamp, session);
-            }
-            (look(&core.machine), stamp)
+            (look(&core.machine), core.stamp())
         };
         self.settled(stamp).await?;
         Ok(seen)
@@ -272,12 +282,64 @@ impl Driver {
 
     fn drop_share(&self, share: Arc<Share>) {
         let Some(share) = Arc::into_inner(share) else { return };
+        let mut core = self.core();
+        core.untold.remove(&share.fence);
         if share.told.load(Ordering::Acquire) {
             return;
         }
-        let mut core = self.core();
         let now = core.enter();
         let (undone, _) = core.submit(&share.undoing(), now);
         tracing::debug!(undone = undone.is_ok(), "a grant could not be handed over");
+    }
+
+    /// Keeps a session alive until what is returned is dropped: a request of it is on its way.
+    #[must_use]
+    pub fn hold(&self, session: SessionId) -> Held {
+        let mut core = self.core();
+        core.enter();
+        core.hold_open(&session);
+        Held { driver: self.clone(), session }
+    }
+
+    /// Whether a session holds a ticket, and by which grant, which is confirmed by that.
+    ///
+    /// # Errors
+    /// [`super::Unavailable`] when the server cannot promise that it will be remembered.
+    pub async fn holds(
+        &self,
+        session: SessionId,
+        resource: &str,
+        ticket: &str,
+    ) -> Result<Result<Option<Fence>, Refusal>, super::Unavailable> {
+        let (held, stamp) = {
+            let mut core = self.core();
+            let now = core.enter();
+            core.operations += 1;
+            let stamp = core.stamp();
+            core.refresh(&session, now);
+            core.hold_until(stamp, session);
+            let held = core.machine.holds(&session, resource, ticket);
+            if let Ok(Some(fence)) = held {
+                core.confirm(fence);
+            }
+            (held, stamp)
+        };
+        self.settled(stamp).await?;
+        Ok(held)
+    }
+}
+
+/// A session that does not expire because a request of it is on its way.
+#[derive(Debug)]
+pub struct Held {
+    driver: Driver,
+    session: SessionId,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut core = self.driver.core();
+        let now = core.enter();
+        core.let_go(&self.session, now);
     }
 }

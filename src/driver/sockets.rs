@@ -174,6 +174,12 @@ impl Connection {
         self.session.0[19]
     }
 
+    /// Keeps the session alive until what is returned is dropped.
+    #[must_use]
+    pub fn hold(&self) -> super::Held {
+        self.driver.hold(self.session)
+    }
+
     /// The first answer was sent: from now on the TTL runs.
     pub fn opened(&self) {
         if self.opening.swap(false, Ordering::Relaxed) {
@@ -259,6 +265,9 @@ impl Connection {
                 }
                 _ => {}
             }
+            if let Ok(Reply::Granted { grant, fresh: false }) = &reply {
+                core.confirm(grant.fence());
+            }
             self.say(id, Answered::Reply(reply), stamp);
         });
     }
@@ -272,6 +281,9 @@ impl Connection {
             let gone = Answered::Reply(Err(Refusal::SessionNotFound));
             return self.say(id, gone, stamp);
         };
+        for hold in &session.holds {
+            core.confirm(hold.fence());
+        }
         let (epoch, ping_ms) = (core.epoch.clone(), ping_ms(self.ttl));
         let state = State { session, resumed: self.resumed, epoch, ping_ms };
         self.say(id, Answered::State(Box::new(state)), stamp);

@@ -130,7 +130,8 @@ impl Machine {
     /// The whole state as plain values.
     #[must_use]
     pub fn image(&self) -> Image {
-        let sessions = self.session_ids();
+        let mut sessions = self.session_ids();
+        sessions.sort_unstable();
         let sessions = sessions.iter().filter_map(|id| self.tables.session_ids.get(id));
         let mut resources: Vec<_> = self
             .tables

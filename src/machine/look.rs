@@ -95,21 +95,17 @@ impl Machine {
         self.tables.session_ids.get(id).is_some()
     }
 
-    /// The ids of all sessions, sorted.
+    /// The ids of all sessions, in no order that means anything.
     #[must_use]
     pub fn session_ids(&self) -> Vec<SessionId> {
-        let mut ids: Vec<_> = self.tables.sessions.iter().map(|(_, s)| s.party.id).collect();
-        ids.sort_unstable();
-        ids
+        self.tables.sessions.iter().map(|(_, session)| session.party.id).collect()
     }
 
-    /// The names of all known resources, sorted.
+    /// The names of all known resources, in no order that means anything.
     #[must_use]
     pub fn resource_names(&self) -> Vec<Name> {
         let known = self.tables.resources.iter().filter(|(_, resource)| resource.known);
-        let mut names: Vec<_> = known.map(|(_, resource)| resource.name.clone()).collect();
-        names.sort_unstable();
-        names
+        known.map(|(_, resource)| resource.name.clone()).collect()
     }
 
     /// A session as dumps show it; `None` when there is no such session.

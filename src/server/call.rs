@@ -60,16 +60,17 @@ impl Call {
     /// The session that asks: by header, else by query. `None` for text that is nobody's id.
     pub(crate) fn session(&self) -> Result<Option<SessionId>, Problem> {
         let header = self.parts.headers.get(SESSION_HEADER);
-        if let Some(header) = header {
-            return query::session(Some(header.to_str().unwrap_or("")));
+        if let Some(header) = header.filter(|header| !header.is_empty()) {
+            return query::session(Some(header.to_str().unwrap_or("?")));
         }
         query::session(self.query().get("sessid")?.as_deref())
     }
 
     /// How long the client would wait for a grant, in ms.
     pub(crate) fn wait_ms(&self) -> Result<u32, Problem> {
-        let prefer = self.parts.headers.get("prefer").and_then(|value| value.to_str().ok());
-        self.query().wait_ms(prefer)
+        let prefer = self.parts.headers.get_all("prefer").iter();
+        let prefer: Vec<&str> = prefer.filter_map(|value| value.to_str().ok()).collect();
+        self.query().wait_ms(Some(&*prefer.join(",")).filter(|prefer| !prefer.is_empty()))
     }
 
     /// The address that the request comes from.

@@ -90,6 +90,7 @@ fn is_of_connection(why: &io::Error) -> bool {
 
 async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     let visit = Arc::new(app.guard.enter(peer.ip()));
+    let refused = visit.is_too_many();
     let traffic = Arc::new(Traffic::default());
     let counted = traffic.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -109,6 +110,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     });
     let connection = http1::Builder::new()
         .header_read_timeout(None)
+        .keep_alive(!refused)
         .max_buf_size(HEAD_MAX_BYTES)
         .serve_connection(TokioIo::new(Lingering::new(stream, &app.tasks)), service)
         .with_upgrades();

@@ -66,9 +66,9 @@ impl Guard {
                 budget: u64::from(self.bounds.rate) * REQUEST,
                 filled: now(),
             });
-            taken.connections += 1;
             let most = self.bounds.connections;
-            visit.too_many = most > 0 && taken.connections > most;
+            visit.too_many = most > 0 && taken.connections >= most;
+            taken.connections += u32::from(!visit.too_many);
         }
         visit
     }
@@ -83,7 +83,8 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    /// Whether the address has more connections than it may.
+    /// Whether the address has as many connections as it may without this one, which does not
+    /// count then.
     pub(crate) fn is_too_many(&self) -> bool {
         self.too_many
     }
@@ -113,18 +114,23 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        if self.guard.is_off() {
+        if self.guard.is_off() || self.too_many {
             return;
         }
         let mut addresses = self.guard.addresses();
-        if let Some(taken) = addresses.get_mut(&self.address) {
-            taken.connections -= 1;
+        let Some(taken) = addresses.get_mut(&self.address) else { return };
+        taken.connections -= 1;
+        if self.guard.bounds.rate == 0 {
+            if taken.connections == 0 {
+                addresses.remove(&self.address);
+            }
+            return;
         }
         // An address that comes anew with every request must not get a new budget each time: it
         // is kept until it would be full again.
         let now = now();
         let full = std::time::Duration::from_secs(1);
-        if addresses.len() > 64 || self.guard.bounds.rate == 0 {
+        if addresses.len() > 64 && addresses.len() == addresses.capacity() {
             addresses.retain(|_, t| t.connections > 0 || now - t.filled < full);
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 use tokio_util::task::TaskTracker;
 
 /// How long a closed connection is still read from.
@@ -19,19 +20,24 @@ const DISCARD_BYTES: usize = 8 * 1024;
 /// What is discarded at most, in bytes: enough for what was under way, too little to be a sink.
 const DISCARD_MAX_BYTES: u64 = 1024 * 1024;
 
-/// A TCP stream that lingers when it is dropped.
+/// How long a client may not take what is written to it.
+const STUCK_MAX: Duration = Duration::from_secs(30);
+
+/// A TCP stream that lingers when it is dropped, and fails when it is stuck.
 #[derive(Debug)]
 pub(crate) struct Lingering {
     /// There until it is dropped.
     stream: Option<TcpStream>,
     /// The client has closed, or the line is cut.
     ended: bool,
+    /// Runs while a write is stuck.
+    stuck: Option<Pin<Box<Sleep>>>,
     tasks: TaskTracker,
 }
 
 impl Lingering {
     pub(crate) fn new(stream: TcpStream, tasks: &TaskTracker) -> Self {
-        Self { stream: Some(stream), ended: false, tasks: tasks.clone() }
+        Self { stream: Some(stream), ended: false, stuck: None, tasks: tasks.clone() }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -44,6 +50,23 @@ impl Lingering {
     fn note<T>(&mut self, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.ended |= matches!(done, Poll::Ready(Err(_)));
         done
+    }
+
+    /// The outcome of a write; one that has been stuck for too long has failed.
+    fn unstuck<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        done: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if done.is_ready() {
+            self.stuck = None;
+            return self.note(done);
+        }
+        let stuck = self.stuck.get_or_insert_with(|| Box::pin(tokio::time::sleep(STUCK_MAX)));
+        match stuck.as_mut().poll(cx) {
+            Poll::Ready(()) => self.note(Poll::Ready(Err(io::ErrorKind::TimedOut.into()))),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -88,7 +111,7 @@ impl AsyncWrite for Lingering {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let done = self.stream()?.poll_write(cx, bytes);
-        self.note(done)
+        self.unstuck(cx, done)
     }
 
     fn poll_write_vectored(
@@ -97,7 +120,7 @@ impl AsyncWrite for Lingering {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let done = self.stream()?.poll_write_vectored(cx, bytes);
-        self.note(done)
+        self.unstuck(cx, done)
     }
 
     fn is_write_vectored(&self) -> bool {

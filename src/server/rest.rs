@@ -53,7 +53,7 @@ pub(super) async fn refresh_session(app: App, call: Call) -> Result {
 
 pub(super) async fn show_session(app: App, call: Call) -> Result {
     let session = known(read_id(call.segment()))?;
-    let view = app.driver.look(None, |machine| machine.session_view(&session)).await?;
+    let view = app.driver.look(|machine| machine.session_view(&session)).await?;
     let view = view.ok_or_else(nobody)?;
     Ok(answer::json(shapes::json(&shapes::Session::from(&view))))
 }
@@ -76,7 +76,10 @@ async fn done(app: &App, session: SessionId, command: Command, ok: &'static str)
 pub(super) async fn issue_ticket(app: App, call: Call) -> Result {
     let (resource, session) = (call.resource()?, call.session()?);
     let ticket = call.query().ticket()?;
+    // The request is under way while its body is.
+    let held = session.map(|session| app.driver.hold(session));
     let data = call.data().await?;
+    drop(held);
     let session = known(session)?;
     let command = Command::Issue { session, resource, ticket, data, notify: false };
     done(&app, session, command, "\"Ok\"").await
@@ -94,7 +97,9 @@ pub(super) async fn claim_ticket(app: App, mut call: Call) -> Result {
     let (ticket, wait_ms) = (call.query().optional_ticket()?, call.wait_ms()?);
     let session = known(session)?;
     if wait_ms > 0 {
+        let held = app.driver.hold(session);
         call.discard_body().await?;
+        drop(held);
     }
     let command = |ask| Command::Claim { session, resource, ticket, ask, again: true };
     let answer = if wait_ms == 0 {
@@ -120,8 +125,7 @@ pub(super) async fn holds_ticket(app: App, call: Call) -> Result {
     let (resource, session) = (call.resource()?, call.session()?);
     let ticket = call.query().ticket()?;
     let session = known(session)?;
-    let look = |machine: &Machine| machine.holds(&session, resource.as_str(), ticket.as_str());
-    match app.driver.look(Some(&session), look).await?? {
+    match app.driver.holds(session, resource.as_str(), ticket.as_str()).await?? {
         Some(fence) => Ok(answer::json_with_fence("true", fence)),
         None => Ok(answer::json("false")),
     }
@@ -139,7 +143,9 @@ pub(super) async fn lock(app: App, mut call: Call) -> Result {
     let (resource, session, wait_ms) = (call.resource()?, call.session()?, call.wait_ms()?);
     let session = known(session)?;
     if wait_ms > 0 {
+        let held = app.driver.hold(session);
         call.discard_body().await?;
+        drop(held);
     }
     let command = |ask| Command::Lock { session, resource, ask };
     let answer = if wait_ms == 0 {
@@ -168,14 +174,15 @@ pub(super) async fn unlock(app: App, call: Call) -> Result {
 
 pub(super) async fn dump_resource(app: App, call: Call) -> Result {
     let name = call.resource()?;
-    let view = app.driver.look(None, |machine| machine.resource_view(name.as_str())).await?;
+    let view = app.driver.look(|machine| machine.resource_view(name.as_str())).await?;
     let view = view.ok_or_else(|| Problem::from(Refusal::ResourceNotFound))?;
     let dump = BTreeMap::from([(name.as_str(), shapes::Resource::from(&view))]);
     Ok(answer::json(shapes::json(&dump)))
 }
 
 pub(super) async fn dump_sessions(app: App, _: Call) -> Result {
-    let ids = app.driver.look(None, Machine::session_ids).await?;
+    let mut ids = app.driver.look(Machine::session_ids).await?;
+    ids.sort_unstable();
     Ok(answer::json(dump(app, ids, session_entry)))
 }
 
@@ -184,7 +191,8 @@ fn session_entry(machine: &Machine, id: &SessionId) -> Option<SessionView> {
 }
 
 pub(super) async fn dump_resources(app: App, _: Call) -> Result {
-    let names = app.driver.look(None, Machine::resource_names).await?;
+    let mut names = app.driver.look(Machine::resource_names).await?;
+    names.sort_unstable();
     Ok(answer::json(dump(app, names, resource_entry)))
 }
 
@@ -232,7 +240,7 @@ where
             let look = |machine: &Machine| -> Vec<V> {
                 slice.iter().filter_map(|key| view(machine, key)).collect()
             };
-            let views = match app.driver.look(None, look).await {
+            let views = match app.driver.look(look).await {
                 Ok(views) => views,
                 Err(why) => {
                     dump.ended = true;

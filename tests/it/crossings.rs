@@ -109,7 +109,7 @@ async fn nothing_is_said_before_it_is_durable_not_even_a_refusal() {
     let mut refused = begun(driver.request(nobody, lock(nobody)));
     let mut not_there = begun(driver.request(session, unlock_other(session)));
     let mut waiting = begun(driver.request_waiting(session, 1000, lock_waiting(session)));
-    let mut seen = begun(driver.look(None, |machine| machine.counts().locks));
+    let mut seen = begun(driver.look(|machine| machine.counts().locks));
     let mut unknown = begun(driver.refresh(&nobody));
     let mut opened = begun(opening(&driver, 1000));
     assert_eq!(driver.refresh(&session).now_or_never(), Some(Ok(true)), "a refresh is exempt");
@@ -257,4 +257,23 @@ async fn who_hangs_up_behind_its_own_end_is_no_trouble() {
     drop((gone, closed));
     driver.make_durable();
     assert_eq!((counts(&driver).sessions, counts(&driver).waits), (1, 0));
+}
+
+/// A client whose waiting request was granted, but not answered, asks again on another line and is
+/// told that it holds the lock. Then the first line is seen to be cut. The grant used to be taken
+/// back, behind the back of the one who had been told.
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_was_confirmed_is_not_taken_back() {
+    let driver = Driver::gated(500);
+    let (holder, waiter) = (open(&driver, 60_000), open(&driver, 60_000));
+    settled(&driver, driver.request(holder, lock(holder))).hand_over();
+    let waiting = begun(driver.request_waiting(waiter, 60_000, lock_waiting(waiter)));
+    driver.make_durable();
+    settled(&driver, driver.request(holder, unlock(holder)));
+    let confirmed = settled(&driver, driver.request(waiter, lock(waiter)));
+    let told = handed_over(&confirmed);
+    assert!(told.is_some());
+    drop(waiting);
+    let again = settled(&driver, driver.request(waiter, lock(waiter)));
+    assert_eq!(handed_over(&again), told);
 }

@@ -345,10 +345,14 @@ impl History {
             assert_same(&machine.watchers(resource).collect(), &model.watchers(&name));
             assert_same(&machine.resource_view(resource), &model.resource_view(&name));
         }
-        assert_same(&machine.resource_names(), &model.resource_names());
+        let mut names = machine.resource_names();
+        names.sort_unstable();
+        assert_same(&names, &model.resource_names());
         assert_same(&machine.next_fence(), &model.next_fence());
         let mut sessions: Vec<SessionId> = model.sessions.keys().copied().collect();
-        assert_same(&machine.session_ids(), &sessions);
+        let mut ids = machine.session_ids();
+        ids.sort_unstable();
+        assert_same(&ids, &sessions);
         // May be an ended one.
         sessions.push(self.draw.session(model));
         for &session in &sessions {

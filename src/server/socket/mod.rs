@@ -82,6 +82,7 @@ where
         }
         Err(end) => end,
     };
+    tracing::debug!(peer = context.source, code = end.map(|(code, _)| code), "socket ended");
     if let Some((code, reason)) = end {
         let frame = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
         // What comes after is read and discarded by the connection below, for a while.

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::ws::Message as Frame;
-use futures::{Sink, SinkExt};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use futures::{FutureExt, Sink, SinkExt};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 use crate::driver::{
-    Answered, Connection, Ending, LevelEvent, Message, Next, Outbox, State, ping_ms, reason,
+    Answered, Connection, Ending, LevelEvent, Message, Next, State, ping_ms, reason,
 };
 use crate::wire::socket::{self as wire, StateFrames, close};
 use crate::wire::{Code, Problem};
@@ -29,7 +29,7 @@ where
     let outbox = connection.outbox();
     // Nothing is said before the answer to hello, and the TTL runs from when that was sent.
     let hello = outbox.next().await;
-    let hello = write_boxed(sink, outbox, hello).await;
+    let hello = write_boxed(sink, connection, None, hello).await;
     connection.opened();
     if let Err(end) = hello {
         return end;
@@ -38,15 +38,15 @@ where
     let mut beats = interval_at(first_beat(every, connection.phase()), every);
     // What was missed in a pause is not made up for.
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pulse = Pulse { beats, beat };
     loop {
         let next = tokio::select! {
             next = outbox.next() => Some(next),
-            _ = beats.tick() => None,
+            _ = pulse.beats.tick() => None,
         };
         let written = match next {
-            Some(next) => write_boxed(sink, outbox, next).await,
-            None if beat => unstuck(sink.send(Frame::text(wire::beat_event()))).await,
-            None => unstuck(sink.send(Frame::Ping(Bytes::new()))).await,
+            Some(next) => write_boxed(sink, connection, Some(&mut pulse), next).await,
+            None => unstuck(sink.send(pulse.frame())).await,
         };
         if let Err(end) = written {
             return end;
@@ -55,16 +55,44 @@ where
 }
 
 /// [`write_ready`] on the heap, for as long as it runs: a silent socket need not keep room for it.
-async fn write_boxed<K, E>(sink: &mut K, outbox: &Outbox, first: Next) -> Result<(), End>
+async fn write_boxed<K, E>(
+    sink: &mut K,
+    connection: &Connection,
+    pulse: Option<&mut Pulse>,
+    first: Next,
+) -> Result<(), End>
 where
     K: Sink<Frame, Error = E> + Unpin,
 {
-    Box::pin(write_ready(sink, outbox, first)).await
+    Box::pin(write_ready(sink, connection, pulse, first)).await
+}
+
+/// A socket's heartbeats.
+struct Pulse {
+    beats: Interval,
+    /// Whether they are events instead of pings.
+    beat: bool,
+}
+
+impl Pulse {
+    fn frame(&self) -> Frame {
+        if self.beat { Frame::text(wire::beat_event()) } else { Frame::Ping(Bytes::new()) }
+    }
+
+    /// The heartbeat that is due, if one is.
+    fn due(&mut self) -> Option<Frame> {
+        self.beats.tick().now_or_never().map(|_| self.frame())
+    }
 }
 
 /// Writes a message and all that are ready behind it, then flushes once. Fails with why the
 /// socket is to end, by the outbox's wish or because it does not take what is written.
-pub(super) async fn write_ready<K, E>(sink: &mut K, outbox: &Outbox, first: Next) -> Result<(), End>
+async fn write_ready<K, E>(
+    sink: &mut K,
+    connection: &Connection,
+    mut pulse: Option<&mut Pulse>,
+    first: Next,
+) -> Result<(), End>
 where
     K: Sink<Frame, Error = E> + Unpin,
 {
@@ -77,13 +105,40 @@ where
                 end = Err(told(ending));
                 break;
             }
+            Next::Message(Message::Answer(id, Answered::State(state))) => {
+                feed_state(sink, connection, pulse.as_deref_mut(), id, *state).await?;
+            }
             Next::Message(message) => feed(sink, message).await?,
         }
         fed += 1;
-        next = if fed < FLUSH_EVERY { outbox.try_next() } else { None };
+        next = if fed < FLUSH_EVERY { connection.outbox().try_next() } else { None };
     }
     unstuck(sink.flush()).await?;
     end
+}
+
+/// Writes a whole state, which may take its reader a while: meanwhile heartbeats go on, and the
+/// session does not expire over its own request.
+async fn feed_state<K, E>(
+    sink: &mut K,
+    connection: &Connection,
+    mut pulse: Option<&mut Pulse>,
+    id: Option<u64>,
+    state: State,
+) -> Result<(), End>
+where
+    K: Sink<Frame, Error = E> + Unpin,
+{
+    let held = connection.hold();
+    let State { session, resumed, epoch, ping_ms } = state;
+    for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
+        unstuck(sink.feed(Frame::text(frame))).await?;
+        if let Some(beat) = pulse.as_mut().and_then(|pulse| pulse.due()) {
+            unstuck(sink.feed(beat)).await?;
+        }
+    }
+    drop(held);
+    Ok(())
 }
 
 async fn feed<K, E>(sink: &mut K, message: Message) -> Result<(), End>
@@ -91,13 +146,7 @@ where
     K: Sink<Frame, Error = E> + Unpin,
 {
     let text = match message {
-        Message::Answer(id, Answered::State(state)) => {
-            let State { session, resumed, epoch, ping_ms } = *state;
-            for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
-                unstuck(sink.feed(Frame::text(frame))).await?;
-            }
-            return Ok(());
-        }
+        Message::Answer(_, Answered::State(_)) => return Ok(()),
         Message::Answer(id, Answered::Reply(reply)) => wire::answer_reply(id, &reply),
         Message::Answer(id, Answered::Bad(why)) => wire::answer_error(id, &Problem::bad(why)),
         Message::Answer(id, Answered::TooLarge(why)) => {

@@ -4,20 +4,24 @@ use std::vec;
 
 use serde::Serialize;
 
-use crate::machine::{Grant, IssuedState, Kind, SessionState, WaitState, WatchState};
+use crate::machine::{
+    DATA_MAX_BYTES, Grant, IssuedState, Kind, NAME_MAX_BYTES, SessionState, WaitState, WatchState,
+};
 use crate::wire::rest::json;
 use crate::wire::write_id;
 
 use super::FRAME_MAX_BYTES;
 use super::write::{FiguresMember, Ticket};
 
-/// Bytes of lists in one frame; the rest of it (id, name, epoch) is far smaller than what is left.
-const LISTS_MAX_BYTES: usize = 56 * 1024;
-/// What the largest entry may take: names and data twice escaped, data six times.
-const ENTRY_MAX_BYTES: usize = 8 * 1024;
+/// Bytes of lists in one frame, beyond which no entry is begun.
+const LISTS_MAX_BYTES: usize = 48 * 1024;
+/// More than the largest entry takes: a hold, with three names, of which a character may be
+/// written as two, and data, of which a byte may be written as six; and its members.
+const ENTRY_MAX_BYTES: usize = 3 * 2 * NAME_MAX_BYTES + 6 * DATA_MAX_BYTES + 256;
+/// More than the rest of a frame takes: a name, two ids, numbers, and its members.
+const HEAD_MAX_BYTES: usize = 2 * NAME_MAX_BYTES + 512;
 
-const _: () = assert!(LISTS_MAX_BYTES + ENTRY_MAX_BYTES <= FRAME_MAX_BYTES);
-const _: () = assert!(6 * crate::machine::DATA_MAX_BYTES + 6 * 255 < ENTRY_MAX_BYTES);
+const _: () = assert!(LISTS_MAX_BYTES + ENTRY_MAX_BYTES + HEAD_MAX_BYTES <= FRAME_MAX_BYTES);
 
 /// The frames of a state: parts, then the `ok` with the rest. Written one by one, as they are
 /// asked for.

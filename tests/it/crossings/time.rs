@@ -27,7 +27,7 @@ async fn jump(ms: u64) {
 
 /// Whether a session lives. Looking does not keep it alive.
 fn lives(driver: &Driver, session: SessionId) -> bool {
-    let mut looking = Box::pin(driver.look(None, |machine| machine.has_session(&session)));
+    let mut looking = Box::pin(driver.look(|machine| machine.has_session(&session)));
     if let Some(seen) = (&mut looking).now_or_never() {
         return seen.expect("the server is there");
     }
@@ -116,7 +116,7 @@ async fn every_command_keeps_its_session_and_looking_at_it_does_not() {
         driver.request(session, command).await.expect("an answer").hand_over();
     }
     jump(99).await;
-    driver.look(Some(&session), |_| ()).await.expect("an answer");
+    let _ = driver.holds(session, "none", "none").await.expect("an answer");
     jump(99).await;
     assert!(lives(&driver, session));
     jump(1).await;
@@ -155,7 +155,7 @@ async fn a_session_ends_by_itself_after_a_slow_sync_too() {
     sleep(100 + u64::from(EXPIRE_MS)).await;
     driver.make_durable();
     // Had it not ended yet, looking would end it, and the answer would have to wait for that.
-    let seen = driver.look(None, |machine| machine.has_session(&session)).now_or_never();
+    let seen = driver.look(|machine| machine.has_session(&session)).now_or_never();
     assert_eq!(seen, Some(Ok(false)), "it ended only when somebody asked");
 }
 
@@ -165,11 +165,11 @@ async fn a_look_that_is_slow_for_a_sync_keeps_its_session() {
     tokio::spawn(driver.clone().run());
     let (other, session) = (open(&driver, 60_000), open(&driver, 100));
     let locked = begun(driver.request(other, lock(other)));
-    let looked = begun(driver.look(Some(&session), |machine| machine.has_session(&session)));
+    let looked = begun(driver.holds(session, "none", "none"));
     sleep(5000).await;
     driver.make_durable();
     assert!(handed_over(&answered(locked)).is_some());
-    assert!(answered(looked));
+    assert!(answered(looked).is_err(), "there is no such resource");
     assert!(lives(&driver, session));
 }
 

@@ -126,7 +126,7 @@ async fn text_that_is_no_id_is_nobodys() {
             assert_eq!(answer.said(), "404 session not found", "{method} {id}");
         }
     }
-    for id in ["nope", "", "\u{e9}", &swapped] {
+    for id in ["nope", "\u{e9}", &swapped] {
         let client = Client::connect(server.address).await;
         let mut client = client.with(&format!("Ticketd-Session: {id}"));
         assert_eq!(client.ask("POST /locks/db").await.status, 404, "{id}");

@@ -1,0 +1,28 @@
+//! Names that nobody can guess, drawn here because the machine draws nothing.
+
+use std::sync::Arc;
+
+use svix_ksuid::KsuidLike;
+
+use crate::machine::SessionId;
+
+use super::clock;
+
+/// A new session's id.
+pub(super) fn new_session_id() -> SessionId {
+    SessionId(*ksuid().bytes())
+}
+
+/// A name for this run of the server.
+pub(super) fn epoch() -> Arc<str> {
+    ksuid().to_base62().into()
+}
+
+/// The time in seconds and 128 random bits.
+fn ksuid() -> svix_ksuid::Ksuid {
+    /// Seconds from 1970 to the epoch of KSUIDs.
+    const KSUID_EPOCH_S: u64 = 1_400_000_000;
+    let seconds = (clock::wall_ms() / 1000).saturating_sub(KSUID_EPOCH_S);
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    svix_ksuid::Ksuid::new_raw(seconds, None)
+}
