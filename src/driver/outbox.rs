@@ -103,6 +103,14 @@ struct Inner {
     cut: Option<Ending>,
 }
 
+impl Inner {
+    fn has_room(&self) -> bool {
+        self.states < STATES_MAX
+            && self.items.len() <= OUTBOX_MESSAGES_MAX / READING_PART
+            && self.bytes <= OUTBOX_BYTES_MAX / READING_PART
+    }
+}
+
 /// A socket's outbox. Filled under the driver's lock, emptied by the socket's task.
 #[derive(Debug)]
 pub struct Outbox {
@@ -208,7 +216,9 @@ impl Outbox {
     fn check_room(&self, inner: MutexGuard<'_, Inner>) {
         if inner.items.len() > OUTBOX_MESSAGES_MAX || inner.bytes > OUTBOX_BYTES_MAX {
             self.cut_inner(inner, Ending::TooSlow);
-        } else {
+        } else if inner.items.len() == 1 {
+            // Behind others it changes nothing: the writer sleeps only when there is nothing, or
+            // for the first to become durable.
             drop(inner);
             self.filled.notify_one();
         }
@@ -217,10 +227,7 @@ impl Outbox {
     /// Whether the socket may be read from.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        let inner = self.inner();
-        inner.states < STATES_MAX
-            && inner.items.len() <= OUTBOX_MESSAGES_MAX / READING_PART
-            && inner.bytes <= OUTBOX_BYTES_MAX / READING_PART
+        self.inner().has_room()
     }
 
     /// Waits until the socket may be read from.
@@ -273,6 +280,7 @@ impl Outbox {
             if !self.durable.has(stamp) {
                 return Ready::When(stamp);
             }
+            let was_full = !inner.has_room();
             match inner.items.pop_front() {
                 Some(Item::End(ending, _)) => {
                     inner.cut = Some(ending);
@@ -281,12 +289,16 @@ impl Outbox {
                 Some(Item::Message(message, _, cost)) => {
                     inner.bytes -= cost;
                     inner.states -= usize::from(is_state(&message));
-                    self.emptied.notify_one();
+                    if was_full {
+                        self.emptied.notify_one();
+                    }
                     return Ready::Now(Next::Message(message));
                 }
                 Some(Item::Level(name)) => {
                     let message = self.take_level(&mut inner, name);
-                    self.emptied.notify_one();
+                    if was_full {
+                        self.emptied.notify_one();
+                    }
                     if let Some(message) = message {
                         return Ready::Now(Next::Message(message));
                     }

@@ -71,9 +71,12 @@ pub(super) async fn upgrade(State(app): State<App>, request: Request) -> Answer 
         .max_write_buffer_size(WRITE_MAX_BYTES)
         .max_message_size(FRAME_MAX_BYTES)
         .max_frame_size(FRAME_MAX_BYTES)
-        .on_upgrade(async move |socket| {
-            serve(socket, context).await;
-            drop((open, task));
+        .on_upgrade(move |socket| {
+            let serving = serve(socket, context);
+            async move {
+                serving.await;
+                drop((open, task));
+            }
         })
 }
 

@@ -61,8 +61,17 @@ impl Context {
     }
 }
 
-/// Serves a socket until it ends.
-pub(crate) async fn serve<S, E>(mut socket: S, mut context: Context)
+/// Serves a socket until it ends. The socket goes on the heap before the future begins: a future
+/// keeps room for whatever it was ever given.
+pub(crate) fn serve<S, E>(socket: S, context: Context) -> impl Future<Output = ()>
+where
+    S: Stream<Item = Result<Frame, E>> + Sink<Frame, Error = E> + Unpin,
+    E: Error + 'static,
+{
+    serve_boxed(Box::new(socket), context)
+}
+
+async fn serve_boxed<S, E>(mut socket: Box<S>, mut context: Context)
 where
     S: Stream<Item = Result<Frame, E>> + Sink<Frame, Error = E> + Unpin,
     E: Error + 'static,
