@@ -93,6 +93,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     let refused = visit.is_too_many();
     let traffic = Arc::new(Traffic::default());
     let counted = traffic.clone();
+    let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer { address: peer, visit: visit.clone() });
         let (router, under_way) = (router.clone(), counted.begin());
@@ -112,7 +113,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
         .header_read_timeout(None)
         .keep_alive(!refused)
         .max_buf_size(HEAD_MAX_BYTES)
-        .serve_connection(TokioIo::new(Lingering::new(stream, &app.tasks)), service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
@@ -133,6 +134,8 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
 struct Traffic {
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Writes that went through: an answer may take its reader longer than its handler took.
+    written: Arc<AtomicU64>,
 }
 
 impl Traffic {
@@ -142,17 +145,17 @@ impl Traffic {
         UnderWay(self.clone())
     }
 
-    /// Waits until a while has passed in which no request was under way.
+    /// Waits until a while has passed in which no request was under way and nothing was written.
     async fn none(&self) {
-        let mut last = Some(0);
+        let mut last = (0, 0);
         loop {
             tokio::time::sleep(IDLE_MAX).await;
-            let (begun, ended) =
-                (self.begun.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed));
-            if begun == ended && last == Some(begun) {
+            let [begun, ended, written] =
+                [&self.begun, &self.ended, &*self.written].map(|n| n.load(Ordering::Relaxed));
+            if begun == ended && last == (begun, written) {
                 return;
             }
-            last = Some(ended);
+            last = (ended, written);
         }
     }
 }
@@ -171,5 +174,30 @@ fn without_ids(path: &str) -> String {
     match path.split_once("/sessions/") {
         Some((before, _)) => format!("{before}/sessions/…"),
         None => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A dump that its reader took 49 s for was cut after 30: its handler had long ended.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_still_writes_is_not_idle() {
+        let traffic = Arc::new(Traffic::default());
+        drop(traffic.begin());
+        let theirs = traffic.clone();
+        let watch = tokio::spawn(async move { theirs.none().await });
+        for _ in 0..20 {
+            tokio::time::sleep(IDLE_MAX - Duration::from_secs(1)).await;
+            traffic.written.fetch_add(1, Ordering::Relaxed);
+        }
+        assert!(!watch.is_finished(), "it was cut while it was written to");
+        let under_way = traffic.begin();
+        tokio::time::sleep(IDLE_MAX * 4).await;
+        assert!(!watch.is_finished(), "it was cut while a request waited");
+        drop(under_way);
+        tokio::time::sleep(IDLE_MAX * 3).await;
+        assert!(watch.is_finished(), "it was idle");
     }
 }

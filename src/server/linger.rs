@@ -5,6 +5,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -30,14 +32,16 @@ pub(crate) struct Lingering {
     stream: Option<TcpStream>,
     /// The client has closed, or the line is cut.
     ended: bool,
+    /// Counts the writes that went through.
+    written: Arc<AtomicU64>,
     /// Runs while a write is stuck.
     stuck: Option<Pin<Box<Sleep>>>,
     tasks: TaskTracker,
 }
 
 impl Lingering {
-    pub(crate) fn new(stream: TcpStream, tasks: &TaskTracker) -> Self {
-        Self { stream: Some(stream), ended: false, stuck: None, tasks: tasks.clone() }
+    pub(crate) fn new(stream: TcpStream, written: Arc<AtomicU64>, tasks: &TaskTracker) -> Self {
+        Self { stream: Some(stream), ended: false, written, stuck: None, tasks: tasks.clone() }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -60,6 +64,7 @@ impl Lingering {
     ) -> Poll<io::Result<T>> {
         if done.is_ready() {
             self.stuck = None;
+            self.written.fetch_add(1, Ordering::Relaxed);
             return self.note(done);
         }
         let stuck = self.stuck.get_or_insert_with(|| Box::pin(tokio::time::sleep(STUCK_MAX)));
