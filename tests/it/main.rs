@@ -7,6 +7,7 @@ mod docs;
 mod faults;
 mod fuzz;
 mod golden;
+mod journal;
 mod model;
 mod random;
 mod rest;

@@ -261,6 +261,20 @@ fn play(mix: &'static Mix, first: u64) {
     }
 }
 
+/// The accepted commands of a history.
+pub(crate) fn accepted(seed: u64, commands: usize) -> Vec<Command> {
+    let mix = if seed % 2 == 0 { &EVERYTHING } else { &ENDS };
+    let (mut model, mut draw) = (Model::new(), Draw::new(mix, seed));
+    let mut accepted = Vec::new();
+    while accepted.len() < commands {
+        let command = draw.command(&model);
+        if model.apply(&command).0.is_ok() {
+            accepted.push(command);
+        }
+    }
+    accepted
+}
+
 /// A history under way.
 struct History {
     machine: Machine,

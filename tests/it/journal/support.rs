@@ -1,0 +1,163 @@
+//! What the tests of the journal share: histories, a server's part in them, and stores on disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use ticketd::journal::codec::encode_command;
+use ticketd::journal::{
+    Appended, Batch, Error, Failure, Journal, NoImage, Options, Recovered, Report, Store,
+};
+use ticketd::machine::{Command, Fence, Image, Machine};
+
+/// The machine after those commands.
+pub(super) fn machine_of(commands: &[Command]) -> Machine {
+    let mut machine = Machine::new();
+    let mut events = Vec::new();
+    for command in commands {
+        machine.apply(command, &mut events).expect("was accepted before");
+    }
+    machine
+}
+
+/// A number that no other call gets.
+pub(super) fn identity() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Opens the journal of a store.
+pub(super) fn open(store: &(impl Store + Clone + 'static)) -> Result<Recovered, Error> {
+    Journal::open(Arc::new(store.clone()), Options { identity: identity() })
+}
+
+/// What a server does with its journal: applies, appends, and acknowledges what is durable.
+pub(super) struct Keeper {
+    pub(super) machine: Machine,
+    pub(super) journal: Journal,
+    pub(super) report: Report,
+    /// Commands appended so far, of which so many are durable.
+    pub(super) appended: usize,
+    pub(super) acked: usize,
+    /// Above all fences handed out.
+    pub(super) fences_end: u64,
+}
+
+impl Keeper {
+    /// Takes up what was recovered, as a server does: with a `Boot`, which is durable.
+    pub(super) fn boot(recovered: Recovered) -> Result<Self, Failure> {
+        let Recovered { machine, fence, journal, report } = recovered;
+        let mut keeper =
+            Self { machine, journal, report, appended: 0, acked: 0, fences_end: fence };
+        keeper.keep(&[Command::Boot { fence: Fence(fence) }], true)?;
+        (keeper.appended, keeper.acked) = (0, 0);
+        Ok(keeper)
+    }
+
+    /// Applies commands and appends them as one batch.
+    pub(super) fn keep(&mut self, commands: &[Command], sync: bool) -> Result<Appended, Failure> {
+        let mut bytes = Vec::new();
+        let mut events = Vec::new();
+        for command in commands {
+            self.machine.apply(command, &mut events).expect("is accepted");
+            encode_command(command, &mut bytes);
+        }
+        self.machine.check();
+        self.append(&bytes, commands.len(), sync)
+    }
+
+    /// Appends a batch of commands that were applied already.
+    pub(super) fn append(
+        &mut self,
+        commands: &[u8],
+        count: usize,
+        sync: bool,
+    ) -> Result<Appended, Failure> {
+        let next_fence = self.machine.next_fence().0;
+        let batch = Batch { commands, count: u32::try_from(count).expect("is small"), next_fence };
+        let appended = self.journal.append(&batch, sync)?;
+        self.appended += count;
+        if appended.synced {
+            self.acked = self.appended;
+        }
+        self.fences_end = self.fences_end.max(next_fence);
+        Ok(appended)
+    }
+
+    /// Makes all that was appended durable.
+    pub(super) fn sync(&mut self) -> Result<(), Failure> {
+        self.journal.sync()?;
+        self.acked = self.appended;
+        Ok(())
+    }
+
+    /// A new image, all in one.
+    pub(super) fn image(&mut self) -> Result<(), NoImage> {
+        let mut imaging = self.journal.begin_image();
+        imaging.run()?;
+        let retired = self.journal.switch(imaging)?;
+        self.acked = self.appended;
+        retired.remove().map_err(NoImage::from)
+    }
+}
+
+/// The images after each number of commands, from none on, when `boot` came first.
+pub(super) fn images(start: &Machine, commands: &[Command]) -> Vec<Image> {
+    let mut machine = start.clone();
+    let mut events = Vec::new();
+    let mut images = vec![machine.image()];
+    for command in commands {
+        machine.apply(command, &mut events).expect("is accepted");
+        images.push(machine.image());
+    }
+    images
+}
+
+/// A directory of its own that goes when this does.
+pub(super) struct Dir(PathBuf);
+
+impl Dir {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ticketd-journal-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("is new");
+        Self(path)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(super) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The names in it, in order.
+    pub(super) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).expect("can be read");
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.expect("can be read").file_name().into_string().expect("is text")
+        };
+        let mut names: Vec<String> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+
+    /// A copy of its files, as `cp` makes one.
+    pub(super) fn copy(&self) -> Self {
+        let copy = Self::new();
+        for name in self.names() {
+            fs::copy(self.join(&name), copy.join(&name)).expect("can be copied");
+        }
+        copy
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
