@@ -181,7 +181,11 @@ impl Open {
 
     pub(super) fn sync(&mut self) -> Result<(), Failure> {
         if self.synced < self.chain.number {
-            self.log.sync()?;
+            self.log.sync().map_err(|failure| match failure {
+                // What was appended before is not undone by that, so there is nothing to try again.
+                Failure::Full => Failure::Broken("the disk is full, as a sync tells".to_owned()),
+                other => other,
+            })?;
             self.synced = self.chain.number;
         }
         Ok(())

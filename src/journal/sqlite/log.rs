@@ -88,3 +88,52 @@ impl Log for SqliteLog {
         self.image_bytes + self.wal.metadata().map_or(0, |metadata| metadata.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::journal::{Sqlite, Store};
+
+    /// A disk that fills up, and is given room again.
+    #[test]
+    fn a_full_disk_undoes_the_append() {
+        let dir = std::env::temp_dir().join(format!("ticketd-full-{}", std::process::id()));
+        let store = Sqlite::open(&dir).unwrap();
+        drop(store.draft(1).unwrap().complete(b"first").unwrap());
+        let mut log = SqliteLog::open(&store.path(1)).unwrap();
+        let pages = |log: &SqliteLog, max: u32| {
+            let set = format!("PRAGMA max_page_count={max}");
+            log.connection.query_row(&set, [], |row| row.get::<_, u32>(0)).unwrap()
+        };
+        pages(&log, 12);
+        let row = vec![7; 3000];
+        let mut kept = 1;
+        let full = loop {
+            match log.append(&[&row]) {
+                Ok(()) => kept += 1,
+                Err(failure) => break failure,
+            }
+        };
+        assert_eq!(full, Failure::Full);
+        assert_eq!(log.append(&[b"small", &row, &row]), Err(Failure::Full));
+        assert!(log.connection.is_autocommit());
+        assert_eq!((log.rows(), kept), (4, 4));
+        pages(&log, 1000);
+        log.append(&[b"small", &row, &row]).unwrap();
+        log.sync().unwrap();
+        drop(log);
+        let mut lengths = Vec::new();
+        store
+            .rows(1, 0, &mut |number, row| {
+                lengths.push((number, row.len()));
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        let expected = [5, 3000, 3000, 3000, 5, 3000, 3000];
+        assert_eq!(lengths, (1..).zip(expected).collect::<Vec<_>>());
+        assert_eq!(store.inspect(1, &mut |_| {}), Ok(None));
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use ticketd::journal::codec::encode_command;
 use ticketd::journal::{
-    Appended, Batch, Error, Failure, Journal, NoImage, Options, Recovered, Report, Store,
+    Appended, Batch, Error, Failure, Journal, NoImage, Options, Recovered, Store,
 };
 use ticketd::machine::{Command, Fence, Image, Machine};
 
@@ -36,7 +36,6 @@ pub(super) fn open(store: &(impl Store + Clone + 'static)) -> Result<Recovered, 
 pub(super) struct Keeper {
     pub(super) machine: Machine,
     pub(super) journal: Journal,
-    pub(super) report: Report,
     /// Commands appended so far, of which so many are durable.
     pub(super) appended: usize,
     pub(super) acked: usize,
@@ -47,9 +46,8 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Takes up what was recovered, as a server does: with a `Boot`, which is durable.
     pub(super) fn boot(recovered: Recovered) -> Result<Self, Failure> {
-        let Recovered { machine, fence, journal, report } = recovered;
-        let mut keeper =
-            Self { machine, journal, report, appended: 0, acked: 0, fences_end: fence };
+        let Recovered { machine, fence, journal, .. } = recovered;
+        let mut keeper = Self { machine, journal, appended: 0, acked: 0, fences_end: fence };
         keeper.keep(&[Command::Boot { fence: Fence(fence) }], true)?;
         (keeper.appended, keeper.acked) = (0, 0);
         Ok(keeper)
@@ -119,10 +117,20 @@ pub(super) struct Dir(PathBuf);
 
 impl Dir {
     pub(super) fn new() -> Self {
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// One in memory, if the machine has such a place: syncing it costs nothing.
+    pub(super) fn fast() -> Self {
+        let memory = Path::new("/dev/shm");
+        Self::below(if memory.is_dir() { memory } else { Path::new("/tmp") })
+    }
+
+    fn below(place: &Path) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ticketd-journal-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = place.join(name);
         fs::create_dir(&path).expect("is new");
         Self(path)
     }
