@@ -23,7 +23,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Single modules that may name more than their layer does.
-const DOORS: &[(&[&str], &[&str])] = &[(&["cli", "serve"], &["server"])];
+const DOORS: &[(&[&str], &[&str])] =
+    &[(&["cli", "serve"], &["server"]), (&["cli", "check"], &["journal"])];
 
 /// What a layer is deliberately without: crates, and modules of `std`.
 const WITHOUT: &[(&str, &[&str])] = &[

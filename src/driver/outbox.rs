@@ -50,6 +50,8 @@ pub enum Answered {
     State(Box<State>),
     /// Nothing more to say.
     Done,
+    /// It cannot be promised that it would be remembered.
+    Unavailable,
 }
 
 /// The answer to `hello` and `session`.
@@ -92,6 +94,8 @@ enum Item {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// What goes before all else.
+    first: VecDeque<Message>,
     items: VecDeque<Item>,
     bytes: usize,
     levels: BTreeMap<Name, Levels>,
@@ -99,6 +103,8 @@ struct Inner {
     states: usize,
     /// Nothing more goes in.
     ended: bool,
+    /// Nothing more will become durable, and that is said in here.
+    has_failed: bool,
     /// Everything left is void: end at once.
     cut: Option<Ending>,
 }
@@ -106,7 +112,7 @@ struct Inner {
 impl Inner {
     fn has_room(&self) -> bool {
         self.states < STATES_MAX
-            && self.items.len() <= OUTBOX_MESSAGES_MAX / READING_PART
+            && self.items.len() + self.first.len() <= OUTBOX_MESSAGES_MAX / READING_PART
             && self.bytes <= OUTBOX_BYTES_MAX / READING_PART
     }
 }
@@ -146,6 +152,73 @@ impl Outbox {
             Ok(inner) => inner,
             Err(_) => std::process::abort(),
         }
+    }
+
+    /// Tells at once what says nothing about the state: it goes before what is not durable yet.
+    pub(super) fn push_first(&self, message: Message) {
+        let mut inner = self.inner();
+        if !inner.ended {
+            inner.bytes += cost(&message);
+            inner.first.push_back(message);
+            self.check_room(inner);
+            self.filled.notify_one();
+        }
+    }
+
+    /// Answers to heartbeats that are stuck behind what is not durable yet. They say nothing about
+    /// the state, so that they need not wait for it.
+    #[must_use]
+    pub fn stuck_beats(&self) -> Vec<Message> {
+        let mut inner = self.inner();
+        let is_stuck = match inner.items.front() {
+            Some(Item::Message(_, stamp, _) | Item::End(_, stamp)) => !self.durable.has(*stamp),
+            Some(Item::Level(name)) => {
+                inner.levels.get(name).is_some_and(|levels| !self.durable.has(levels.stamp()))
+            }
+            None => false,
+        };
+        if !is_stuck {
+            return Vec::new();
+        }
+        let is_beat = |item: &Item| {
+            matches!(item, Item::Message(Message::Answer(_, Answered::Beat(_)), ..))
+        };
+        let (beats, rest): (VecDeque<Item>, _) = inner.items.drain(..).partition(is_beat);
+        inner.items = rest;
+        let mut stuck = Vec::new();
+        for beat in beats {
+            if let Item::Message(message, _, cost) = beat {
+                inner.bytes -= cost;
+                stuck.push(message);
+            }
+        }
+        stuck
+    }
+
+    /// Nothing more will become durable: requests that wait for it are told so, what else waits is
+    /// void, and the server goes away.
+    pub(super) fn fail(&self) {
+        let mut inner = self.inner();
+        if inner.has_failed || inner.cut.is_some() {
+            return;
+        }
+        (inner.ended, inner.has_failed) = (true, true);
+        inner.levels.clear();
+        for item in std::mem::take(&mut inner.items) {
+            match item {
+                Item::Message(message, stamp, _) if self.durable.has(stamp) => {
+                    inner.first.push_back(message);
+                }
+                Item::Message(Message::Answer(id, _), ..) => {
+                    inner.first.push_back(Message::Answer(id, Answered::Unavailable));
+                }
+                Item::Message(..) | Item::Level(_) | Item::End(..) => {}
+            }
+        }
+        inner.first.push_back(Message::GoingAway(0));
+        inner.items.push_back(Item::End(Ending::GoingAway, Stamp::default()));
+        drop(inner);
+        self.filled.notify_one();
     }
 
     pub(super) fn push(&self, message: Message, stamp: Stamp) {
@@ -214,7 +287,7 @@ impl Outbox {
     }
 
     fn check_room(&self, inner: MutexGuard<'_, Inner>) {
-        if inner.items.len() > OUTBOX_MESSAGES_MAX || inner.bytes > OUTBOX_BYTES_MAX {
+        if inner.items.len() + inner.first.len() > OUTBOX_MESSAGES_MAX || inner.bytes > OUTBOX_BYTES_MAX {
             self.cut_inner(inner, Ending::TooSlow);
         } else if inner.items.len() == 1 {
             // Behind others it changes nothing: the writer sleeps only when there is nothing, or
@@ -243,7 +316,9 @@ impl Outbox {
             match self.take() {
                 Ready::Now(next) => return next,
                 Ready::When(stamp) => tokio::select! {
-                    () = self.durable.reached(stamp) => {}
+                    reached = self.durable.reached(stamp) => if reached.is_err() {
+                        self.fail();
+                    },
                     () = self.filled.notified() => {}
                 },
                 Ready::Nothing => self.filled.notified().await,
@@ -265,6 +340,15 @@ impl Outbox {
         loop {
             if let Some(ending) = inner.cut {
                 return Ready::Now(Next::End(ending));
+            }
+            if let Some(message) = inner.first.pop_front() {
+                let was_full = !inner.has_room();
+                inner.bytes = inner.bytes.saturating_sub(cost(&message));
+                inner.states -= usize::from(is_state(&message));
+                if was_full {
+                    self.emptied.notify_one();
+                }
+                return Ready::Now(Next::Message(message));
             }
             let Some(item) = inner.items.front() else {
                 inner.items = VecDeque::new();
