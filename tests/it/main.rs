@@ -8,6 +8,7 @@ mod faults;
 mod fuzz;
 mod golden;
 mod model;
+mod pages;
 mod random;
 mod rest;
 mod rng;
