@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH};
 use axum::http::request::Parts;
 
@@ -34,6 +35,10 @@ impl Call {
 
     pub(crate) fn into_parts(self) -> Parts {
         self.parts
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
     }
 
     /// Whether errors should be problem documents (RFC 9457).
@@ -130,7 +135,7 @@ async fn read_body(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
 }
 
 /// Whether a client asks for problem documents.
-pub(crate) fn wants_documents(headers: &axum::http::HeaderMap) -> bool {
+pub(crate) fn wants_documents(headers: &HeaderMap) -> bool {
     let accepts = headers.get_all(ACCEPT);
     accepts.iter().any(|value| {
         let value = value.to_str().unwrap_or("");

@@ -10,7 +10,7 @@ use crate::wire::Problem;
 
 use super::answer::{self, Answer, FENCE_HEADER};
 use super::call::{self, Call, SESSION_HEADER};
-use super::{App, Config, rest, status, upgrade};
+use super::{App, Config, pages, rest, status, upgrade};
 
 /// How long a browser may remember what it was allowed.
 const PREFLIGHT_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(600);
@@ -48,14 +48,29 @@ pub(crate) fn router(app: &App) -> Router {
     }
     let router = router
         .fallback(async |request: Request| refuse(&request, StatusCode::NOT_FOUND))
-        .method_not_allowed_fallback(async |request: Request| {
-            refuse(&request, StatusCode::METHOD_NOT_ALLOWED)
-        });
+        .method_not_allowed_fallback(not_allowed);
     let router = match cors(&app.config) {
         Some(cors) => router.layer(cors),
         None => router,
     };
-    router.with_state(app.clone())
+    router.merge(static_router()).with_state(app.clone())
+}
+
+/// The pages. Who may load them is up to each, and nothing that one sets.
+fn static_router() -> Router<App> {
+    let mut router = Router::new();
+    for page in pages::all() {
+        let answer = async |_, call: Call| Ok(page.answer(call.headers()));
+        router = router.route(page.path, get(run(answer)));
+    }
+    for (path, way) in pages::DIRECTORY {
+        router = router.route(path, get(run(async |_, _| Ok(pages::redirect(way)))));
+    }
+    router.method_not_allowed_fallback(not_allowed)
+}
+
+async fn not_allowed(request: Request) -> Answer {
+    refuse(&request, StatusCode::METHOD_NOT_ALLOWED)
 }
 
 /// Makes a handler of a function that answers or fails.

@@ -9,6 +9,7 @@ mod fuzz;
 mod golden;
 mod journal;
 mod model;
+mod pages;
 mod random;
 mod rest;
 mod rng;

@@ -179,9 +179,13 @@ impl Client {
 
     async fn send_body(&mut self, request: &str, body: &[u8]) {
         let (method, path) = request.split_once(' ').expect("a method and a path");
+        self.send_to(method, &format!("/api/v1{path}"), body).await;
+    }
+
+    async fn send_to(&mut self, method: &str, path: &str, body: &[u8]) {
         self.head = method == "HEAD";
         let (headers, length) = (&self.headers, body.len());
-        let head = format!("{method} /api/v1{path} HTTP/1.1\r\nHost: test\r\n{headers}");
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}");
         let length = match method {
             "POST" => format!("Content-Length: {length}\r\n"),
             _ => String::new(),
@@ -192,6 +196,13 @@ impl Client {
 
     pub(crate) async fn ask(&mut self, request: &str) -> Answer {
         self.send(request).await;
+        self.answer().await
+    }
+
+    /// The same of a path that is not under `/api/v1`.
+    pub(crate) async fn ask_at(&mut self, request: &str) -> Answer {
+        let (method, path) = request.split_once(' ').expect("a method and a path");
+        self.send_to(method, path, b"").await;
         self.answer().await
     }
 
@@ -226,7 +237,7 @@ impl Client {
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
         let mut answer = Answer { status, headers, body: Vec::new() };
-        if self.head {
+        if self.head || status == 304 {
             return Some(answer);
         }
         if answer.header("transfer-encoding") == "chunked" {

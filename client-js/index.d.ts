@@ -1,0 +1,212 @@
+/** Text, or bytes; at most 1024 of them. */
+export type Bytes = string | Uint8Array;
+
+/** recovering: the connection is lost, the session's TTL still runs on the server. */
+export type SessionState = "connecting" | "open" | "recovering" | "closed";
+
+/** The part of the platform's WebSocket that is used. `ws` has it, too. */
+export interface WebSocketLike {
+  readonly readyState: number;
+  onopen: ((event: any) => void) | null;
+  onmessage: ((event: any) => void) | null;
+  onclose: ((event: any) => void) | null;
+  onerror: ((event: any) => void) | null;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+export interface ConnectOptions {
+  /** What others are shown; need not be unique. */
+  name?: string;
+  /** The session's time to live, in ms, 50 to 86 400 000; default 10 000. */
+  ttl?: number;
+  /** Aborts connecting (rejects with its reason); no effect once connected. Without one, connect() gives up after 30 s. */
+  signal?: AbortSignal;
+  /** Reconnect delay in ms: random() * min(max, min * 2^n); default 100 to 10 000. */
+  backoff?: { min?: number; max?: number };
+  /** Where the platform has none (Node < 22): pass `ws`'s; found by itself when `ws` is installed. */
+  WebSocket?: new (url: string, protocols?: string | string[]) => WebSocketLike;
+  /**
+   * Goes on with this session, by its id (from sessionStorage, after a reload of the page), if it still lives; otherwise
+   * a new one begins, with another id. Locks that it holds are confirmed by locking them again; tickets
+   * that it had claimed are given back.
+   */
+  session?: string;
+  /** Ends the session when the page is left for good, so that nobody has to wait for its TTL. Default: false. */
+  bye?: boolean;
+}
+
+export interface WaitOptions {
+  /** Ends the wait (the place in the queue is given up) and rejects with signal.reason; AbortSignal.timeout(ms) bounds it. */
+  signal?: AbortSignal;
+  /** Do not wait: null when it is not free. */
+  ifAvailable?: boolean;
+}
+
+/**
+ * Something held until it is released, or taken away: then `signal` aborts with a {@link TicketdError}.
+ * Calls of one session exclude one another too.
+ */
+export interface Held extends AsyncDisposable {
+  readonly resource: string;
+  /** Strictly growing over the whole server: hand it to the store that the hold guards, which refuses lower ones. */
+  readonly fence: number;
+  /**
+   * Aborts when the hold is lost for any cause. When it is lost by expiry (a dead line, a frozen or sleeping machine) it
+   * aborts by the client's own clock BEFORE the server may give it to another; when it is taken away (revoked, closed
+   * from elsewhere, a server without persistence restarted) as soon as the client is told.
+   */
+  readonly signal: AbortSignal;
+  /** Settles when the server has acknowledged it. Idempotent; nothing happens when the hold is lost already. */
+  release(): Promise<void>;
+}
+
+export interface Lock extends Held {}
+
+export interface Ticket extends Held {
+  readonly name: string;
+  /** The issuer's name. */
+  readonly issuer: string;
+  /** The latest: follows "ticket-updated". */
+  readonly data: Uint8Array;
+  /** The data as UTF-8. */
+  text(): string;
+  /** The data, parsed as JSON. */
+  json<T = unknown>(): T;
+  /**
+   * The work is finished: revokes the ticket, so that nobody gets it again. release() gives it back. Rejects when the
+   * ticket was lost before: another may be at it.
+   */
+  done(): Promise<void>;
+}
+
+/** A ticket that this session issued. */
+export interface Issued extends AsyncDisposable {
+  readonly resource: string;
+  readonly name: string;
+  /** Aborts when the ticket is no longer this session's: taken over, revoked by another, session lost. */
+  readonly signal: AbortSignal;
+  /** New data; its claimant is told. Rejects when the ticket is no longer this session's. */
+  update(data: Bytes): Promise<void>;
+  /** Idempotent. */
+  revoke(): Promise<void>;
+}
+
+export interface ResourceState {
+  /** What stands in it now; null when nothing does. */
+  kind: "tickets" | "lock" | null;
+  free: number;
+  held: number;
+  waiting: number;
+}
+
+export interface SessionEventMap {
+  statechange: CustomEvent<{ from: SessionState; to: SessionState }>;
+  /** The same session goes on: everything held is still held. */
+  recovered: CustomEvent<{ restarted: boolean }>;
+  /** The session is gone, and all that it held, waited for and issued with it. */
+  lost: CustomEvent<{ reason: TicketdError }>;
+  "ticket-available": CustomEvent<{ resource: string; free: number }>;
+  "lock-available": CustomEvent<{ resource: string }>;
+  "lock-granted": CustomEvent<{ resource: string; fence: number }>;
+  "lock-wanted": CustomEvent<{ resource: string; waiting: number }>;
+  "ticket-updated": CustomEvent<{ resource: string; ticket: string }>;
+  "ticket-claimed": CustomEvent<{ resource: string; ticket: string; session: string }>;
+  "ticket-released": CustomEvent<{ resource: string; ticket: string; session: string }>;
+  "ticket-taken": CustomEvent<{ resource: string; ticket: string; session: string }>;
+  /** The server is about to stop, in so many ms. */
+  "going-away": CustomEvent<{ after: number }>;
+}
+
+/** The shape of `navigator.locks`. */
+export interface Locks {
+  /** mode "shared" and steal reject: locks are exclusive. */
+  request: Session["withLock"];
+  /** What this session holds, and who in it waits. */
+  query(): Promise<{ held: { name: string }[]; pending: { name: string }[] }>;
+}
+
+export interface Session extends EventTarget, AsyncDisposable {
+  /** 27 characters. Who knows it can act for the session. */
+  readonly id: string;
+  readonly name: string;
+  readonly state: SessionState;
+  /** Aborts when the session is lost or closed. */
+  readonly signal: AbortSignal;
+  /** Settles when the session is closed or lost. */
+  readonly closed: Promise<void>;
+
+  lock(resource: string, options?: WaitOptions & { ifAvailable?: false }): Promise<Lock>;
+  lock(resource: string, options: WaitOptions & { ifAvailable: true }): Promise<Lock | null>;
+  lock(resource: string, options?: WaitOptions): Promise<Lock | null>;
+
+  /** Locks, runs, releases; settles when the release is acknowledged, as the callback did. */
+  withLock<R>(resource: string, run: (lock: Lock) => R | PromiseLike<R>): Promise<Awaited<R>>;
+  withLock<R>(
+    resource: string,
+    options: WaitOptions & { ifAvailable?: false },
+    run: (lock: Lock) => R | PromiseLike<R>,
+  ): Promise<Awaited<R>>;
+  withLock<R>(
+    resource: string,
+    options: WaitOptions & { ifAvailable: true },
+    run: (lock: Lock | null) => R | PromiseLike<R>,
+  ): Promise<Awaited<R>>;
+
+  /** The browser's own signature: navigator.locks.request(name, options?, callback). */
+  readonly locks: Locks;
+
+  /** Any ticket of the resource (one more, however many are held), or the one of that name. */
+  claim(resource: string, options?: WaitOptions & { ticket?: string; ifAvailable?: false }): Promise<Ticket>;
+  claim(resource: string, options: WaitOptions & { ticket?: string; ifAvailable: true }): Promise<Ticket | null>;
+  claim(resource: string, options?: WaitOptions & { ticket?: string }): Promise<Ticket | null>;
+
+  /**
+   * A worker's loop: `for await (const ticket of session.claims("jobs", { concurrency: 4 }))`. At most `concurrency`
+   * (default 1) tickets are in hand at a time, those fetched ahead included: release() or done() of one makes room for
+   * the next. Ends on close and abort; tickets fetched ahead are then given back. Throws when the session is lost.
+   */
+  claims(resource: string, options?: { concurrency?: number; signal?: AbortSignal }): AsyncIterableIterator<Ticket>;
+
+  /** notify: hear "ticket-claimed" and "ticket-released" of it. One that is there already gets the data and the issuer. */
+  issue(resource: string, name: string, data?: Bytes, options?: { notify?: boolean }): Promise<Issued>;
+
+  /** The state now, then one item per change; level-triggered: only the latest state is kept for a slow reader. */
+  watch(resource: string, options?: { signal?: AbortSignal }): AsyncIterableIterator<ResourceState>;
+
+  /** Ends the session: all that it holds passes on at once. Settles when the server knows, or after 2 s. */
+  close(): Promise<void>;
+
+  addEventListener<K extends keyof SessionEventMap>(
+    type: K,
+    listener: (this: Session, event: SessionEventMap[K]) => void,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  removeEventListener<K extends keyof SessionEventMap>(
+    type: K,
+    listener: (this: Session, event: SessionEventMap[K]) => void,
+    options?: EventListenerOptions | boolean,
+  ): void;
+  removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: EventListenerOptions | boolean,
+  ): void;
+}
+
+/** url: ws(s):// or http(s):// of the server; the path /api/v1/ws is added when there is none. */
+export function connect(url: string | URL, options?: ConnectOptions): Promise<Session>;
+
+/** code: one of the contract's error codes, or "session-lost", "lock-lost", "ticket-revoked", "closed", "protocol". */
+export class TicketdError extends Error {
+  constructor(code: string, message?: string);
+  readonly name: "TicketdError";
+  readonly code: string;
+  /** The same may succeed later. */
+  readonly retryable: boolean;
+}

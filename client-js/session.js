@@ -1,0 +1,415 @@
+// A session: what is asked, what one has, and how that is set right after a resume.
+
+import { pack, unpack } from "./bytes.js";
+import { TicketdError } from "./error.js";
+import { gates, named } from "./gate.js";
+import { open } from "./line.js";
+
+/**
+ * @typedef {object} Request One that is not answered yet.
+ * @property {any} frame @property {boolean} [sent] @property {any} [thing] What it issues.
+ * @property {(ok: any, error?: any) => void} then Called at once, so that the next frame finds what it changed.
+ *
+ * @typedef {{ state?: any, error?: any, wakes: Set<() => void> }} Watched
+ */
+
+const never = () => {};
+const UNSAFE = "not heard in time";
+
+/**
+ * @param {Parameters<typeof open>[0]} options
+ * @param {(session: any) => void} resolve @param {(error: any) => void} reject
+ */
+export const begin = (options, resolve, reject) => {
+  let /** @type {TicketdError | undefined} Why nothing can be done any more. */ over;
+  let last = 0;
+  let closed = never;
+  const end = new AbortController();
+  const /** @type {Map<number, Request>} */ pending = new Map();
+  const /** @type {Map<number | string, any>} What is held, by its fence, and what is issued, by its name. */ things = new Map();
+  const /** @type {Map<string, Watched>} */ watches = new Map();
+  const /** @type {Set<() => void>} */ streams = new Set();
+
+  const tell = (/** @type {string} */ type, /** @type {any} */ detail) =>
+    session.dispatchEvent(new CustomEvent(type, { detail }));
+  const become = (/** @type {string} */ to) => {
+    const from = session.state;
+    session.state = to;
+    tell("statechange", { from, to });
+  };
+
+  // Requests.
+
+  const post = (/** @type {Request} */ request) => {
+    if (session.state !== "open" || request.sent) return;
+    request.sent = true;
+    send(request.frame);
+  };
+
+  /** @param {object} members @param {Request["then"]} [then] @param {any} [thing] @returns {Request | undefined} */
+  const request = (members, then = never, thing) => {
+    if (over) return void then(0, over);
+    const request = { frame: { id: (last += 2), ...members }, then, thing };
+    pending.set(last, request);
+    post(request);
+    return request;
+  };
+
+  /** @param {number} id @param {any} ok @param {any} [error] */
+  const settle = (id, ok, error) => {
+    const request = pending.get(id);
+    pending.delete(id);
+    request?.then(ok, error);
+  };
+
+  // What one has.
+
+  /**
+   * Something that one has until one gives it up or loses it.
+   * @param {number | string} key @param {any} members
+   * @param {string} by The member that gives it up. @param {string} [op] What that is to the server.
+   */
+  const thing = (key, members, by, op = by) => {
+    const abort = new AbortController();
+    let /** @type {any} */ ended;
+    return {
+      ...members,
+      over: never,
+      get signal() {
+        look();
+        return abort.signal;
+      },
+      lose(/** @type {any} */ why) {
+        things.delete(key);
+        abort.abort(why.code ? why : new TicketdError(members.name ? "ticket-revoked" : "lock-lost", why));
+        // An update that was not carried out yet would take it back.
+        for (const [id, request] of pending) if (request.thing === this) settle(id, 0, abort.signal.reason);
+        this.over();
+      },
+      /** Gives it up; that it is gone already is as good. */
+      leave(/** @type {string} */ op) {
+        const { resource, name: ticket, fence } = members;
+        if (things.delete(key)) {
+          ended = new Promise((resolve, reject) =>
+            request({ op, resource, ticket, fence }, (ok, error) => {
+              if (ok || /not-/.test(error.code)) return resolve(0);
+              // The next resume gives it up, unless one tries again.
+              if (!over) things.set(key, this);
+              reject(error);
+            }),
+          );
+          this.over();
+        }
+        return ended;
+      },
+      async [by]() {
+        await this.leave(op);
+      },
+      [Symbol.asyncDispose]() {
+        return this[by]();
+      },
+    };
+  };
+
+  /** What tickets have beside. @type {any} */
+  const ticket = {
+    text() {
+      return new TextDecoder().decode(this.data);
+    },
+    json() {
+      return JSON.parse(this.text());
+    },
+    async done() {
+      // Work that is done after the ticket was lost may be another's by now.
+      this.signal.throwIfAborted();
+      await this.leave("revoke");
+    },
+  };
+
+  /** Makes a hold of a grant. @param {any} grant */
+  const held = ({ resource, ticket: name, fence, issuer, ...rest }) => {
+    const members = name && { name, issuer, data: unpack(rest), ...ticket };
+    const hold = thing(fence, { resource, fence, ...members }, "release", name ? "release" : "unlock");
+    things.set(fence, hold);
+    return hold;
+  };
+
+  /** Gives back what nobody here wants; should that fail, the next resume sees to it. @param {any} hold */
+  const drop = ({ resource, ticket, fence }) =>
+    request({ op: ticket ? "release" : "unlock", resource, ticket, fence });
+
+  const [enter, waits, query, all] = gates(request, held, drop, things, pending);
+
+  /**
+   * An iterator over what comes by itself. It ends by its signal, and when one closes the session; it
+   * throws when the session is lost.
+   *
+   * @template T @param {AbortSignal | undefined} signal
+   * @param {(wake: () => void) => () => void} begin Called at the first `next()`, with what is to be
+   *   called when there may be an item; what it returns is called at the end, however that comes.
+   * @param {() => T[]} take The next item, or none yet; throws to fail.
+   * @returns {AsyncIterableIterator<T>}
+   */
+  const iterate = (signal, begin, take) => {
+    let ended = signal?.aborted;
+    let finish = never;
+    let again = never;
+    const wake = () => again();
+    const end = () => {
+      ended = true;
+      streams.delete(wake);
+      signal?.removeEventListener("abort", end);
+      finish();
+      finish = never;
+      wake();
+    };
+    const generator = (async function* () {
+      if (ended) return;
+      streams.add(wake);
+      signal?.addEventListener("abort", end);
+      finish = begin(wake);
+      try {
+        while (!ended && over?.code !== "closed") {
+          if (over) throw over;
+          const items = take();
+          if (items.length) yield items[0];
+          else await new Promise((resolve) => (again = /** @type {any} */ (resolve)));
+        }
+      } finally {
+        end();
+      }
+    })();
+    return {
+      next: () => generator.next(),
+      // Ends the `next()` under way first: the generator itself would wait for it.
+      return(value) {
+        end();
+        return generator.return(value);
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  };
+
+  /** @param {string} resource @param {any} figures @param {any} [error] */
+  const changed = (resource, { kind, free, held, waiting }, error) => {
+    const watched = watches.get(resource);
+    const state = { kind, free, held, waiting };
+    if (!watched || JSON.stringify(state) === JSON.stringify(watched.state)) return;
+    Object.assign(watched, { state, error });
+    watched.wakes.forEach((wake) => wake());
+  };
+
+  const finish = (/** @type {TicketdError} */ error) => {
+    over = error;
+    for (const id of [...pending.keys()]) settle(id, 0, error);
+    for (const gate of [...all.values()]) gate.awaits();
+    for (const thing of [...things.values()]) thing.lose(error);
+    for (const wake of [...streams]) wake();
+    become("closed");
+    end.abort(error);
+  };
+
+  const [run, send, look] = open(options, {
+    pass({ id, ok, error, event, ...detail }) {
+      if (!event) return settle(id, ok ?? 0, error && new TicketdError(error.code, error.message));
+      const { resource, ticket, fence, wait, reason } = detail;
+      const thing = things.get(fence ?? named(resource, ticket));
+      if (event.endsWith("-granted")) (waits.get(wait)?.grant ?? drop)(detail);
+      if (event === "wait-ended") waits.get(wait)?.awaits();
+      if (event === "resource-changed") changed(resource, detail);
+      if (event === "ticket-updated" && thing) thing.data = unpack(detail);
+      if (/revoked|lost|taken/.test(event)) thing?.lose(reason ?? event);
+      tell(event, detail);
+    },
+
+    recover() {
+      if (!over) become("recovering");
+    },
+
+    unsafe() {
+      const why = new TicketdError("session-lost", UNSAFE);
+      for (const thing of [...things.values()]) if (thing.fence) thing.lose(why);
+    },
+
+    // The whole state: all that was asked, had and waited for is set right by it.
+    open(state, restarted) {
+      if (over) return;
+      const first = !session.id;
+      const { holds, waits, watches, issued } = state;
+      const there = new Map([...holds, ...issued].map((t) => [t.fence ?? named(t.resource, t.ticket), t]));
+      const known = new Set(things.keys());
+      for (const [key, thing] of [...things]) {
+        if (!there.has(key)) thing.lose(UNSAFE);
+        else if (thing.data) thing.data = unpack(there.get(key));
+      }
+      for (const [id, { frame, sent }] of [...pending]) {
+        const { op, resource, ticket, fence } = frame;
+        known.add(fence);
+        // Locks, claims and their waits are the gates' to see to; watches may be asked for again, and so
+        // may tickets be issued: it is this session's still, or was not there.
+        if (sent && (fence || op === "revoke") && !there.has(fence ?? named(resource, ticket))) settle(id, {});
+      }
+      const view = { holds: holds.filter((/** @type {any} */ h) => !known.has(h.fence)), waits };
+      for (const gate of [...all.values()]) gate.resume(view);
+      for (const now of watches) changed(now.resource, now);
+      for (const hold of view.holds) {
+        // Of a session that another page began, locks are kept: to lock them again confirms them.
+        if (!first || hold.ticket) drop(hold);
+      }
+      session.id = state.session;
+      session.name = state.name;
+      become("open");
+      // What is given up goes first, lest it be granted again.
+      const asked = [...pending.values()];
+      for (const request of asked) request.sent = false;
+      asked.filter(({ frame }) => /^unl|^rel/.test(frame.op)).forEach(post);
+      asked.forEach(post);
+      if (!first) tell("recovered", { restarted });
+      resolve(session);
+    },
+
+    lost(code, why) {
+      if (!over) {
+        const reason = new TicketdError(code, why);
+        finish(reason);
+        tell("lost", { reason });
+        reject(reason);
+      }
+      closed();
+    },
+  });
+
+  /** @param {string} resource @param {any} options @param {any} [run] */
+  const withLock = async (resource, options, run = options) => {
+    const { mode, steal, ...rest } = run === options ? {} : options;
+    if (mode === "shared" || steal) throw new TicketdError("bad-request");
+    const lock = await enter("lock", resource, rest);
+    try {
+      return await run(lock);
+    } finally {
+      await lock?.release();
+    }
+  };
+
+  const session = Object.assign(new EventTarget(), {
+    id: "",
+    name: "",
+    state: "connecting",
+    signal: end.signal,
+    closed: /** @type {Promise<void>} */ (new Promise((resolve) => (closed = resolve))),
+
+    lock: (/** @type {string} */ resource, /** @type {any} */ options) => enter("lock", resource, options),
+    claim: (/** @type {string} */ resource, /** @type {any} */ options) => enter("claim", resource, options),
+
+    withLock,
+    locks: { request: withLock, query },
+
+    /** @param {string} resource @param {{ concurrency?: number, signal?: AbortSignal }} [options] */
+    claims(resource, { concurrency = 1, signal } = {}) {
+      const /** @type {any[]} */ ready = [];
+      const stop = new AbortController();
+      let /** @type {any} */ failure;
+      return iterate(
+        signal,
+        (wake) => {
+          const fill = () => {
+            while (concurrency > 0 && !stop.signal.aborted) {
+              concurrency--;
+              enter("claim", resource, { signal: stop.signal }).then(got, (error) => {
+                failure = error;
+                wake();
+              });
+            }
+          };
+          const got = (/** @type {any} */ ticket) => {
+            const free = ticket.over;
+            ticket.over = () => {
+              ticket.over = never;
+              free();
+              concurrency++;
+              fill();
+            };
+            if (stop.signal.aborted || ticket.signal.aborted) {
+              ticket.release().catch(never);
+              ticket.over();
+            } else ready.push(ticket);
+            wake();
+          };
+          fill();
+          return () => {
+            stop.abort();
+            for (const ticket of ready.splice(0)) ticket.release().catch(never);
+          };
+        },
+        () => {
+          if (failure) throw failure;
+          for (let ticket; (ticket = ready.shift()); ) if (!ticket.signal.aborted) return [ticket];
+          return [];
+        },
+      );
+    },
+
+    /**
+     * @param {string} resource @param {string} name @param {any} data @param {{ notify?: boolean }} [options]
+     * @returns {Promise<any>}
+     */
+    issue(resource, name, data, { notify } = {}) {
+      const key = named(resource, name);
+      const mine = things.get(key) ?? thing(key, { resource, name }, "revoke");
+      mine.update = (/** @type {any} */ data) =>
+        new Promise((resolve, reject) => {
+          mine.signal.throwIfAborted();
+          request(
+            { op: "issue", resource, ticket: name, notify, ...pack(data) },
+            (ok, error) => {
+              if (!ok) return reject(error);
+              things.set(key, mine);
+              resolve(mine);
+            },
+            mine,
+          );
+        });
+      return mine.update(data);
+    },
+
+    /** @param {string} resource @param {{ signal?: AbortSignal }} [options] */
+    watch(resource, { signal } = {}) {
+      let /** @type {Watched} */ watched;
+      let /** @type {any} */ seen;
+      return iterate(
+        signal,
+        (wake) => {
+          watched = watches.get(resource) ?? { wakes: new Set() };
+          watched.wakes.add(wake);
+          if (!watches.has(resource)) {
+            watches.set(resource, watched);
+            request({ op: "watch", resource, changes: true }, (ok, error) => changed(resource, ok || {}, error));
+          }
+          return () => {
+            watched.wakes.delete(wake);
+            if (!watched.wakes.size && watches.delete(resource)) request({ op: "unwatch", resource });
+          };
+        },
+        () => {
+          if (watched.error) throw watched.error;
+          if (watched.state === seen) return [];
+          seen = watched.state;
+          return [seen];
+        },
+      );
+    },
+
+    close() {
+      if (!over) {
+        finish(new TicketdError("closed"));
+        run("leave");
+      }
+      return session.closed;
+    },
+    [Symbol.asyncDispose]: () => session.close(),
+  });
+  run("time");
+  return session;
+};

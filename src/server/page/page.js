@@ -1,0 +1,332 @@
+// The page at /: a lock and some tickets, shared by all its tabs. It is built on the helper alone,
+// but for the name of a lock's holder, which it reads in a dump.
+
+import { connect } from "./client/index.js";
+
+const LOCK = "demo/lock";
+const TICKETS = "demo/tickets";
+const DOTS_MAX = 60;
+const LOG_MAX = 6;
+
+const base = new URL("./", import.meta.url);
+const name = nameOfTab();
+
+/** @type {import("./client/index.js").Session | undefined} */
+let session;
+
+const $ = (id) => document.getElementById(id);
+/** Names come from strangers: what is written is text, never markup. */
+const write = (id, text) => {
+  if ($(id).textContent !== text) $(id).textContent = text;
+};
+const make = (tag, ...children) => {
+  const element = document.createElement(tag);
+  element.append(...children);
+  return element;
+};
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const clock = () => new Date().toLocaleTimeString();
+
+function nameOfTab() {
+  const animals = ["Otter", "Heron", "Lynx", "Finch", "Newt", "Badger", "Wren", "Marten", "Ibis", "Hare"];
+  const any = (count) => Math.floor(Math.random() * count);
+  // A reload keeps the name. (A tab that was duplicated has the same one, and a session of its own.)
+  const name = `${animals[any(animals.length)]} ${10 + any(90)}`;
+  try {
+    sessionStorage.name ??= name;
+    return sessionStorage.name;
+  } catch {
+    // The browser was told to keep nothing.
+    return name;
+  }
+}
+
+// The session.
+
+function log(text) {
+  $("log").append(make("li", make("time", clock()), ` ${text}`));
+  while ($("log").children.length > LOG_MAX) $("log").firstChild.remove();
+}
+
+function showState(state) {
+  write("state", state);
+  $("state").dataset.state = state;
+  for (const step of $("steps").children) {
+    if (step.dataset.state === state) step.setAttribute("aria-current", "step");
+    else step.removeAttribute("aria-current");
+  }
+  const usable = state === "open" || state === "recovering";
+  for (const id of ["lock-button", "issue", "claim"]) $(id).disabled = !usable;
+  write("close", usable ? "Close the session" : "Open a session");
+  $("close").disabled = state === "connecting";
+}
+
+/** Opens one session after the other, for as long as the page lives. */
+async function live() {
+  for (;;) {
+    showState("connecting");
+    try {
+      session = await connect(new URL("api/v1/ws", base), { name, bye: true });
+    } catch (why) {
+      log(`No connection: ${why.message}. Trying again.`);
+      await pause(1000);
+      continue;
+    }
+    showState(session.state);
+    log("Session open.");
+    session.addEventListener("statechange", ({ detail }) => {
+      showState(detail.to);
+      lock.show();
+    });
+    session.addEventListener("recovered", () => log("Recovered: the same session goes on."));
+    session.addEventListener("lock-wanted", () => log("Somebody waits for the lock."));
+    // What is watched ends with the session; that is seen below.
+    lock.begin(session).catch(() => {});
+    tickets.begin(session).catch(() => {});
+    const { code, message } = await end(session.signal);
+    lock.end();
+    tickets.end();
+    showState("closed");
+    log(code === "closed" ? "Session closed." : `Session lost: ${message}.`);
+    if (code === "closed") await new Promise((resolve) => $("close").addEventListener("click", resolve, { once: true }));
+    else await pause(1000);
+  }
+}
+
+/** Waits until a signal aborts, and tells why. */
+async function end(signal) {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  return signal.reason;
+}
+
+$("close").addEventListener("click", () => {
+  if (session.state !== "closed") session.close().catch((why) => log(why.message));
+});
+
+// The lock.
+
+const lock = {
+  state: undefined,
+  holder: "",
+  held: undefined,
+  leaving: undefined,
+  /** Why the last one was lost, as long as no other is taken. */
+  lost: "",
+  since: 0,
+  asked: 0,
+
+  async begin(session) {
+    for await (const state of session.watch(LOCK)) {
+      this.state = state;
+      this.show();
+      if (state.held) this.askHolder();
+    }
+  },
+
+  end() {
+    this.state = this.held = undefined;
+    this.show();
+  },
+
+  /** The helper tells how many hold and wait, not who. */
+  async askHolder() {
+    const asked = ++this.asked;
+    let holder = "";
+    try {
+      const answer = await fetch(new URL(`api/v1/dump/resources/${encodeURIComponent(LOCK)}`, base));
+      const dump = answer.ok ? await answer.json() : {};
+      holder = dump[LOCK]?.Tickets[LOCK]?.Issuer.Name ?? "";
+    } catch {
+      // The line is down; it is asked for again with the next change.
+    }
+    if (asked !== this.asked) return;
+    this.holder = holder;
+    this.show();
+  },
+
+  async take() {
+    const leaving = (this.leaving = new AbortController());
+    this.since = Date.now();
+    this.lost = "";
+    $("lock-lost").hidden = true;
+    this.show();
+    try {
+      const held = await session.lock(LOCK, { signal: leaving.signal });
+      this.held = held;
+      this.since = Date.now();
+      held.signal.addEventListener("abort", () => this.lose(held));
+      if (held.signal.aborted) this.lose(held);
+    } catch (why) {
+      if (!leaving.signal.aborted) log(`No lock: ${why.message}.`);
+    }
+    this.leaving = undefined;
+    this.show();
+  },
+
+  async release() {
+    const { held } = this;
+    this.held = undefined;
+    this.show();
+    await held.release().catch((why) => log(why.message));
+  },
+
+  /** From here on nothing may be done any more that the lock protects. */
+  lose(held) {
+    if (this.held !== held) return;
+    this.held = undefined;
+    const { code, message } = held.signal.reason;
+    this.lost = code;
+    write("lock-lost", `Lost at ${clock()}: ${message} (${code}). Fence ${held.fence} is void; whoever comes next has a greater one.`);
+    $("lock-lost").hidden = false;
+    this.show();
+  },
+
+  press() {
+    if (this.held) this.release();
+    else if (this.leaving) this.leaving.abort();
+    else this.take();
+  },
+
+  show() {
+    const { held, leaving, holder, lost } = this;
+    // What is known of the others is of no use while the line is down.
+    const state = session?.state === "open" ? this.state : undefined;
+    const other = holder && holder !== name ? holder : "Another tab";
+    const is =
+      held ? "mine"
+      : leaving ? "waiting"
+      : !state ? "unknown"
+      : state.held ? "other"
+      : "free";
+    $("lock").dataset.state = is;
+    write("lock-who", {
+      mine: "This tab holds it.",
+      waiting: state?.held ? `${other} holds it. This tab waits.` : "This tab waits, and keeps its place.",
+      other: `${other} holds it.`,
+      free: "It is free.",
+      unknown: "Not connected.",
+    }[is]);
+    write("lock-button", { mine: "Release", waiting: "Stop waiting" }[is] ?? "Take the lock");
+    write("lock-waiting", state ? String(state.waiting) : "–");
+    write("lock-fence", held ? String(held.fence) : "–");
+    write("lock-signal", held ? "not aborted" : lost ? `aborted: ${lost}` : "–");
+    document.title = { mine: "Holds the lock – ticketd", waiting: "Waits – ticketd" }[is] ?? "ticketd";
+    this.tick();
+  },
+
+  /** What changes by itself stands apart, so that a screen reader need not say it each second. */
+  tick() {
+    const seconds = Math.max(0, Math.round((Date.now() - this.since) / 1000));
+    write("lock-since", this.held || this.leaving ? `for ${seconds} s` : "\u00a0");
+  },
+};
+
+$("lock-button").addEventListener("click", () => lock.press());
+setInterval(() => lock.tick(), 1000);
+
+// The tickets.
+
+const tickets = {
+  leaving: undefined,
+  issued: 0,
+
+  async begin(session) {
+    for await (const state of session.watch(TICKETS)) this.show(state);
+  },
+
+  end() {
+    this.show();
+  },
+
+  show(state) {
+    $("tickets-dots").replaceChildren();
+    for (const kind of ["held", "free", "waiting"]) {
+      write(`tickets-${kind}`, state ? String(state[kind]) : "–");
+      for (let n = 0; n < Math.min(state?.[kind] ?? 0, DOTS_MAX); n++) {
+        const dot = make("i");
+        dot.dataset.kind = kind;
+        $("tickets-dots").append(dot);
+      }
+    }
+  },
+
+  async issue() {
+    try {
+      const issue = () => session.issue(TICKETS, `${name}, no. ${++this.issued}`, JSON.stringify({ at: clock() }));
+      await Promise.all([issue(), issue(), issue()]);
+      write("tickets-told", "Issued three.");
+    } catch (why) {
+      write("tickets-told", `Not issued: ${why.message}.`);
+    }
+  },
+
+  async claim() {
+    if (this.leaving) return this.leaving.abort();
+    const leaving = (this.leaving = new AbortController());
+    write("claim", "Stop waiting");
+    // Said only if it takes a while.
+    const slow = setTimeout(() => write("tickets-told", "Waits for a ticket."), 200);
+    try {
+      const ticket = await session.claim(TICKETS, { signal: leaving.signal });
+      this.add(ticket);
+      write("tickets-told", `Claimed ${ticket.name}.`);
+    } catch (why) {
+      write("tickets-told", leaving.signal.aborted ? "Stopped waiting." : `Not claimed: ${why.message}.`);
+    }
+    clearTimeout(slow);
+    this.leaving = undefined;
+    write("claim", "Claim one");
+  },
+
+  add(ticket) {
+    const done = make("button", "Done");
+    const release = make("button", "Release");
+    const about = make("span", make("strong", ticket.name), make("small", ` since ${ticket.json().at}, fence ${ticket.fence}`));
+    const item = make("li", about, done, release);
+    const leave = (told) => {
+      // The focus goes to what one would press next.
+      if (item.contains(document.activeElement)) $("claim").focus();
+      item.remove();
+      write("tickets-told", told);
+    };
+    done.addEventListener("click", () => {
+      leave(`${ticket.name} is done: nobody gets it again.`);
+      ticket.done().catch((why) => log(why.message));
+    });
+    release.addEventListener("click", () => {
+      leave(`${ticket.name} is released: the next may have it.`);
+      ticket.release().catch((why) => log(why.message));
+    });
+    ticket.signal.addEventListener("abort", () => {
+      if (item.isConnected) leave(`${ticket.name} is lost: ${ticket.signal.reason.message}.`);
+    });
+    $("mine").append(item);
+  },
+};
+
+$("issue").addEventListener("click", () => tickets.issue());
+$("claim").addEventListener("click", () => tickets.claim());
+
+// The code.
+
+const server = base.href.replace(/\/$/, "");
+write("name", name);
+write("code", `import { connect } from "${server}/client/index.js";
+const session = await connect("${server}");
+await session.withLock("report", async ({ fence, signal }) => {
+  await save(report, { fence, signal }); // Nobody else is here. Stop when the signal aborts.
+});
+`);
+
+$("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText($("code").textContent);
+    write("copied", "Copied.");
+  } catch {
+    // Browsers give the clipboard to secure pages only.
+    getSelection().selectAllChildren($("code"));
+    write("copied", "Selected; copy it by hand.");
+  }
+});
+
+await live();

@@ -1,0 +1,175 @@
+//! The pages: the helper for JavaScript under `/client/`, the documents under `/docs/`, and at `/`
+//! a page that shows what all this is. They are part of the binary and know nothing of the driver.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use super::answer::Answer;
+
+/// Files of the helper, as they are published.
+macro_rules! helper {
+    ($($file:literal)*) => {
+        &[$((concat!("/client/", $file), include_str!(concat!("../../client-js/", $file)))),*]
+    };
+}
+
+/// The helper: every file that a page or a reader could ask for. A test compares the list with the
+/// directory.
+const HELPER: &[(&str, &str)] = helper![
+    "bytes.js" "clock.js" "error.js" "gate.js" "index.d.ts" "index.js" "line.js" "link.js"
+    "none.js" "session.js"
+];
+
+/// All else: where it is found, and what it holds.
+const TEXTS: &[(&str, &str)] = &[
+    ("/", include_str!("page/index.html")),
+    ("/page.css", include_str!("page/page.css")),
+    ("/page.js", include_str!("page/page.js")),
+    ("/page.svg", include_str!("page/page.svg")),
+    ("/docs/protocol.md", include_str!("../../docs/protocol.md")),
+    ("/docs/asyncapi.yaml", include_str!("../../docs/asyncapi.yaml")),
+];
+
+/// What stands in for the directory of the helper; each is a way from there.
+pub(crate) const DIRECTORY: [(&str, &str); 2] =
+    [("/client", "client/index.js"), ("/client/", "index.js")];
+
+/// A page of ours may use what comes from this server, and nothing else may be put into it.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; \
+     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// A text that is served as it is.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) path: &'static str,
+    text: &'static str,
+    media: HeaderValue,
+    /// The same for the same text, and, as far as 64 bits go, for no other.
+    tag: HeaderValue,
+}
+
+/// All pages.
+pub(crate) fn all() -> &'static [Page] {
+    static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
+        TEXTS.iter().chain(HELPER).map(|(path, text)| Page::new(path, text)).collect()
+    });
+    &PAGES
+}
+
+impl Page {
+    fn new(path: &'static str, text: &'static str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let tag = HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish()));
+        let tag = tag.unwrap_or(HeaderValue::from_static("\"\""));
+        Self { path, text, media: media(path), tag }
+    }
+
+    /// The page, or that whoever asks has it already.
+    pub(crate) fn answer(&self, asked: &HeaderMap) -> Answer {
+        let known = knows(asked, &self.tag);
+        let mut answer = Response::new(Body::from(if known { "" } else { self.text }));
+        if known {
+            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        let headers = answer.headers_mut();
+        headers.insert(CONTENT_TYPE, self.media.clone());
+        headers.insert(ETAG, self.tag.clone());
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        always_asked_for(headers);
+        if self.path.starts_with("/client/") {
+            for_every_origin(headers);
+        } else {
+            headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+            headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        }
+        answer
+    }
+}
+
+/// Shows the way to the file that stands in for a directory. It leads from where one is, for there
+/// may be a proxy in front.
+pub(crate) fn redirect(way: &'static str) -> Answer {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let headers = answer.headers_mut();
+    headers.insert(LOCATION, HeaderValue::from_static(way));
+    always_asked_for(headers);
+    for_every_origin(headers);
+    answer
+}
+
+/// The helper and the server that serves it are of one version, so it is asked for each time.
+fn always_asked_for(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+}
+
+/// Pages of any origin may load the helper. Whether it may then connect is another question.
+fn for_every_origin(headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+}
+
+fn media(path: &str) -> HeaderValue {
+    HeaderValue::from_static(match path.rsplit_once('.') {
+        _ if path.ends_with('/') => "text/html; charset=utf-8",
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        Some((_, "css")) => "text/css; charset=utf-8",
+        Some((_, "svg")) => "image/svg+xml",
+        // What people read; with a type of its own a browser would store it instead of showing it.
+        _ => "text/plain; charset=utf-8",
+    })
+}
+
+/// Whether who asks has this text (RFC 9110, section 13.1.2: a list, compared weakly). No tag of
+/// ours has a comma.
+fn knows(asked: &HeaderMap, tag: &HeaderValue) -> bool {
+    asked.get_all(IF_NONE_MATCH).iter().any(|list| {
+        list.as_bytes().split(|&byte| byte == b',').any(|known| {
+            let known = known.trim_ascii();
+            known == b"*" || known.strip_prefix(b"W/").unwrap_or(known) == tag.as_bytes()
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_tags_is_compared_weakly() {
+        let tag = HeaderValue::from_static("\"0a\"");
+        for (lists, known) in [
+            (&[][..], false),
+            (&["\"0a\""], true),
+            (&["W/\"0a\""], true),
+            (&["*"], true),
+            (&["\"0b\", W/\"0a\" ,\"0c\""], true),
+            (&["\"0b\"", "\"0a\""], true),
+            (&["\"0b\""], false),
+            (&["0a"], false),
+            (&["w/\"0a\""], false),
+            (&["\"0A\""], false),
+            (&["\"0a"], false),
+            (&["\"*\""], false),
+            (&[""], false),
+            (&[",,"], false),
+        ] {
+            let mut asked = HeaderMap::new();
+            for list in lists {
+                asked.append(IF_NONE_MATCH, HeaderValue::from_static(list));
+            }
+            assert_eq!(knows(&asked, &tag), known, "{lists:?}");
+        }
+    }
+}
