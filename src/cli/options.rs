@@ -123,7 +123,9 @@ mod tests {
 
     fn parsed(words: &[&str]) -> Result<Options, String> {
         let words = std::iter::once("ticketd").chain(words.iter().copied()).map(OsString::from);
-        Words::try_parse_from(in_our_spelling(words)).map(|words| words.options).map_err(|why| why.to_string())
+        Words::try_parse_from(in_our_spelling(words))
+            .map(|words| words.options)
+            .map_err(|why| why.to_string())
     }
 
     #[test]

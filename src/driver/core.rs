@@ -13,8 +13,8 @@ use crate::machine::{
 
 use super::clock::Clock;
 use super::durable::{Durable, Stamp};
-use super::ids;
 use super::gathered::{Gathered, changes};
+use super::ids;
 use super::outbox::Outbox;
 use super::requests::{Outcome, Share};
 

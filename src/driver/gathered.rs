@@ -29,10 +29,9 @@ impl Gathered {
 pub(super) fn changes(command: &Command, reply: &Reply) -> bool {
     match reply {
         Reply::NotGranted | Reply::Released(false) | Reply::Cancelled(false) => false,
-        Reply::Granted { fresh: false, .. } => !matches!(
-            command,
-            Command::Lock { ask: None, .. } | Command::Claim { ask: None, .. }
-        ),
+        Reply::Granted { fresh: false, .. } => {
+            !matches!(command, Command::Lock { ask: None, .. } | Command::Claim { ask: None, .. })
+        }
         _ => true,
     }
 }

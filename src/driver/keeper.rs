@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use crate::journal::{
-    Batch, Description, Failure, Imaging, Journal, NoImage, Options, Recovered, Report, Sqlite,
-    Store,
+    Batch, Description, Failure, Imaging, Journal, NoImage, Options, Recovered, Report, Retired,
+    Sqlite, Store,
 };
 
 use super::clock::{self, Instant, instant};
@@ -320,7 +320,11 @@ impl Keeper {
         {
             self.imaged = instant();
             return match job.join() {
-                Ok((imaging, Ok(()))) => self.switch(imaging),
+                Ok((imaging, Ok(()))) => self.switch(imaging, |old| {
+                    let thread = thread::Builder::new().name("remove".to_owned());
+                    // Without a thread the next start removes it.
+                    let _ = thread.spawn(|| remove(old));
+                }),
                 Ok((_, Err(why))) => self.no_image(&why),
                 Err(_) => Err(Failure::Broken("writing an image panicked".to_owned())),
             };
@@ -354,18 +358,14 @@ impl Keeper {
         Ok(())
     }
 
-    fn switch(&mut self, imaging: Imaging) -> Result<(), Failure> {
+    /// Goes on behind a new image. What is to be removed is left to `remove`.
+    fn switch(&mut self, imaging: Imaging, remove: impl FnOnce(Retired)) -> Result<(), Failure> {
         match self.journal.switch(imaging) {
             Ok(old) => {
                 self.is_unsynced = false;
                 self.note_sync();
                 self.kept.imaged_ms = Some(clock::wall_ms());
-                let remove = move || {
-                    if let Err(why) = old.remove() {
-                        tracing::warn!("an old journal stays until the next start: {why}");
-                    }
-                };
-                let _ = thread::Builder::new().name("remove".to_owned()).spawn(remove);
+                remove(old);
                 Ok(())
             }
             Err(why) => self.no_image(&why),
@@ -390,7 +390,7 @@ impl Keeper {
     pub fn image(&mut self) -> Result<(), Failure> {
         let mut imaging = self.journal.begin_image();
         match imaging.run() {
-            Ok(()) => self.switch(imaging),
+            Ok(()) => self.switch(imaging, remove),
             Err(why) => self.no_image(&why),
         }
     }
@@ -449,6 +449,12 @@ impl Keeper {
         }
         self.journal.sync()?;
         self.image()
+    }
+}
+
+fn remove(old: Retired) {
+    if let Err(why) = old.remove() {
+        tracing::warn!("an old journal stays until the next start: {why}");
     }
 }
 

@@ -180,9 +180,8 @@ impl Outbox {
         if !is_stuck {
             return Vec::new();
         }
-        let is_beat = |item: &Item| {
-            matches!(item, Item::Message(Message::Answer(_, Answered::Beat(_)), ..))
-        };
+        let is_beat =
+            |item: &Item| matches!(item, Item::Message(Message::Answer(_, Answered::Beat(_)), ..));
         let (beats, rest): (VecDeque<Item>, _) = inner.items.drain(..).partition(is_beat);
         inner.items = rest;
         let mut stuck = Vec::new();
@@ -287,7 +286,9 @@ impl Outbox {
     }
 
     fn check_room(&self, inner: MutexGuard<'_, Inner>) {
-        if inner.items.len() + inner.first.len() > OUTBOX_MESSAGES_MAX || inner.bytes > OUTBOX_BYTES_MAX {
+        if inner.items.len() + inner.first.len() > OUTBOX_MESSAGES_MAX
+            || inner.bytes > OUTBOX_BYTES_MAX
+        {
             self.cut_inner(inner, Ending::TooSlow);
         } else if inner.items.len() == 1 {
             // Behind others it changes nothing: the writer sleeps only when there is nothing, or

@@ -31,7 +31,7 @@ pub(crate) async fn not_yet<T>(what: impl Future<Output = T>) -> bool {
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), String>>,
 }
 
 impl Served {
@@ -51,7 +51,7 @@ impl Served {
 
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
-        in_time(self.task).await.expect("an orderly end");
+        in_time(self.task).await.expect("no panic").expect("an orderly end");
     }
 }
 
