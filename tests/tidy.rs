@@ -47,6 +47,7 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ),
     ("deadlines", &["tokio", "std::fs", "std::net"]),
     ("wire", &["tokio", "std::fs", "std::net"]),
+    ("journal", &["serde", "tokio", "tracing", "rand", "std::net", "std::thread", "std::env"]),
     ("driver", &["serde_json", "axum", "hyper"]),
 ];
 

@@ -11,6 +11,8 @@
 //! lost row is known to have been durable only if a later row is left to say so. If the *last*
 //! durable batch is damaged it looks like a batch that was never finished: it is dropped, and the
 //! report says so. If the log is cut off exactly between two batches, nothing is left to report.
+//! Nor is it known after a sync that failed what a restart reads: the kernel may serve from memory
+//! what it could not write. So whoever restarts then does well to write an image at once.
 
 pub mod codec;
 mod findings;

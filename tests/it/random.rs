@@ -263,7 +263,7 @@ fn play(mix: &'static Mix, first: u64) {
 
 /// The accepted commands of a history.
 pub(crate) fn accepted(seed: u64, commands: usize) -> Vec<Command> {
-    let mix = if seed % 2 == 0 { &EVERYTHING } else { &ENDS };
+    let mix = if seed.is_multiple_of(2) { &EVERYTHING } else { &ENDS };
     let (mut model, mut draw) = (Model::new(), Draw::new(mix, seed));
     let mut accepted = Vec::new();
     while accepted.len() < commands {

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rusqlite::Connection;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
 
 use super::super::store::Failure;
 use super::files::{beside, failure};
@@ -69,6 +71,21 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Failure> {
     };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     open().map_err(|error: rusqlite::Error| reading(&name, &error))
+}
+
+/// The database file by itself, as if there were no log. Nothing is created and nothing locked.
+pub(super) fn connect_alone(path: &Path) -> Result<Connection, Failure> {
+    let escaped = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        connection.execute_batch("PRAGMA cell_size_check=ON;")?;
+        Ok(connection)
+    };
+    open().map_err(|error: rusqlite::Error| reading(&path.display().to_string(), &error))
 }
 
 fn lay_over(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {

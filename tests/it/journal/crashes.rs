@@ -164,7 +164,7 @@ fn recover(
         assert!(recovered.report.dropped.is_none(), "{moment}: nothing was torn");
     }
     // It goes on from there, and crashes again.
-    if moment % 3 == 0 {
+    if moment.is_multiple_of(3) {
         let fence = recovered.fence;
         let mut keeper = Keeper::boot(recovered).expect("is kept");
         assert!(keeper.machine.next_fence().0 >= fence);
@@ -173,7 +173,9 @@ fn recover(
             // A boot came between, and with it some commands fit no more.
             let mut events = Vec::new();
             if kept.apply(command, &mut events).is_ok() {
-                keeper.keep(std::slice::from_ref(command), moment % 2 == 0).expect("is kept");
+                keeper
+                    .keep(std::slice::from_ref(command), moment.is_multiple_of(2))
+                    .expect("is kept");
             }
         }
         keeper.keep(&[Command::Boot { fence: Fence(1) }], true).expect("is kept");

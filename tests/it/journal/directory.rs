@@ -123,7 +123,7 @@ fn a_second_server_is_refused() {
 #[test]
 fn the_directory_is_created() {
     let dir = Dir::new();
-    let deep = dir.join("a/b/c");
+    let deep = dir.join("a b/ü?#%41/c");
     drop(Keeper::boot(open(&deep).expect("is new")).expect("is kept"));
     assert!(!open(&deep).expect("recovers").report.is_new);
     let mode = std::os::unix::fs::PermissionsExt::mode(

@@ -86,9 +86,7 @@ impl Sample {
             let bytes = if file == name { bytes.to_vec() } else { self.bytes(file) };
             fs::write(into.join(file), bytes).expect("can be written");
         }
-        for suffix in ["-shm"] {
-            let _ = fs::remove_file(into.join(&format!("{DATABASE}{suffix}")));
-        }
+        let _ = fs::remove_file(into.join(&format!("{DATABASE}-shm")));
     }
 
     /// Flips each byte of a file and counts what comes of it: the same, torn (but not more than so

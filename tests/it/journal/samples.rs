@@ -202,31 +202,6 @@ fn commands() -> Vec<Command> {
 /// An image with everything, there and not there. It is nobody's state.
 fn image() -> Image {
     let (one, two) = (SessionId([1; 20]), SessionId(*b"twenty bytes of ksui"));
-    let party = |id, name: &str, ttl_ms, source: &str| SessionImage {
-        party: Party {
-            id,
-            name: SessionName::parse(name).expect("is a name"),
-            ttl: Ttl::new(ttl_ms).expect("is a ttl"),
-            source: source.into(),
-        },
-    };
-    let ticket = |text, data: &[u8], claim, notify| TicketImage {
-        name: name(text),
-        data: Data::new(data).expect("is short"),
-        issuer: one,
-        claim,
-        notify,
-        place: 300,
-        issued: 2,
-    };
-    let wait = |id, ticket: Option<&str>, socket, requests: &[u64], shared| WaitImage {
-        id: WaitId(id),
-        session: two,
-        ticket: ticket.map(name),
-        socket,
-        requests: requests.iter().copied().map(RequestId).collect(),
-        shared,
-    };
     let empty = ResourceImage {
         name: name("a"),
         known: true,
@@ -237,6 +212,7 @@ fn image() -> Image {
         waits: vec![],
         watches: vec![],
     };
+    let watch = |session, changes, number| vec![WatchImage { session, changes, number }];
     Image {
         next_fence: (1 << 53) - 1,
         next_wait: 128,
@@ -249,15 +225,15 @@ fn image() -> Image {
         resources: vec![
             ResourceImage {
                 tickets: vec![
-                    ticket("laser", &[], None, false),
-                    ticket("inkjet", &[0, 255], Some((two, Fence(1 << 40))), true),
+                    ticket(one, "laser", &[], None),
+                    ticket(one, "inkjet", &[0, 255], Some((two, Fence(1 << 40)))),
                 ],
                 waits: vec![
-                    wait(1, None, None, &[1, u64::MAX], true),
-                    wait(2, Some("laser"), Some(Length::Ms(1)), &[], false),
-                    wait(3, Some("none"), Some(Length::Session), &[7], true),
+                    wait(1, two, None, None, &[1, u64::MAX]),
+                    wait(2, two, Some("laser"), Some(Length::Ms(1)), &[]),
+                    wait(3, two, Some("none"), Some(Length::Session), &[7]),
                 ],
-                watches: vec![WatchImage { session: two, changes: true, number: 5 }],
+                watches: watch(two, true, 5),
                 ..empty.clone()
             },
             ResourceImage {
@@ -270,9 +246,39 @@ fn image() -> Image {
             ResourceImage {
                 name: name(&"ü".repeat(127)),
                 known: false,
-                watches: vec![WatchImage { session: one, changes: false, number: 6 }],
+                watches: watch(one, false, 6),
                 ..empty
             },
         ],
     }
+}
+
+fn party(id: SessionId, name: &str, ttl_ms: i64, source: &str) -> SessionImage {
+    let name = SessionName::parse(name).expect("is a name");
+    let ttl = Ttl::new(ttl_ms).expect("is a ttl");
+    SessionImage { party: Party { id, name, ttl, source: source.into() } }
+}
+
+/// A ticket; the claimed ones notify.
+fn ticket(
+    issuer: SessionId,
+    text: &str,
+    data: &[u8],
+    claim: Option<(SessionId, Fence)>,
+) -> TicketImage {
+    let (name, data) = (name(text), Data::new(data).expect("is short"));
+    TicketImage { name, data, issuer, claim, notify: claim.is_some(), place: 300, issued: 2 }
+}
+
+/// A wait; those of requests are shared.
+fn wait(
+    id: u64,
+    session: SessionId,
+    ticket: Option<&str>,
+    socket: Option<Length>,
+    requests: &[u64],
+) -> WaitImage {
+    let (id, ticket, shared) = (WaitId(id), ticket.map(name), !requests.is_empty());
+    let requests = requests.iter().copied().map(RequestId).collect();
+    WaitImage { id, session, ticket, socket, requests, shared }
 }
