@@ -70,7 +70,7 @@ pub(super) struct Core {
     /// The grant that was last handed to a request, and who shares it.
     pub(super) shared: Option<(Fence, Option<Arc<Share>>)>,
     /// Sessions whose requests wait for something to become durable.
-    unsettled: VecDeque<(Stamp, SessionId)>,
+    pub(super) unsettled: VecDeque<(Stamp, SessionId)>,
     /// Grants that REST requests are yet to be told of, and that are undone if they never are.
     pub(super) untold: HashMap<Fence, Weak<Share>>,
     /// Commands applied on behalf of clients, looks and refreshes included.
@@ -254,50 +254,6 @@ impl Core {
     /// The stamp of an answer that comes from looking only.
     pub(super) fn stamp(&self) -> Stamp {
         self.durable.now()
-    }
-
-    /// Something was heard from a session: its TTL runs anew. False when there is no such one.
-    pub(super) fn refresh(&mut self, session: &SessionId, now: At) -> bool {
-        let Some(presence) = self.presences.get(session) else { return false };
-        if presence.busy == 0 {
-            let due = now.after_ms(u64::from(presence.ttl.as_ms()));
-            self.deadlines.set(presence.slot, due);
-        }
-        true
-    }
-
-    /// A request is under way: the session does not expire.
-    pub(super) fn hold_open(&mut self, session: &SessionId) {
-        if let Some(presence) = self.presences.get_mut(session) {
-            presence.busy += 1;
-            self.deadlines.set(presence.slot, At::NEVER);
-        }
-    }
-
-    /// A request is under way until its answer is durable. (A slow sync ends no session.)
-    pub(super) fn hold_until(&mut self, stamp: Stamp, session: SessionId) {
-        if !self.durable.has(stamp) {
-            self.hold_open(&session);
-            self.unsettled.push_back((stamp, session));
-        }
-    }
-
-    /// Something has become durable: requests that waited for it are no longer under way.
-    pub(super) fn settle(&mut self, now: At) {
-        while let Some(&(stamp, session)) = self.unsettled.front()
-            && self.durable.has(stamp)
-        {
-            self.unsettled.pop_front();
-            self.let_go(&session, now);
-        }
-    }
-
-    /// A request is no longer under way.
-    pub(super) fn let_go(&mut self, session: &SessionId, now: At) {
-        if let Some(presence) = self.presences.get_mut(session) {
-            presence.busy -= 1;
-            self.refresh(session, now);
-        }
     }
 
     /// Opens a session with a new id.

@@ -5,7 +5,6 @@ use crate::journal::codec::encode_command;
 use crate::machine::{Command, Fence, Reply};
 
 use super::Unavailable;
-use super::clock;
 use super::core::Core;
 
 /// Accepted commands, encoded, in the order in which they were applied.
@@ -39,12 +38,12 @@ pub(super) fn changes(command: &Command, reply: &Reply) -> bool {
 impl Core {
     /// The server starts. Fences go on from `fence` at least, and stay above those of an earlier
     /// run as long as the wall clock does not fall back.
-    pub(super) fn boot(&mut self, fence: u64) {
+    pub(super) fn boot(&mut self, fence: u64, wall_ms: u64) {
         let now = self.enter();
         if self.machine.counts().sessions > 0 || self.machine.emptied_mark() > 0 {
             self.take_up(now);
         }
-        let fence = Fence(clock::wall_ms().saturating_mul(2048).max(fence));
+        let fence = Fence(wall_ms.saturating_mul(2048).max(fence));
         let booted = self.submit(&Command::Boot { fence }, now).0;
         assert_eq!(booted, Ok(Reply::Done), "the start is refused");
     }

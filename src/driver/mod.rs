@@ -6,26 +6,31 @@
 //! and event bears a stamp and leaves when all that was applied before it is durable.
 
 mod announce;
+mod busy;
 mod clock;
 mod core;
 mod durable;
 mod gathered;
 mod ids;
+mod images;
 mod keeper;
+mod keeping;
 mod levels;
+mod message;
 mod outbox;
 mod requests;
 mod sockets;
+mod work;
 
 pub use durable::Stamp;
-pub use keeper::{AtWork, Durability, Keeper, Keeping, Kept, NotKept, Round};
+pub use keeper::{Keeper, Round};
+pub use keeping::{Durability, Keeping, Kept, NotKept};
 pub use levels::LevelEvent;
-pub use outbox::{
-    Answered, Ending, MESSAGE_COST_BYTES, Message, Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX,
-    Outbox, State,
-};
+pub use message::{Answered, Ending, MESSAGE_COST_BYTES, Message, State};
+pub use outbox::{Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
 pub use requests::{Answer, Held};
 pub use sockets::{Asked, Connection, NotAttached, PING_MAX_MS, ping_ms, reason};
+pub use work::AtWork;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +43,7 @@ use crate::machine::{Counts, Machine};
 use self::core::Core;
 use self::durable::Durable;
 use self::gathered::Gathered;
-use self::keeper::Bell;
+use self::work::Bell;
 
 /// The server cannot promise that it will remember what it would say: it says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,16 +152,16 @@ impl Driver {
     fn with(expire_ms: u32, gated: bool) -> Self {
         let durable = Arc::new(Durable::new(gated));
         let mut core = Core::new(u64::from(expire_ms), durable.clone());
-        core.boot(0);
+        core.boot(0, clock::wall_ms());
         Self::of(core, durable)
     }
 
     /// A driver over what a journal kept, whose keeper says what is durable.
-    fn over(machine: Machine, expire_ms: u32, fence: u64) -> Self {
+    fn over(machine: Machine, expire_ms: u32, fence: u64, wall_ms: u64) -> Self {
         let durable = Arc::new(Durable::new(true));
         let mut core = Core::over(machine, u64::from(expire_ms), durable.clone());
         core.gathered = Some(Gathered::default());
-        core.boot(fence);
+        core.boot(fence, wall_ms);
         Self::of(core, durable)
     }
 
@@ -203,6 +208,11 @@ impl Driver {
 
     fn has_gathered(&self) -> bool {
         self.core().gathered.as_ref().is_some_and(|gathered| gathered.count > 0)
+    }
+
+    /// Whether the server is about to end.
+    fn is_leaving(&self) -> bool {
+        self.core().leaving
     }
 
     fn set_kept(&self, kept: Kept) {

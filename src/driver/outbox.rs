@@ -6,83 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use crate::machine::{Event, Figures, Grant, Name, Refusal, Reply, SessionState, Why};
+use crate::machine::Name;
 
 use super::durable::{Durable, Stamp};
-use super::levels::{Level, LevelEvent, Levels};
+use super::levels::{Level, Levels};
+use super::message::{Answered, Ending, MESSAGE_COST_BYTES, Message, cost, is_state};
 
 /// Most messages that wait for a socket to read.
 pub const OUTBOX_MESSAGES_MAX: usize = 1024;
 /// Most that they may cost together: names, data and [`MESSAGE_COST_BYTES`] each.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
-/// What a message costs beside its names and data, in bytes.
-pub const MESSAGE_COST_BYTES: usize = 64;
 /// Most whole states that wait for a socket to read: each may be large.
 const STATES_MAX: usize = 2;
 /// A socket is not read from while more than this part of its outbox is full.
 const READING_PART: usize = 2;
-
-/// Something to tell a socket.
-#[derive(Debug)]
-pub enum Message {
-    /// The answer to its request of that id; `None` when it had no proper one.
-    Answer(Option<u64>, Answered),
-    /// What the machine announced.
-    Event(Event),
-    /// A lock or ticket became available, or the figures changed.
-    Level(LevelEvent, Name, Figures),
-    /// The server is about to stop; in how many ms.
-    GoingAway(u32),
-}
-
-/// What a request on a socket is answered.
-#[derive(Debug)]
-pub enum Answered {
-    /// By the machine.
-    Reply(Result<Reply, Refusal>),
-    /// It made no sense; why.
-    Bad(String),
-    /// It was too large; why.
-    TooLarge(String),
-    /// A heartbeat was heard; the TTL, in ms.
-    Beat(u32),
-    /// The whole state.
-    State(Box<State>),
-    /// Nothing more to say.
-    Done,
-    /// It cannot be promised that it would be remembered.
-    Unavailable,
-}
-
-/// The answer to `hello` and `session`.
-#[derive(Debug)]
-pub struct State {
-    /// What the session has.
-    pub session: SessionState,
-    /// Whether it was there before the socket.
-    pub resumed: bool,
-    /// The server's run.
-    pub epoch: Arc<str>,
-    /// Time between two heartbeats, in ms.
-    pub ping_ms: u32,
-}
-
-/// Why a socket is to be closed by the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It said `bye`.
-    Bye,
-    /// Its session has ended.
-    SessionEnded(Why),
-    /// A newer socket has taken its session over.
-    Replaced,
-    /// It does not read.
-    TooSlow,
-    /// The server stops.
-    GoingAway,
-    /// It said what it may not; the close code and what to say of it.
-    Fault(u16, &'static str),
-}
 
 #[derive(Debug)]
 enum Item {
@@ -180,6 +117,7 @@ impl Outbox {
         if !is_stuck {
             return Vec::new();
         }
+        let was_full = !inner.has_room();
         let is_beat =
             |item: &Item| matches!(item, Item::Message(Message::Answer(_, Answered::Beat(_)), ..));
         let (beats, rest): (VecDeque<Item>, _) = inner.items.drain(..).partition(is_beat);
@@ -190,6 +128,9 @@ impl Outbox {
                 inner.bytes -= cost;
                 stuck.push(message);
             }
+        }
+        if was_full {
+            self.emptied.notify_one();
         }
         stuck
     }
@@ -203,6 +144,7 @@ impl Outbox {
         }
         (inner.ended, inner.has_failed) = (true, true);
         inner.levels.clear();
+        let mut ending = Ending::GoingAway;
         for item in std::mem::take(&mut inner.items) {
             match item {
                 Item::Message(message, stamp, _) if self.durable.has(stamp) => {
@@ -211,11 +153,14 @@ impl Outbox {
                 Item::Message(Message::Answer(id, _), ..) => {
                     inner.first.push_back(Message::Answer(id, Answered::Unavailable));
                 }
+                Item::End(durable, stamp) if self.durable.has(stamp) => ending = durable,
                 Item::Message(..) | Item::Level(_) | Item::End(..) => {}
             }
         }
-        inner.first.push_back(Message::GoingAway(0));
-        inner.items.push_back(Item::End(Ending::GoingAway, Stamp::default()));
+        if ending == Ending::GoingAway {
+            inner.first.push_back(Message::GoingAway(0));
+        }
+        inner.items.push_back(Item::End(ending, Stamp::default()));
         drop(inner);
         self.filled.notify_one();
     }
@@ -414,46 +359,4 @@ impl Outbox {
 
 fn level_cost(resource: &Name) -> usize {
     MESSAGE_COST_BYTES + resource.as_str().len()
-}
-
-fn is_state(message: &Message) -> bool {
-    matches!(message, Message::Answer(_, Answered::State(_)))
-}
-
-/// What a message costs: names and data, and something for the rest. A whole state is paced by
-/// its reader and costs no more than any other.
-fn cost(message: &Message) -> usize {
-    let of_grant = |grant: &Grant| match grant {
-        Grant::Lock(grant) => grant.resource.as_str().len(),
-        Grant::Ticket(grant) => {
-            grant.resource.as_str().len()
-                + grant.ticket.as_str().len()
-                + grant.data.as_bytes().len()
-                + grant.issuer.name.as_str().len()
-        }
-    };
-    MESSAGE_COST_BYTES
-        + match message {
-            Message::Answer(_, Answered::Reply(Ok(Reply::Granted { grant, .. })))
-            | Message::Event(Event::Granted { grant, .. }) => of_grant(grant),
-            Message::Answer(_, Answered::Bad(why) | Answered::TooLarge(why)) => why.len(),
-            Message::Event(Event::TicketUpdated { resource, ticket, data, .. }) => {
-                resource.as_str().len() + ticket.as_str().len() + data.as_bytes().len()
-            }
-            Message::Event(
-                Event::TicketClaimed { resource, ticket, claimant: who, .. }
-                | Event::TicketReleased { resource, ticket, claimant: who, .. }
-                | Event::TicketTaken { resource, ticket, by: who, .. },
-            ) => resource.as_str().len() + ticket.as_str().len() + who.as_str().len(),
-            Message::Event(Event::TicketRevoked { resource, ticket, .. }) => {
-                resource.as_str().len() + ticket.as_str().len()
-            }
-            Message::Event(
-                Event::WaitEnded { resource, .. }
-                | Event::LockWanted { resource, .. }
-                | Event::LockLost { resource, .. },
-            )
-            | Message::Level(_, resource, _) => resource.as_str().len(),
-            Message::Event(_) | Message::Answer(..) | Message::GoingAway(_) => 0,
-        }
 }

@@ -263,6 +263,7 @@ impl Driver {
             if core.refresh(session, now) {
                 return Ok(true);
             }
+            core.may_ask()?;
             core.stamp()
         };
         self.settled(stamp).await?;

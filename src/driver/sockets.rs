@@ -9,7 +9,8 @@ use crate::machine::{Command, Refusal, Reply, SessionId, SessionName, Ttl, Why};
 
 use super::core::Core;
 use super::durable::Stamp;
-use super::outbox::{Answered, Ending, Message, Outbox, State};
+use super::message::{Answered, Ending, Message, State};
+use super::outbox::Outbox;
 use super::{Driver, Unavailable};
 
 /// Longest time between two heartbeats, in ms.

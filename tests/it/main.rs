@@ -8,6 +8,7 @@ mod faults;
 mod fuzz;
 mod golden;
 mod journal;
+mod keeping;
 mod model;
 mod pages;
 mod random;

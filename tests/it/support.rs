@@ -1,8 +1,11 @@
 //! What the stories are told with: a server in this process or in one of its own, and a client that
 //! speaks HTTP/1.1 byte by byte, so that it can also misbehave.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -16,6 +19,68 @@ use tokio::task::JoinHandle;
 
 /// How long anything that must come may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A directory of its own that goes when this does.
+pub(crate) struct Dir(PathBuf);
+
+impl Dir {
+    pub(crate) fn new() -> Self {
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// One in memory, if the machine has such a place: syncing it costs nothing.
+    pub(crate) fn fast() -> Self {
+        let memory = Path::new("/dev/shm");
+        Self::below(if memory.is_dir() { memory } else { Path::new("/tmp") })
+    }
+
+    fn below(place: &Path) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = place.join(format!("ticketd-test-{}-{number}", std::process::id()));
+        fs::create_dir(&path).expect("is new");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// As an option has it.
+    pub(crate) fn text(&self) -> &str {
+        self.0.to_str().expect("is text")
+    }
+
+    /// The names in it, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).expect("can be read");
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.expect("can be read").file_name().into_string().expect("is text")
+        };
+        let mut names: Vec<String> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+
+    /// A copy of its files, as `cp` makes one.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new();
+        for name in self.names() {
+            fs::copy(self.join(&name), copy.join(&name)).expect("can be copied");
+        }
+        copy
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
 
 /// What must come, or the test fails.
 pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> T {

@@ -1,15 +1,15 @@
 //! What the tests of the journal share: histories, a server's part in them, and stores on disk.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ticketd::journal::codec::encode_command;
 use ticketd::journal::{
     Appended, Batch, Error, Failure, Journal, NoImage, Options, Recovered, Store,
 };
 use ticketd::machine::{Command, Fence, Image, Machine};
+
+pub(super) use crate::support::Dir;
 
 /// The machine after those commands.
 pub(super) fn machine_of(commands: &[Command]) -> Machine {
@@ -110,62 +110,4 @@ pub(super) fn images(start: &Machine, commands: &[Command]) -> Vec<Image> {
         images.push(machine.image());
     }
     images
-}
-
-/// A directory of its own that goes when this does.
-pub(super) struct Dir(PathBuf);
-
-impl Dir {
-    pub(super) fn new() -> Self {
-        Self::below(&std::env::temp_dir())
-    }
-
-    /// One in memory, if the machine has such a place: syncing it costs nothing.
-    pub(super) fn fast() -> Self {
-        let memory = Path::new("/dev/shm");
-        Self::below(if memory.is_dir() { memory } else { Path::new("/tmp") })
-    }
-
-    fn below(place: &Path) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("ticketd-journal-{}-{number}", std::process::id());
-        let path = place.join(name);
-        fs::create_dir(&path).expect("is new");
-        Self(path)
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub(super) fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// The names in it, in order.
-    pub(super) fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).expect("can be read");
-        let name = |entry: std::io::Result<fs::DirEntry>| {
-            entry.expect("can be read").file_name().into_string().expect("is text")
-        };
-        let mut names: Vec<String> = entries.map(name).collect();
-        names.sort();
-        names
-    }
-
-    /// A copy of its files, as `cp` makes one.
-    pub(super) fn copy(&self) -> Self {
-        let copy = Self::new();
-        for name in self.names() {
-            fs::copy(self.join(&name), copy.join(&name)).expect("can be copied");
-        }
-        copy
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

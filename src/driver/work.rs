@@ -1,0 +1,107 @@
+//! The keeper at work: a thread of its own, which sleeps while there is nothing to keep.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
+
+use crate::journal::Failure;
+
+use super::Driver;
+use super::keeper::{Keeper, Round};
+
+/// How often a full disk is tried again.
+const FULL_RETRY: Duration = Duration::from_millis(100);
+
+/// Wakes the keeper's thread.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    sleeps: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        if self.sleeps.swap(false, Ordering::SeqCst)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    /// Sleeps until it is rung, or `most` is over, unless there is something to do.
+    fn sleep(&self, most: Option<Duration>, is_needed: impl FnOnce() -> bool) {
+        // Whoever comes with something after this looks, rings.
+        self.sleeps.store(true, Ordering::SeqCst);
+        if !is_needed() {
+            most.map_or_else(thread::park, thread::park_timeout);
+        }
+        self.sleeps.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Keeper {
+    /// Keeps until `stop` is set and all that was applied is durable, then writes a last image.
+    ///
+    /// # Errors
+    /// [`Failure`]: what waited for it was told that it is not kept.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<(), Failure> {
+        let result = self.run_until(stop);
+        self.end_image();
+        self.told(result)
+    }
+
+    fn run_until(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+        let driver = self.driver().clone();
+        let bell = &driver.0.bell;
+        let _ = bell.thread.set(thread::current());
+        loop {
+            // Before the round: what is applied before it is set is kept.
+            let stopping = stop.load(Ordering::SeqCst);
+            match self.round()? {
+                Round::Kept => {}
+                Round::Full if stopping || driver.is_leaving() => return Err(Failure::Full),
+                Round::Full => thread::sleep(FULL_RETRY),
+                Round::Idle if stopping => return self.finish(),
+                Round::Idle => bell.sleep(self.sync_due(), || {
+                    driver.has_gathered() || stop.load(Ordering::SeqCst) || self.has_image()
+                }),
+            }
+        }
+    }
+}
+
+/// A keeper at work in a thread of its own.
+#[derive(Debug)]
+pub struct AtWork {
+    driver: Driver,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<(), Failure>>,
+}
+
+impl AtWork {
+    /// Sets a keeper to work.
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub fn new(keeper: Keeper) -> std::io::Result<Self> {
+        let (driver, stop) = (keeper.driver().clone(), Arc::new(AtomicBool::new(false)));
+        let stopped = stop.clone();
+        let run = move || keeper.run(&stopped);
+        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(run)?;
+        Ok(Self { driver, stop, thread })
+    }
+
+    /// Waits until all that was applied is durable and a last image is written. Blocks.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn finish(self) -> Result<(), Failure> {
+        self.stop.store(true, Ordering::SeqCst);
+        self.driver.0.bell.ring();
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(_) => Err(Failure::Broken("keeping panicked".to_owned())),
+        }
+    }
+}
