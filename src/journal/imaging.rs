@@ -181,11 +181,7 @@ impl Open {
 
     pub(super) fn sync(&mut self) -> Result<(), Failure> {
         if self.synced < self.chain.number {
-            self.log.sync().map_err(|failure| match failure {
-                // What was appended before is not undone by that, so there is nothing to try again.
-                Failure::Full => Failure::Broken("the disk is full, as a sync tells".to_owned()),
-                other => other,
-            })?;
+            self.log.sync().map_err(not_full)?;
             self.synced = self.chain.number;
         }
         Ok(())
@@ -214,6 +210,15 @@ impl Drop for Unused {
             // If this fails, the next try or the next start does it.
             let _ = self.remove();
         }
+    }
+}
+
+/// What a failed sync comes to: what was appended before is not undone by it, so there is nothing
+/// that could be tried again.
+pub(super) fn not_full(failure: Failure) -> Failure {
+    match failure {
+        Failure::Full => Failure::Broken("the disk is full, as a sync tells".to_owned()),
+        other => other,
     }
 }
 
