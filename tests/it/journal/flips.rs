@@ -28,7 +28,6 @@ fn sample(sync: bool) -> Sample {
     let mut keeper = Keeper::boot(open(dir.path()).expect("is new")).expect("is kept");
     let history = random::accepted(7, 90);
     keeper.keep(&history[..60], true).expect("is kept");
-    // Enough for the image to have pages that the log has not.
     keeper.keep(&sessions(), true).expect("is kept");
     keeper.image().expect("is written");
     let images = images(&keeper.machine, &history[60..]);
@@ -39,15 +38,19 @@ fn sample(sync: bool) -> Sample {
     Sample { dir: dir.copy(), images }
 }
 
-/// Sessions that take a page each, or nearly.
-pub(super) fn sessions() -> Vec<Command> {
-    let open = |number: u8| Command::Open {
+/// A session that takes a good part of a page.
+fn session(number: u8) -> Command {
+    Command::Open {
         session: SessionId([number; 20]),
         name: SessionName::parse(&"name".repeat(50)).expect("is a name"),
         ttl: Ttl::new(5000).expect("is a ttl"),
         source: "192.0.2.1:4711".into(),
-    };
-    (0..20).map(open).collect()
+    }
+}
+
+/// Enough for an image to have pages that the log has not.
+pub(super) fn sessions() -> Vec<Command> {
+    (200..220).map(session).collect()
 }
 
 /// What is left of the sample when its files are these.
@@ -66,10 +69,13 @@ impl Sample {
     }
 
     fn left(&self, dir: &Path) -> Left {
-        let recovered = match open(dir) {
-            Ok(recovered) => recovered,
-            Err(error) => return Left::Refused(error),
-        };
+        match open(dir) {
+            Ok(recovered) => self.compare(&recovered),
+            Err(error) => Left::Refused(error),
+        }
+    }
+
+    fn compare(&self, recovered: &Recovered) -> Left {
         recovered.machine.check();
         let image = recovered.machine.image();
         let at = self.images.iter().rposition(|other| *other == image);
@@ -101,7 +107,12 @@ impl Sample {
             bytes[at] ^= if at % 2 == 0 { 0xff } else { 1 << (at / 2 % 8) };
             self.with(name, &bytes, &into);
             match self.left(into.path()) {
-                Left::Same => counts[0] += 1,
+                Left::Same => {
+                    if name == DATABASE {
+                        goes_on(into.path());
+                    }
+                    counts[0] += 1;
+                }
                 Left::Torn(missing) => {
                     assert!(missing <= lost_max, "byte {at} lost {missing}");
                     counts[1] += 1;
@@ -113,6 +124,18 @@ impl Sample {
         }
         counts
     }
+}
+
+/// What was not refused is fit to be appended to: pages are split, and new ones taken.
+fn goes_on(dir: &Path) {
+    let mut keeper = Keeper::boot(open(dir).expect("recovers")).expect("is kept");
+    for number in 0..8 {
+        let commands = [number, number + 50, number + 100].map(session);
+        keeper.keep(&commands, true).expect("is kept");
+    }
+    let live = keeper.machine.image();
+    drop(keeper);
+    assert_eq!(open(dir).expect("recovers").machine.image(), live);
 }
 
 #[test]
