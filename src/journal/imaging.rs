@@ -3,8 +3,8 @@
 //! epoch takes over what is appended meanwhile; only the last few rows are left to the switch.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use super::codec::encode_image;
 use super::reading::Reading;
@@ -26,6 +26,8 @@ pub struct Imaging {
     identity: u64,
     stop: Arc<AtomicBool>,
     made: Option<Copying>,
+    /// There is one of it as long as this image is the journal's only one.
+    only: Arc<()>,
 }
 
 /// Why there is no new image.
@@ -46,7 +48,7 @@ impl From<Failure> for NoImage {
 impl Imaging {
     pub(super) fn new(store: Arc<dyn Store>, from: u64, identity: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        Self { store, from, to: from + 1, identity, stop, made: None }
+        Self { store, from, to: from + 1, identity, stop, made: None, only: Arc::new(()) }
     }
 
     /// What to set to end [`Imaging::run`] soon.
@@ -99,6 +101,11 @@ impl Imaging {
         }
         self.made = Some(copying);
         Ok(())
+    }
+
+    /// Tells whether this is still there.
+    pub(super) fn only(&self) -> Weak<()> {
+        Arc::downgrade(&self.only)
     }
 
     pub(super) fn from(&self) -> u64 {

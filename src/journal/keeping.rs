@@ -1,6 +1,6 @@
 //! The journal at work: appended to, synced, and now and then switched to a new image.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::codec::put_number;
 use super::imaging::{Imaging, NoImage, Open, not_full};
@@ -58,8 +58,9 @@ pub struct Journal {
     /// Fences below this are reserved, durably.
     fences_end: u64,
     commands: u64,
-    /// Images begun.
+    /// Images begun, and the one under way.
     images: u64,
+    imaging: Weak<()>,
     /// The first final failure. From then on nothing is done any more.
     failure: Option<Failure>,
     payload: Vec<u8>,
@@ -118,8 +119,20 @@ impl Journal {
         commands: u64,
     ) -> Self {
         let (payload, row) = (Vec::new(), Vec::new());
-        let (images, failure) = (0, None);
-        Self { store, options, epoch, open, fences_end, commands, images, failure, payload, row }
+        let (images, imaging, failure) = (0, Weak::new(), None);
+        Self {
+            store,
+            options,
+            epoch,
+            open,
+            fences_end,
+            commands,
+            images,
+            imaging,
+            failure,
+            payload,
+            row,
+        }
     }
 
     /// Appends a batch, and makes it durable if `sync` says so, or if it hands out fences that are
@@ -211,11 +224,16 @@ impl Journal {
         }
     }
 
-    /// Begins a new image, to be run elsewhere while this goes on. One at a time.
-    pub fn begin_image(&mut self) -> Imaging {
+    /// Begins a new image, to be run elsewhere while this goes on; `None` while there is another.
+    pub fn begin_image(&mut self) -> Option<Imaging> {
+        if self.imaging.strong_count() > 0 {
+            return None;
+        }
         self.images += 1;
         let identity = self.options.identity_of(self.epoch + 1, self.images);
-        Imaging::new(self.store.clone(), self.epoch, identity)
+        let imaging = Imaging::new(self.store.clone(), self.epoch, identity);
+        self.imaging = imaging.only();
+        Some(imaging)
     }
 
     /// Goes on in the epoch of an image that has run. Everything appended so far is durable then.
@@ -235,9 +253,13 @@ impl Journal {
             let what = format!("{} is not what was written to it", self.store.name(from));
             self.last(Err(Failure::Broken(what)))?;
         }
-        let charged = made.new.charge(self.fences_end);
-        self.final_unless_full(charged)?;
+        let charged = self.final_unless_full(made.new.charge(self.fences_end));
+        if charged == Err(Failure::Full) {
+            return Err(NoImage::Failed(Failure::Full));
+        }
+        // Now it is in charge, or may be.
         let mut open = made.keep();
+        charged?;
         let synced = open.sync();
         self.last(synced)?;
         let old = std::mem::replace(&mut self.open, open);

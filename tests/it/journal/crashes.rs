@@ -108,7 +108,7 @@ fn image(
     marks: &mut Vec<Mark>,
     at: &mut usize,
 ) {
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     imaging.run().expect("is written");
     let more = rng.below(3).min(rest.len());
     let before = mark(memory, keeper);

@@ -117,7 +117,7 @@ fn a_repair_without_an_image_keeps_the_fences() {
 fn a_repair_falls_back_to_the_epoch_before() {
     let (dir, mut keeper) = filled(45, 100, 2, true);
     keeper.keep(&super::flips::sessions(), true).expect("is kept");
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     imaging.run().expect("is written");
     let retired = keeper.journal.switch(imaging).expect("switches");
     let live = keeper.machine.image();

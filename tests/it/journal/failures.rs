@@ -108,9 +108,10 @@ fn nothing_more(memory: &Memory, keeper: &mut Keeper, failure: &Failure) {
     assert_eq!(keeper.journal.append(&batch, true).as_ref(), Err(failure));
     assert_eq!(keeper.journal.append(&batch, false).as_ref(), Err(failure));
     assert_eq!(keeper.journal.sync().as_ref(), Err(failure));
-    let imaging = keeper.journal.begin_image();
+    let imaging = keeper.journal.begin_image().expect("is the only one");
     let switched = keeper.journal.switch(imaging);
     assert_eq!(switched.err(), Some(NoImage::Failed(failure.clone())));
+    assert_eq!(keeper.journal.begin_sync().err().as_ref(), Some(failure));
     assert_eq!(memory.calls(), calls);
 }
 
@@ -217,6 +218,10 @@ fn syncs_elsewhere() {
     keeper.journal.end_sync(synced).expect("is well");
     assert_eq!(images[lost(&memory)], images[3]);
     keeper.keep(&history[6..], false).expect("is kept");
+    for draw in 0..12 {
+        // Whatever is lost of the later rows was never said to be durable.
+        open(&memory.crash(Crash::Torn(draw))).expect("recovers");
+    }
     // One that ends after a switch says nothing about the new epoch.
     let syncing = keeper.journal.begin_sync().expect("begins");
     keeper.image().expect("is written");

@@ -20,12 +20,12 @@ fn keeper(memory: &Memory) -> Keeper {
 fn an_image_that_is_stopped_leaves_nothing() {
     let memory = Memory::new();
     let mut keeper = keeper(&memory);
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     imaging.stop().store(true, Ordering::Relaxed);
     assert_eq!(imaging.run(), Err(NoImage::Stopped));
     assert_eq!(keeper.journal.switch(imaging).err(), Some(NoImage::Stopped));
     // Given up when it was done.
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     imaging.run().expect("is written");
     assert_eq!(memory.epochs(), Ok(vec![1, 2]));
     drop(imaging);
@@ -35,14 +35,18 @@ fn an_image_that_is_stopped_leaves_nothing() {
     assert_eq!(memory.epochs(), Ok(vec![2]));
 }
 
-/// Of two images under way only the first to come takes over.
+/// There is one at a time: two would be in each other's way.
 #[test]
-fn an_image_of_an_epoch_that_is_gone_is_of_no_use() {
+fn a_second_image_waits_for_the_first() {
     let memory = Memory::new();
     let mut keeper = keeper(&memory);
-    let imaging = keeper.journal.begin_image();
-    keeper.image().expect("is written");
-    assert_eq!(keeper.journal.switch(imaging).err(), Some(NoImage::Stopped));
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
+    assert!(keeper.journal.begin_image().is_none());
+    imaging.run().expect("is written");
+    assert!(keeper.journal.begin_image().is_none());
+    let retired = keeper.journal.switch(imaging).expect("switches");
+    assert!(keeper.journal.begin_image().is_some());
+    retired.remove().expect("is removed");
     assert_eq!(memory.epochs(), Ok(vec![2]));
 }
 
@@ -50,7 +54,7 @@ fn an_image_of_an_epoch_that_is_gone_is_of_no_use() {
 fn a_disk_that_is_full_at_the_switch_changes_nothing() {
     let memory = Memory::new();
     let mut keeper = keeper(&memory);
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     imaging.run().expect("is written");
     // The switch reads what is missing, appends that it is in charge, and syncs.
     let call = memory.calls() + 2;
@@ -68,7 +72,7 @@ fn a_disk_that_is_full_at_the_switch_changes_nothing() {
 fn a_sync_that_fails_at_the_switch_is_final() {
     let memory = Memory::new();
     let mut keeper = keeper(&memory);
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     imaging.run().expect("is written");
     let (call, failure) = (memory.calls() + 3, Failure::Broken("no".to_owned()));
     memory.fail(Fault { call, failure: failure.clone(), is_done: false });
@@ -90,7 +94,7 @@ fn appends_go_on_while_an_image_waits_for_the_disk() {
     let (started, starts) = mpsc::channel();
     let (go, gate) = mpsc::channel::<()>();
     let gate = Mutex::new(gate);
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     let in_time = Arc::new(AtomicBool::new(false));
     memory.before_sync({
         let in_time = in_time.clone();
@@ -134,7 +138,7 @@ fn reservations_are_taken_over() {
         assert!(keeper.journal.append(&batch, false).expect("is kept").synced);
         far
     };
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     reserve(&mut keeper);
     imaging.run().expect("is written");
     let last = reserve(&mut keeper);
