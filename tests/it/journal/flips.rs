@@ -110,7 +110,7 @@ impl Sample {
             self.with(name, &bytes, &into);
             match self.left(into.path()) {
                 Left::Same => {
-                    if name == DATABASE && at % 3 == 0 {
+                    if name == DATABASE && at / 3 % 3 == 0 {
                         goes_on(into.path());
                     }
                     counts[0] += 1;
@@ -148,7 +148,8 @@ fn flips_in_a_database() {
     assert!(refused > same && refused > 3000, "{same} {refused}");
 }
 
-/// A page above the others, which the log does not have anew until pages are added below it.
+/// A page above the others, which the log does not have anew until pages are added below it. Some
+/// of its bytes matter to no reader, and to the next append all the more.
 #[test]
 fn flips_in_the_root_of_a_large_image() {
     let dir = Dir::fast();
@@ -162,7 +163,7 @@ fn flips_in_the_root_of_a_large_image() {
     let sample = Sample { dir: dir.copy(), images: vec![keeper.machine.image()] };
     drop(keeper);
     // The second page, of 1024 bytes.
-    let [same, torn, refused] = sample.flip(DATABASE, (1024..2048).step_by(3), 0);
+    let [same, torn, refused] = sample.flip(DATABASE, (1024..2048).step_by(2), 0);
     assert!(torn == 0 && refused > 10, "{same} {torn} {refused}");
 }
 
