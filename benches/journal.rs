@@ -166,7 +166,7 @@ fn restart() -> Outcome {
     }
     kept.append(true)?;
     let start = now();
-    let mut imaging = kept.journal.begin_image();
+    let mut imaging = kept.journal.begin_image().ok_or("another image")?;
     imaging.run().map_err(|no| format!("{no:?}"))?;
     let ran = since(start);
     figure("an image of 100 000 sessions and tickets", ran.as_secs_f64() * 1e3, "ms", Target::None);
@@ -198,7 +198,7 @@ fn restart() -> Outcome {
     }
     let mut kept = Kept::new(recovered);
     let start = now();
-    let mut imaging = kept.journal.begin_image();
+    let mut imaging = kept.journal.begin_image().ok_or("another image")?;
     imaging.run().map_err(|no| format!("{no:?}"))?;
     figure("an image of that", since(start).as_secs_f64() * 1e3, "ms", Target::None);
     Ok(())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::imaging::{NewEpoch, NoImage};
-use super::keeping::Options;
+use super::opening::Options;
 use super::reading::{Damage, Reading};
 use super::rows::Kind;
 use super::sqlite::Sqlite;

@@ -3,8 +3,8 @@
 //! epoch takes over what is appended meanwhile; only the last few rows are left to the switch.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use super::codec::encode_image;
 use super::reading::Reading;
@@ -26,6 +26,8 @@ pub struct Imaging {
     identity: u64,
     stop: Arc<AtomicBool>,
     made: Option<Copying>,
+    /// There is one of it as long as this image is the journal's only one.
+    only: Arc<()>,
 }
 
 /// Why there is no new image.
@@ -46,7 +48,7 @@ impl From<Failure> for NoImage {
 impl Imaging {
     pub(super) fn new(store: Arc<dyn Store>, from: u64, identity: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        Self { store, from, to: from + 1, identity, stop, made: None }
+        Self { store, from, to: from + 1, identity, stop, made: None, only: Arc::new(()) }
     }
 
     /// What to set to end [`Imaging::run`] soon.
@@ -99,6 +101,11 @@ impl Imaging {
         }
         self.made = Some(copying);
         Ok(())
+    }
+
+    /// Tells whether this is still there.
+    pub(super) fn only(&self) -> Weak<()> {
+        Arc::downgrade(&self.only)
     }
 
     pub(super) fn from(&self) -> u64 {
@@ -181,11 +188,7 @@ impl Open {
 
     pub(super) fn sync(&mut self) -> Result<(), Failure> {
         if self.synced < self.chain.number {
-            self.log.sync().map_err(|failure| match failure {
-                // What was appended before is not undone by that, so there is nothing to try again.
-                Failure::Full => Failure::Broken("the disk is full, as a sync tells".to_owned()),
-                other => other,
-            })?;
+            self.log.sync().map_err(not_full)?;
             self.synced = self.chain.number;
         }
         Ok(())
@@ -214,6 +217,15 @@ impl Drop for Unused {
             // If this fails, the next try or the next start does it.
             let _ = self.remove();
         }
+    }
+}
+
+/// What a failed sync comes to: what was appended before is not undone by it, so there is nothing
+/// that could be tried again.
+pub(super) fn not_full(failure: Failure) -> Failure {
+    match failure {
+        Failure::Full => Failure::Broken("the disk is full, as a sync tells".to_owned()),
+        other => other,
     }
 }
 

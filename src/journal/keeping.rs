@@ -1,107 +1,16 @@
-//! The journal as the driver has it: opened once, appended to, synced, and now and then switched
-//! to a new image.
+//! The journal at work: appended to, synced, and now and then switched to a new image.
 
-use std::fmt;
-use std::sync::Arc;
-
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use std::sync::{Arc, Weak};
 
 use super::codec::put_number;
-use super::imaging::{Imaging, NewEpoch, NoImage, Open};
-use super::reading::{Damage, Reading};
+use super::imaging::{Imaging, NoImage, Open, not_full};
+use super::opening::Options;
 use super::rows::Kind;
-use super::store::{Failure, Log, Store, Tail};
-use crate::machine::{Machine, NUMBER_END};
+use super::store::{Failure, Log, Store, Syncer};
+use crate::machine::NUMBER_END;
 
 /// So many fences beyond the next are reserved at a time.
 pub const FENCES_RESERVED: u64 = 1 << 20;
-
-/// What the journal cannot know by itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// A random number: no two runs have the same. Rows of different files never chain.
-    pub identity: u64,
-}
-
-impl Options {
-    /// Differs for each epoch, and each try to make it.
-    pub(super) fn identity_of(self, epoch: u64, attempt: u64) -> u64 {
-        let seed = xxh3_64_with_seed(&attempt.to_le_bytes(), self.identity);
-        xxh3_64_with_seed(&epoch.to_le_bytes(), seed)
-    }
-}
-
-/// What was found when the journal was opened.
-pub struct Recovered {
-    /// The state: of the newest image and all commands after it.
-    pub machine: Machine,
-    /// Lowest fence to hand out from now on: above all that were ever reserved.
-    pub fence: u64,
-    /// Where to go on.
-    pub journal: Journal,
-    /// What to tell the operator.
-    pub report: Report,
-}
-
-/// What was found, for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Whether there was nothing, and the journal begins.
-    pub is_new: bool,
-    /// The file in charge.
-    pub file: String,
-    /// Commands replayed after the image.
-    pub commands: u64,
-    /// A torn end that was dropped.
-    pub dropped: Option<Dropped>,
-    /// Files that were of no use any more and were removed.
-    pub removed: Vec<String>,
-}
-
-/// A torn end: bytes that a crash left behind the last whole row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// The row that would have come next.
-    pub row: u64,
-    /// The bytes.
-    pub tail: Tail,
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an unfinished write at row {} was dropped: {}", self.row, self.tail)
-    }
-}
-
-/// Why the journal cannot be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// What was durable is damaged.
-    Damaged(Damage),
-    /// The store fails.
-    Failed(Failure),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Damaged(damage) => write!(
-                f,
-                "{damage}. `ticketd check DIR` tells what is whole and changes nothing; `ticketd \
-                 check --repair DIR` sets the damaged file aside and goes on with what is whole"
-            ),
-            Self::Failed(failure) => failure.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
 
 /// Commands that are appended together.
 #[derive(Clone, Copy, Debug)]
@@ -149,12 +58,37 @@ pub struct Journal {
     /// Fences below this are reserved, durably.
     fences_end: u64,
     commands: u64,
-    /// Images begun.
+    /// Images begun, and the one under way.
     images: u64,
+    imaging: Weak<()>,
     /// The first final failure. From then on nothing is done any more.
     failure: Option<Failure>,
     payload: Vec<u8>,
     row: Vec<u8>,
+}
+
+/// A sync that is to run elsewhere.
+pub struct Syncing {
+    syncer: Box<dyn Syncer>,
+    epoch: u64,
+    up_to: u64,
+}
+
+/// A sync that has run. It counts when the journal knows of it.
+#[must_use = "the journal must know, above all when it failed"]
+#[derive(Debug)]
+pub struct Synced {
+    epoch: u64,
+    up_to: u64,
+    result: Result<(), Failure>,
+}
+
+impl Syncing {
+    /// Waits for the disk.
+    pub fn run(self) -> Synced {
+        let Self { syncer, epoch, up_to } = self;
+        Synced { epoch, up_to, result: syncer.sync().map_err(not_full) }
+    }
 }
 
 /// An epoch that is no longer in charge. Removing it may take a while.
@@ -176,84 +110,29 @@ impl Retired {
 }
 
 impl Journal {
-    /// Recovers what there is, or begins when there is nothing.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] when something is lost that was durable; nothing has been changed then.
-    pub fn open(store: Arc<dyn Store>, options: Options) -> Result<Recovered, Error> {
-        let epochs = store.epochs()?;
-        let mut fence = 1;
-        for &epoch in epochs.iter().rev() {
-            let reading = Reading::at_rest(&*store, epoch, false)?;
-            fence = reading.fences_end.max(fence);
-            if let Some(damage) = reading.damage {
-                return Err(Error::Damaged(damage));
-            }
-            if reading.in_charge {
-                return Self::resume(store, options, &epochs, reading, fence);
-            }
-        }
-        match epochs.last() {
-            None => Self::begin(store, options),
-            Some(&newest) => Err(Error::Damaged(Damage {
-                file: store.name(newest),
-                row: 1,
-                what: "it was not yet in charge, and the epoch before it is lost".to_owned(),
-            })),
-        }
-    }
-
-    fn begin(store: Arc<dyn Store>, options: Options) -> Result<Recovered, Error> {
-        let machine = Machine::new();
-        let open = create(&*store, 1, options, &machine, 1)?;
-        let report = Report { is_new: true, file: store.name(1), ..Report::default() };
-        let journal = Self::new(store, options, 1, open, 1);
-        Ok(Recovered { machine, fence: 1, journal, report })
-    }
-
-    fn resume(
-        store: Arc<dyn Store>,
-        options: Options,
-        epochs: &[u64],
-        reading: Reading,
-        fence: u64,
-    ) -> Result<Recovered, Error> {
-        let Reading { epoch, file, chain, machine, commands, tail, .. } = reading;
-        let Some(machine) = machine else {
-            let what = "its image is not complete".to_owned();
-            return Err(Error::Damaged(Damage { file, row: chain.number + 1, what }));
-        };
-        let mut report = Report { file, commands, ..Report::default() };
-        report.dropped = tail.map(|tail| Dropped { row: chain.number + 1, tail });
-        for &other in epochs.iter().filter(|&&other| other != epoch) {
-            report.removed.push(store.name(other));
-            store.remove(other)?;
-        }
-        let log = store.open(epoch)?;
-        let (image_bytes, image_rows) = (reading.image_bytes, reading.image_rows);
-        let mut open = Open { log, chain, synced: 0, image_bytes, image_rows };
-        if open.log.rows() != chain.number {
-            let (file, rows) = (&report.file, open.log.rows());
-            let what = format!("{file} had {} rows and now has {rows}", chain.number);
-            return Err(Failure::Broken(what).into());
-        }
-        // Some of what was read may never have been durable; what is built on it must be.
-        open.sync()?;
-        let mut journal = Self::new(store, options, epoch, open, fence);
-        journal.commands = commands;
-        Ok(Recovered { machine, fence, journal, report })
-    }
-
-    fn new(
-        store: Arc<dyn Store>,
-        options: Options,
+    /// A journal that goes on in `epoch`, which has so many commands behind its image.
+    pub(super) fn new(
+        (store, options): (Arc<dyn Store>, Options),
         epoch: u64,
         open: Open,
         fences_end: u64,
+        commands: u64,
     ) -> Self {
         let (payload, row) = (Vec::new(), Vec::new());
-        let (commands, images, failure) = (0, 0, None);
-        Self { store, options, epoch, open, fences_end, commands, images, failure, payload, row }
+        let (images, imaging, failure) = (0, Weak::new(), None);
+        Self {
+            store,
+            options,
+            epoch,
+            open,
+            fences_end,
+            commands,
+            images,
+            imaging,
+            failure,
+            payload,
+            row,
+        }
     }
 
     /// Appends a batch, and makes it durable if `sync` says so, or if it hands out fences that are
@@ -296,6 +175,29 @@ impl Journal {
         self.last(synced)
     }
 
+    /// Begins to make durable what was appended so far, to be run elsewhere while this goes on.
+    ///
+    /// # Errors
+    /// Any [`Failure`] that ended the journal before.
+    pub fn begin_sync(&self) -> Result<Syncing, Failure> {
+        self.alive()?;
+        let (epoch, up_to) = (self.epoch, self.open.chain.number);
+        Ok(Syncing { syncer: self.open.log.syncer(), epoch, up_to })
+    }
+
+    /// Takes note of a sync that has run: what had been appended when it began is durable.
+    ///
+    /// # Errors
+    /// Any [`Failure`] is final.
+    pub fn end_sync(&mut self, synced: Synced) -> Result<(), Failure> {
+        self.alive()?;
+        self.last(synced.result)?;
+        if synced.epoch == self.epoch {
+            self.open.synced = self.open.synced.max(synced.up_to);
+        }
+        Ok(())
+    }
+
     /// What ended the journal, if something did.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
@@ -322,11 +224,16 @@ impl Journal {
         }
     }
 
-    /// Begins a new image, to be run elsewhere while this goes on. One at a time.
-    pub fn begin_image(&mut self) -> Imaging {
+    /// Begins a new image, to be run elsewhere while this goes on; `None` while there is another.
+    pub fn begin_image(&mut self) -> Option<Imaging> {
+        if self.imaging.strong_count() > 0 {
+            return None;
+        }
         self.images += 1;
         let identity = self.options.identity_of(self.epoch + 1, self.images);
-        Imaging::new(self.store.clone(), self.epoch, identity)
+        let imaging = Imaging::new(self.store.clone(), self.epoch, identity);
+        self.imaging = imaging.only();
+        Some(imaging)
     }
 
     /// Goes on in the epoch of an image that has run. Everything appended so far is durable then.
@@ -346,9 +253,13 @@ impl Journal {
             let what = format!("{} is not what was written to it", self.store.name(from));
             self.last(Err(Failure::Broken(what)))?;
         }
-        let charged = made.new.charge(self.fences_end);
-        self.final_unless_full(charged)?;
+        let charged = self.final_unless_full(made.new.charge(self.fences_end));
+        if charged == Err(Failure::Full) {
+            return Err(NoImage::Failed(Failure::Full));
+        }
+        // Now it is in charge, or may be.
         let mut open = made.keep();
+        charged?;
         let synced = open.sync();
         self.last(synced)?;
         let old = std::mem::replace(&mut self.open, open);
@@ -368,20 +279,4 @@ impl Journal {
     fn final_unless_full(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
         if result == Err(Failure::Full) { result } else { self.last(result) }
     }
-}
-
-/// Writes a new epoch with that state and puts it in charge.
-fn create(
-    store: &dyn Store,
-    epoch: u64,
-    options: Options,
-    machine: &Machine,
-    fences_end: u64,
-) -> Result<Open, Failure> {
-    let mut new = NewEpoch::draft(store, epoch, options.identity_of(epoch, 0))?;
-    match new.image(&machine.image(), fences_end, &|| false) {
-        Ok(()) | Err(NoImage::Stopped) => {}
-        Err(NoImage::Failed(failure)) => return Err(failure),
-    }
-    new.complete(Kind::Charge, fences_end)
 }

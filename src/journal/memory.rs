@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::store::{Draft, EachRow, Failure, Log, Store, Tail};
+use super::store::{Draft, EachRow, Failure, Log, Store, Syncer, Tail};
 
 /// A store in memory. Its clones are the same store.
 #[derive(Clone, Default)]
@@ -298,14 +298,12 @@ impl Log for MemoryLog {
     }
 
     fn sync(&mut self) -> Result<(), Failure> {
-        let hook = self.memory.shared().before_sync.clone();
-        let rows = self.rows();
-        if let Some(hook) = hook {
-            hook();
-        }
-        let rows = usize::try_from(rows).unwrap_or(usize::MAX);
-        self.memory
-            .file(self.epoch, |file| file.synced = file.synced.max(rows.min(file.rows.len())))
+        self.syncer().sync()
+    }
+
+    fn syncer(&self) -> Box<dyn Syncer> {
+        let (memory, epoch, rows) = (self.memory.clone(), self.epoch, self.rows());
+        Box::new(MemorySyncer { memory, epoch, rows })
     }
 
     fn rows(&self) -> u64 {
@@ -316,5 +314,24 @@ impl Log for MemoryLog {
     fn size_bytes(&self) -> u64 {
         let shared = self.memory.shared();
         shared.disk.epochs.get(&self.epoch).map_or(0, File::bytes)
+    }
+}
+
+struct MemorySyncer {
+    memory: Memory,
+    epoch: u64,
+    rows: u64,
+}
+
+impl Syncer for MemorySyncer {
+    fn sync(self: Box<Self>) -> Result<(), Failure> {
+        let hook = self.memory.shared().before_sync.clone();
+        if let Some(hook) = hook {
+            hook();
+        }
+        let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
+        self.memory.file(self.epoch, |file| {
+            file.synced = file.synced.max(rows.min(file.rows.len()));
+        })
     }
 }

@@ -19,6 +19,7 @@ mod findings;
 mod imaging;
 mod keeping;
 mod memory;
+mod opening;
 mod reading;
 mod rows;
 mod sqlite;
@@ -27,10 +28,10 @@ mod store;
 pub use findings::{EpochFindings, Findings, Repair, check, repair};
 pub use imaging::{Imaging, NoImage};
 pub use keeping::{
-    Appended, Batch, Description, Dropped, Error, FENCES_RESERVED, Journal, Options, Recovered,
-    Report, Retired,
+    Appended, Batch, Description, FENCES_RESERVED, Journal, Retired, Synced, Syncing,
 };
 pub use memory::{Crash, Fault, Memory};
+pub use opening::{Dropped, Error, Options, Recovered, Report};
 pub use reading::Damage;
 pub use sqlite::Sqlite;
-pub use store::{Draft, EachRow, Failure, Log, SCRAP_BYTES, Store, Tail};
+pub use store::{Draft, EachRow, Failure, Log, SCRAP_BYTES, Store, Syncer, Tail};

@@ -101,11 +101,24 @@ pub trait Log: Send {
     /// Any [`Failure`] is final: what was appended may be lost, and another sync would not tell.
     fn sync(&mut self) -> Result<(), Failure>;
 
+    /// What makes durable, from another thread and without stopping appends, the rows that there
+    /// are at this moment.
+    fn syncer(&self) -> Box<dyn Syncer>;
+
     /// The last row.
     fn rows(&self) -> u64;
 
     /// How large the epoch is on disk.
     fn size_bytes(&self) -> u64;
+}
+
+/// A sync to come.
+pub trait Syncer: Send {
+    /// Makes durable what was appended before this was made.
+    ///
+    /// # Errors
+    /// As [`Log::sync`].
+    fn sync(self: Box<Self>) -> Result<(), Failure>;
 }
 
 /// Bytes behind the last row that are no readable rows.

@@ -142,9 +142,13 @@ pub(super) fn clean(dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes a database; first its own file, since that makes it one.
+/// Removes a database; first its own file, for good, since with it but without its log it would
+/// be damaged.
 pub(super) fn remove(path: &Path) -> Result<(), Failure> {
-    remove_one(path)?;
+    if path.exists() {
+        remove_one(path)?;
+        sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    }
     BESIDE.iter().try_for_each(|suffix| remove_one(&beside(path, suffix)))
 }
 

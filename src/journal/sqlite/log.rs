@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use super::super::store::{Failure, Log};
+use super::super::store::{Failure, Log, Syncer};
 use super::files::{beside, failure, sync_dir};
 use super::{connect, length, reading, writing};
 
@@ -17,6 +18,9 @@ pub(super) struct SqliteLog {
     rows: u64,
     /// The log's file. SQLite keeps its locks on the other files, so that it may be opened here.
     wal: File,
+    /// Once more, for syncs from elsewhere: the kernel tells each descriptor of a failed write,
+    /// but each only once.
+    wal_elsewhere: Arc<File>,
     /// Size of the database file, which does not change.
     image_bytes: u64,
 }
@@ -29,9 +33,11 @@ impl SqliteLog {
         let rows = rows.map_err(|error| reading(&name, &error))?;
         // Having read, SQLite has opened the log, and created it if it was not there.
         let wal = beside(path, "-wal");
-        let wal = File::open(&wal).map_err(|error| failure(&wal, &error))?;
+        let open = || File::open(&wal).map_err(|error| failure(&wal, &error));
+        let (wal, wal_elsewhere) = (open()?, Arc::new(open()?));
         sync_dir(path.parent().unwrap_or(Path::new(".")))?;
-        Ok(Self { connection, name, rows, wal, image_bytes: length(path) })
+        let image_bytes = length(path);
+        Ok(Self { connection, name, rows, wal, wal_elsewhere, image_bytes })
     }
 
     fn insert(&mut self, rows: &[&[u8]]) -> Result<(), rusqlite::Error> {
@@ -57,6 +63,24 @@ impl SqliteLog {
     }
 }
 
+struct SqliteSyncer {
+    wal: Arc<File>,
+    name: String,
+}
+
+impl Syncer for SqliteSyncer {
+    fn sync(self: Box<Self>) -> Result<(), Failure> {
+        sync(&self.wal, &self.name)
+    }
+}
+
+fn sync(wal: &File, name: &str) -> Result<(), Failure> {
+    wal.sync_data().map_err(|error| {
+        // Whatever it says, and be it that the disk is full: what is on disk is in doubt.
+        Failure::Broken(format!("{name}-wal cannot be synced: {error}"))
+    })
+}
+
 impl Log for SqliteLog {
     fn append(&mut self, rows: &[&[u8]]) -> Result<(), Failure> {
         match self.insert(rows) {
@@ -74,10 +98,11 @@ impl Log for SqliteLog {
     }
 
     fn sync(&mut self) -> Result<(), Failure> {
-        self.wal.sync_data().map_err(|error| {
-            // Whatever it says, and be it that the disk is full: what is on disk is in doubt.
-            Failure::Broken(format!("{}-wal cannot be synced: {error}", self.name))
-        })
+        sync(&self.wal, &self.name)
+    }
+
+    fn syncer(&self) -> Box<dyn Syncer> {
+        Box::new(SqliteSyncer { wal: self.wal_elsewhere.clone(), name: self.name.clone() })
     }
 
     fn rows(&self) -> u64 {

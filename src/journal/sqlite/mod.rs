@@ -122,8 +122,7 @@ impl Store for Sqlite {
     }
 
     fn remove(&self, epoch: u64) -> Result<(), Failure> {
-        files::remove(&self.path(epoch))?;
-        files::sync_dir(&self.dir)
+        files::remove(&self.path(epoch))
     }
 
     fn set_aside(&self, epoch: u64) -> Result<String, Failure> {

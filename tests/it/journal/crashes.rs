@@ -108,7 +108,7 @@ fn image(
     marks: &mut Vec<Mark>,
     at: &mut usize,
 ) {
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     imaging.run().expect("is written");
     let more = rng.below(3).min(rest.len());
     let before = mark(memory, keeper);
@@ -152,6 +152,7 @@ fn recover(
     history: &[Command],
 ) {
     let left = memory.crashed(moment, crash).expect("is kept");
+    left.keep_past();
     let recovered = open(&left).unwrap_or_else(|error| panic!("{crash:?} at {moment}: {error}"));
     recovered.machine.check();
     let image = recovered.machine.image();
@@ -162,6 +163,25 @@ fn recover(
     assert!(recovered.fence >= then.fences_end, "{crash:?} at {moment}: fences fall");
     if crash == Crash::Kept {
         assert!(recovered.report.dropped.is_none(), "{moment}: nothing was torn");
+    }
+    // It crashes while it recovers, or as soon as it has.
+    let moments = if moment % 5 == 1 { left.moments() } else { 0 };
+    for again in 0..moments {
+        let state = |left: Memory| {
+            let recovered = open(&left).unwrap_or_else(|error| {
+                panic!("{crash:?} at {moment}, then at {again}: {error}");
+            });
+            let image = recovered.machine.image();
+            assert!(recovered.fence >= then.fences_end);
+            assert!(images[states.clone()].contains(&image));
+            image
+        };
+        let last = again + 1 == left.moments();
+        for crash in [Crash::Lost, Crash::Torn(1), Crash::Torn(2)] {
+            let found = state(left.crashed(again, crash).expect("is kept"));
+            // What was recovered is there to stay.
+            assert!(!last || found == image);
+        }
     }
     // It goes on from there, and crashes again.
     if moment.is_multiple_of(3) {
@@ -181,7 +201,7 @@ fn recover(
         keeper.keep(&[Command::Boot { fence: Fence(1) }], true).expect("is kept");
         let (live, fences_end) = (keeper.machine.image(), keeper.fences_end);
         drop(keeper);
-        for crash in [Crash::Lost, Crash::Torn(7)] {
+        for crash in [Crash::Lost, Crash::Torn(1), Crash::Torn(7)] {
             let again = open(&left.crash(crash)).expect("recovers again");
             assert_eq!(again.machine.image(), live);
             assert!(again.fence > fences_end, "the last boot had reserved more");

@@ -116,7 +116,8 @@ fn a_repair_without_an_image_keeps_the_fences() {
 #[test]
 fn a_repair_falls_back_to_the_epoch_before() {
     let (dir, mut keeper) = filled(45, 100, 2, true);
-    let mut imaging = keeper.journal.begin_image();
+    keeper.keep(&super::flips::sessions(), true).expect("is kept");
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     imaging.run().expect("is written");
     let retired = keeper.journal.switch(imaging).expect("switches");
     let live = keeper.machine.image();
@@ -128,10 +129,29 @@ fn a_repair_falls_back_to_the_epoch_before() {
     let end = bytes.len() - 100;
     bytes[1024..end].fill(0x55);
     fs::write(&database, bytes).expect("can be written");
-    // Where the log has the page anew, the bytes below do not matter.
-    let Err(error) = open(copy.path()) else { return };
-    assert!(matches!(error, Error::Damaged(_)), "{error}");
-    repair(copy.path(), Options { identity: identity() }).expect("is repaired");
+    assert!(matches!(open(copy.path()), Err(Error::Damaged(_))));
+    let found = repair(copy.path(), Options { identity: identity() }).expect("is repaired");
+    let done = found.repair.expect("is told");
+    assert_eq!(done.set_aside, ["00000002.ticketd.damaged"]);
+    let (what, file) = done.kept.expect("is told");
+    assert!(what.starts_with("00000001.ticketd up to row") && file == "00000003.ticketd", "{what}");
     let recovered = open(copy.path()).expect("recovers");
     assert_eq!(recovered.machine.image(), live);
+}
+
+/// Only the image is left: it knows of all fences that were reserved when it was made.
+#[test]
+fn a_repair_without_a_log_keeps_the_fences() {
+    let (dir, mut keeper) = filled(46, 40, 2, true);
+    keeper.image().expect("is written");
+    let (live, image) = (keeper.fences_end, keeper.machine.image());
+    let copy = dir.copy();
+    drop(keeper);
+    fs::remove_file(copy.join("00000002.ticketd-wal")).expect("can be removed");
+    let Err(Error::Damaged(damage)) = open(copy.path()) else { panic!("is damaged") };
+    assert!(damage.what.contains("all rows behind the image are lost"), "{damage}");
+    repair(copy.path(), Options { identity: identity() }).expect("is repaired");
+    let recovered = open(copy.path()).expect("recovers");
+    assert_eq!(recovered.machine.image(), image);
+    assert!(recovered.fence > live);
 }

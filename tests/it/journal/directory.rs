@@ -89,7 +89,7 @@ fn batches_that_come_while_an_image_is_written_are_in_the_new_epoch() {
     for commands in history[..1000].chunks(10) {
         keeper.keep(commands, false).expect("is kept");
     }
-    let mut imaging = keeper.journal.begin_image();
+    let mut imaging = keeper.journal.begin_image().expect("is the only one");
     let image = std::thread::spawn(move || imaging.run().map(|()| imaging));
     for commands in history[1000..1900].chunks(3) {
         keeper.keep(commands, false).expect("is kept");

@@ -108,9 +108,10 @@ fn nothing_more(memory: &Memory, keeper: &mut Keeper, failure: &Failure) {
     assert_eq!(keeper.journal.append(&batch, true).as_ref(), Err(failure));
     assert_eq!(keeper.journal.append(&batch, false).as_ref(), Err(failure));
     assert_eq!(keeper.journal.sync().as_ref(), Err(failure));
-    let imaging = keeper.journal.begin_image();
+    let imaging = keeper.journal.begin_image().expect("is the only one");
     let switched = keeper.journal.switch(imaging);
     assert_eq!(switched.err(), Some(NoImage::Failed(failure.clone())));
+    assert_eq!(keeper.journal.begin_sync().err().as_ref(), Some(failure));
     assert_eq!(memory.calls(), calls);
 }
 
@@ -197,4 +198,39 @@ fn fences_are_reserved_before_they_leave() {
     let far = 3_712_345_678_901_248;
     assert_eq!(append(far), (true, far + reserved));
     assert_eq!(append(5), (false, far + reserved));
+}
+
+/// A sync that runs elsewhere, while appends go on: it makes durable what there was when it began.
+#[test]
+fn syncs_elsewhere() {
+    let memory = Memory::new();
+    let mut keeper = Keeper::boot(open(&memory).expect("is new")).expect("is kept");
+    let history = random::accepted(22, 9);
+    let images = images(&keeper.machine, &history);
+    let lost = |memory: &Memory| {
+        let left = open(&memory.crash(Crash::Lost)).expect("recovers");
+        images.iter().position(|image| *image == left.machine.image()).expect("was")
+    };
+    keeper.keep(&history[..3], false).expect("is kept");
+    let syncing = keeper.journal.begin_sync().expect("begins");
+    keeper.keep(&history[3..6], false).expect("does not wait");
+    let synced = std::thread::spawn(move || syncing.run()).join().expect("runs");
+    keeper.journal.end_sync(synced).expect("is well");
+    assert_eq!(images[lost(&memory)], images[3]);
+    keeper.keep(&history[6..], false).expect("is kept");
+    for draw in 0..12 {
+        // Whatever is lost of the later rows was never said to be durable.
+        open(&memory.crash(Crash::Torn(draw))).expect("recovers");
+    }
+    // One that ends after a switch says nothing about the new epoch.
+    let syncing = keeper.journal.begin_sync().expect("begins");
+    keeper.image().expect("is written");
+    let (call, failure) = (memory.calls() + 1, Failure::Broken("gone".to_owned()));
+    memory.fail(Fault { call, failure: failure.clone(), is_done: false });
+    let synced = syncing.run();
+    assert_eq!(images[lost(&memory)], images[9]);
+    // A failure is final, and a full disk is one here.
+    assert_eq!(keeper.journal.end_sync(synced), Err(failure.clone()));
+    assert_eq!(keeper.sync(), Err(failure.clone()));
+    assert_eq!(keeper.journal.begin_sync().err(), Some(failure));
 }

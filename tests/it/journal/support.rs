@@ -92,7 +92,7 @@ impl Keeper {
 
     /// A new image, all in one.
     pub(super) fn image(&mut self) -> Result<(), NoImage> {
-        let mut imaging = self.journal.begin_image();
+        let mut imaging = self.journal.begin_image().expect("is the only one");
         imaging.run()?;
         let retired = self.journal.switch(imaging)?;
         self.acked = self.appended;
