@@ -69,7 +69,7 @@ export const step = (was, { type, message, code = 0, reason, random }, now) => {
     next = retry;
   };
   // While the session can still be saved, time is left for some attempts more.
-  const failed = () => down(now + random * Math.min(was.max, was.min * 2 ** tries++, (safe - now) / 4));
+  const failed = () => down(now + random * Math.min(was.max, was.min * 2 ** tries++, Math.max(was.min, (safe - now) / 4)));
   const lose = (/** @type {string} */ code, why = "") => {
     emit("drop");
     phase = "closed";
