@@ -11,7 +11,5 @@ export class TicketdError extends Error {
     /** The same may succeed later. */
     this.retryable = /unavailable|limit|held/.test(code);
   }
-  get name() {
-    return /** @type {const} */ ("TicketdError");
-  }
+  name = /** @type {const} */ ("TicketdError");
 }

@@ -29,11 +29,13 @@ export const gates = (request, held, drop, things, pending) => {
     const /** @type {Caller[]} */ callers = [];
 
     const withdraw = () => {
-      pending.delete(asked?.frame.id);
+      pending.delete(asked?.message.id);
       asked = undefined;
     };
 
     const next = () => {
+      // What is waited for is not free.
+      if (wait && callers[0]?.tries) callers[0].done(null);
       const [first] = callers;
       if (gate.held) return;
       if (!asked?.sent && !first) withdraw();
@@ -74,10 +76,10 @@ export const gates = (request, held, drop, things, pending) => {
       held: false,
       callers,
       next,
-      awaits,
+      wait: awaits,
 
       /** After a resume: the state says what became of what was asked, or waited for. */
-      resume(/** @type {View} */ view) {
+      open(/** @type {View} */ view) {
         if (!wait && !asked?.sent) return;
         withdraw();
         const mine = view.waits.find((w) =>
@@ -142,9 +144,14 @@ export const gates = (request, held, drop, things, pending) => {
 
   /** As `navigator.locks.query()`. */
   const query = async () => {
-    const list = (/** @type {(gate: any) => any[]} */ of) =>
-      [...all.values()].flatMap((gate) => (gate.op === "lock" ? of(gate).map(() => ({ name: gate.resource })) : []));
-    return { held: list(({ held }) => (held ? [0] : [])), pending: list(({ callers }) => callers) };
+    const held = [];
+    const pending = [];
+    for (const { op, resource: name, held: is, callers } of all.values()) {
+      if (op !== "lock") continue;
+      if (is) held.push({ name });
+      for (const _ of callers) pending.push({ name });
+    }
+    return { held, pending };
   };
 
   return /** @type {const} */ ([enter, waits, query, all]);

@@ -10,26 +10,19 @@ export const connect = async (url, { ttl = 10_000, signal, backoff, ...options }
   const to = new URL(url, globalThis.location?.href);
   to.protocol = to.protocol.replace("http", "ws");
   if (to.pathname === "/") to.pathname = "/api/v1/ws";
-  const WebSocket =
-    options.WebSocket ??
-    globalThis.WebSocket ??
-    (await import("#websocket").then((ws) => ws.default, () => {}));
-  if (!WebSocket) throw new TypeError("no WebSocket: install ws");
+  const WebSocket = options.WebSocket ?? globalThis.WebSocket ?? (await import("#websocket")).default;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
+    const session = begin(
+      { min: 100, max: 10_000, ...backoff, ...options, url: to.href, WebSocket, ttl, attempt: Date.now() },
+      resolve,
+      reject,
+    );
     const leave = () => {
+      if (session.id) return;
       reject(signal?.reason);
       session.close();
     };
-    const done = (/** @type {(value: any) => void} */ how) => (/** @type {any} */ value) => {
-      signal?.removeEventListener("abort", leave);
-      how(value);
-    };
-    signal?.addEventListener("abort", leave);
-    const session = begin(
-      { min: 100, max: 10_000, ...backoff, ...options, url: to.href, WebSocket, ttl, attempt: Date.now() },
-      done(resolve),
-      done(reject),
-    );
+    signal?.addEventListener("abort", leave, session);
   });
 };

@@ -25,15 +25,8 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
       mine.onclose = (/** @type {any} */ { code, reason }) => run("down", { code, reason });
       // The close that follows says it; without this `ws` would throw it.
       mine.onerror = () => {};
-      mine.onmessage = (/** @type {any} */ event) => {
-        let message;
-        try {
-          message = JSON.parse(event.data);
-        } catch {
-          return run("down", { code: 4503 });
-        }
-        run("message", { message });
-      };
+      // Who has agreed to the subprotocol speaks JSON.
+      mine.onmessage = (/** @type {any} */ event) => run("message", { message: JSON.parse(event.data) });
     },
     drop() {
       const old = socket;
@@ -63,7 +56,7 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
     running = false;
     clearTimeout(timer);
     if (link.phase === "closed") listen("remove");
-    else timer = setTimeout(run, Math.min(due(link) - now(), 2 ** 30), "time");
+    else timer = setTimeout(run, Math.min(due(link) - now(), 1e9), "time");
   };
 
   /** The page comes and goes. */

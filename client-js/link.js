@@ -16,13 +16,13 @@
  * @property {number} ttl @property {number} ping Both in ms.
  * @property {number} min @property {number} max Of the reconnect delay, in ms.
  * @property {number} attempt Grows with every attach. @property {number} tries Failed ones since the last success.
- * @property {string} [epoch] The server's run. @property {any} [lists] Of a state that comes in parts.
+ * @property {string} [epoch] The server's run. @property {any[]} parts Of the state that is coming in.
  * @property {boolean} [leaving] The session is to be closed.
  *
  * @typedef {{ type: "up" | "message" | "down" | "time" | "wake" | "hide" | "leave", message?: any,
  *   code?: number, reason?: string, random: number }} Input
  *
- * @typedef {["dial"] | ["drop"] | ["send", object] | ["pass", any] | ["open", any, boolean]
+ * @typedef {["dial"] | ["drop"] | ["send", object] | ["pass", any] | ["open", any[], boolean]
  *   | ["recover"] | ["unsafe"] | ["lost", string, string]} Effect
  */
 
@@ -49,6 +49,7 @@ export const link = (options, now) => ({
   end: now + CONNECT_MS,
   ping: 0,
   tries: 0,
+  parts: [],
   ...options,
 });
 
@@ -57,7 +58,7 @@ export const link = (options, now) => ({
  * @returns {[Link, Effect[]]}
  */
 export const step = (was, { type, message, code = 0, reason, random }, now) => {
-  let { phase, next, safe, end, session, ttl, ping, attempt, tries, epoch, lists, leaving } = was;
+  let { phase, next, safe, end, session, ttl, ping, attempt, tries, epoch, parts, leaving } = was;
   const /** @type {Effect[]} */ effects = [];
   const emit = (/** @type {Effect} */ ...effect) => effects.push(effect);
 
@@ -67,7 +68,8 @@ export const step = (was, { type, message, code = 0, reason, random }, now) => {
     phase = "down";
     next = retry;
   };
-  const failed = () => down(now + random * Math.min(was.max, was.min * 2 ** tries++));
+  // While the session can still be saved, time is left for some attempts more.
+  const failed = () => down(now + random * Math.min(was.max, was.min * 2 ** tries++, Math.max(was.min, (safe - now) / 4)));
   const lose = (/** @type {string} */ code, why = "") => {
     emit("drop");
     phase = "closed";
@@ -88,24 +90,24 @@ export const step = (was, { type, message, code = 0, reason, random }, now) => {
   if (phase === "closed") return [was, effects];
   if (now >= safe) {
     safe = Infinity;
-    emit("unsafe");
     // What an open line still has to say was said before: only the whole state can be trusted.
     if (phase === "open") {
       down(now);
       if (type === "message" || type === "down") type = "wake";
     }
+    emit("unsafe");
   }
   if (type === "up") {
-    lists = { holds: [], waits: [], watches: [], issued: [] };
+    parts = [];
     hello();
   } else if (type === "message") {
     const { id, part, ok, error, event } = message;
     if (phase === "dialing") {
-      lists = { ...lists };
-      for (const key in lists) lists[key] = lists[key].concat((ok ?? part)?.[key] ?? []);
+      // A large state comes in parts.
+      parts = [...parts, ok ?? part];
       if (ok) {
         phase = "open";
-        emit("open", { ...ok, ...lists }, !!epoch && ok.epoch !== epoch);
+        emit("open", parts, !!epoch && ok.epoch !== epoch);
         ({ session, ttl, ping, epoch } = ok);
         tries = 0;
         if (leaving) emit("send", BYE);
@@ -147,11 +149,11 @@ export const step = (was, { type, message, code = 0, reason, random }, now) => {
   if (now >= end) lose("unavailable");
   if (now >= next && phase === "down") {
     phase = "dialing";
-    next = now + Math.min(10_000, Math.max(250, ttl / 3) * 2 ** tries);
+    next = now + Math.min(ttl, 30_000) / 3 + 250;
     emit("dial");
   }
   return [
-    { ...was, phase, next, safe, end, session, ttl, ping, attempt, tries, epoch, lists, leaving },
+    { ...was, phase, next, safe, end, session, ttl, ping, attempt, tries, epoch, parts, leaving },
     effects,
   ];
 };

@@ -7,14 +7,15 @@ import { open } from "./line.js";
 
 /**
  * @typedef {object} Request One that is not answered yet.
- * @property {any} frame @property {boolean} [sent] @property {any} [thing] What it issues.
+ * @property {any} message @property {boolean} [sent] @property {any} [thing] What it issues.
  * @property {(ok: any, error?: any) => void} then Called at once, so that the next frame finds what it changed.
  *
- * @typedef {{ state?: any, error?: any, wakes: Set<() => void> }} Watched
+ * @typedef {{ state?: any, error?: any, waits: Set<() => void> }} Watched
  */
 
 const never = () => {};
-const UNSAFE = "not heard in time";
+/** No request is nearly as long (in UTF-16): names and data are bounded. */
+const FRAME_MAX = 20_000;
 
 /**
  * @param {Parameters<typeof open>[0]} options
@@ -27,14 +28,15 @@ export const begin = (options, resolve, reject) => {
   const end = new AbortController();
   const /** @type {Map<number, Request>} */ pending = new Map();
   const /** @type {Map<number | string, any>} What is held, by its fence, and what is issued, by its name. */ things = new Map();
-  const /** @type {Map<string, Watched>} */ watches = new Map();
+  const /** @type {Map<string, Watched>} */ watched = new Map();
   const /** @type {Set<() => void>} */ streams = new Set();
 
   const tell = (/** @type {string} */ type, /** @type {any} */ detail) =>
     session.dispatchEvent(new CustomEvent(type, { detail }));
-  const become = (/** @type {string} */ to) => {
+  const become = (/** @type {string} */ to, then = never) => {
     const from = session.state;
     session.state = to;
+    then();
     tell("statechange", { from, to });
   };
 
@@ -43,13 +45,16 @@ export const begin = (options, resolve, reject) => {
   const post = (/** @type {Request} */ request) => {
     if (session.state !== "open" || request.sent) return;
     request.sent = true;
-    send(request.frame);
+    send(request.message);
   };
 
   /** @param {object} members @param {Request["then"]} [then] @param {any} [thing] @returns {Request | undefined} */
   const request = (members, then = never, thing) => {
-    if (over) return void then(0, over);
-    const request = { frame: { id: (last += 2), ...members }, then, thing };
+    // One that the server refuses as a whole would be sent again after each resume.
+    if (over || JSON.stringify(members).length > FRAME_MAX) {
+      return void queueMicrotask(() => then(0, over ?? new TicketdError("too-large")));
+    }
+    const request = { message: { id: (last += 2), ...members }, then, thing };
     pending.set(last, request);
     post(request);
     return request;
@@ -194,17 +199,20 @@ export const begin = (options, resolve, reject) => {
 
   /** @param {string} resource @param {any} figures @param {any} [error] */
   const changed = (resource, { kind, free, held, waiting }, error) => {
-    const watched = watches.get(resource);
+    const of = watched.get(resource);
     const state = { kind, free, held, waiting };
-    if (!watched || JSON.stringify(state) === JSON.stringify(watched.state)) return;
-    Object.assign(watched, { state, error });
-    watched.wakes.forEach((wake) => wake());
+    if (!of || JSON.stringify(state) === JSON.stringify(of.state)) return;
+    of.state = state;
+    of.error = error;
+    of.waits.forEach((wake) => wake());
   };
+  const subscribe = (/** @type {string} */ resource) =>
+    request({ op: "watch", resource, changes: true }, (ok, error) => changed(resource, ok || {}, error));
 
   const finish = (/** @type {TicketdError} */ error) => {
     over = error;
     for (const id of [...pending.keys()]) settle(id, 0, error);
-    for (const gate of [...all.values()]) gate.awaits();
+    for (const gate of [...all.values()]) gate.wait();
     for (const thing of [...things.values()]) thing.lose(error);
     for (const wake of [...streams]) wake();
     become("closed");
@@ -216,8 +224,8 @@ export const begin = (options, resolve, reject) => {
       if (!event) return settle(id, ok ?? 0, error && new TicketdError(error.code, error.message));
       const { resource, ticket, fence, wait, reason } = detail;
       const thing = things.get(fence ?? named(resource, ticket));
-      if (event.endsWith("-granted")) (waits.get(wait)?.grant ?? drop)(detail);
-      if (event === "wait-ended") waits.get(wait)?.awaits();
+      if (/granted/.test(event)) (waits.get(wait)?.grant ?? drop)(detail);
+      if (event === "wait-ended") waits.get(wait)?.wait();
       if (event === "resource-changed") changed(resource, detail);
       if (event === "ticket-updated" && thing) thing.data = unpack(detail);
       if (/revoked|lost|taken/.test(event)) thing?.lose(reason ?? event);
@@ -229,43 +237,52 @@ export const begin = (options, resolve, reject) => {
     },
 
     unsafe() {
-      const why = new TicketdError("session-lost", UNSAFE);
+      const why = new TicketdError("session-lost");
       for (const thing of [...things.values()]) if (thing.fence) thing.lose(why);
     },
 
-    // The whole state: all that was asked, had and waited for is set right by it.
-    open(state, restarted) {
+    // The whole state, in parts: all that was asked, had and waited for is set right by it.
+    open(parts, restarted) {
       if (over) return;
       const first = !session.id;
-      const { holds, waits, watches, issued } = state;
+      const [holds, waits, watches, issued] = ["holds", "waits", "watches", "issued"].map((key) =>
+        parts.flatMap((/** @type {any} */ part) => part?.[key] ?? []),
+      );
       const there = new Map([...holds, ...issued].map((t) => [t.fence ?? named(t.resource, t.ticket), t]));
       const known = new Set(things.keys());
       for (const [key, thing] of [...things]) {
-        if (!there.has(key)) thing.lose(UNSAFE);
+        if (!there.has(key)) thing.lose("gone");
         else if (thing.data) thing.data = unpack(there.get(key));
       }
-      for (const [id, { frame, sent }] of [...pending]) {
-        const { op, resource, ticket, fence } = frame;
+      for (const [id, { message, sent }] of [...pending]) {
+        const { op, resource, ticket, fence } = message;
         known.add(fence);
         // Locks, claims and their waits are the gates' to see to; watches may be asked for again, and so
         // may tickets be issued: it is this session's still, or was not there.
-        if (sent && (fence || op === "revoke") && !there.has(fence ?? named(resource, ticket))) settle(id, {});
+        if ((fence || op === "revoke") && !there.has(fence ?? named(resource, ticket))) {
+          // Work that one could not say was done may be another's by now.
+          settle(id, sent || !fence || op !== "revoke" ? {} : 0, new TicketdError("ticket-revoked"));
+        }
       }
       const view = { holds: holds.filter((/** @type {any} */ h) => !known.has(h.fence)), waits };
-      for (const gate of [...all.values()]) gate.resume(view);
-      for (const now of watches) changed(now.resource, now);
+      for (const gate of [...all.values()]) gate.open(view);
+      for (const resource of watched.keys()) {
+        const now = watches.find((/** @type {any} */ w) => w.resource === resource);
+        now ? changed(resource, now) : subscribe(resource);
+      }
       for (const hold of view.holds) {
         // Of a session that another page began, locks are kept: to lock them again confirms them.
         if (!first || hold.ticket) drop(hold);
       }
-      session.id = state.session;
-      session.name = state.name;
-      become("open");
-      // What is given up goes first, lest it be granted again.
-      const asked = [...pending.values()];
-      for (const request of asked) request.sent = false;
-      asked.filter(({ frame }) => /^unl|^rel/.test(frame.op)).forEach(post);
-      asked.forEach(post);
+      const { session: id, name } = parts.at(-1);
+      Object.assign(session, { id, name });
+      become("open", () => {
+        // What is given up goes first, lest it be granted again.
+        const asked = [...pending.values()];
+        for (const request of asked) request.sent = false;
+        asked.filter(({ message }) => /^unl|^rel/.test(message.op)).forEach(post);
+        asked.forEach(post);
+      });
       if (!first) tell("recovered", { restarted });
       resolve(session);
     },
@@ -376,26 +393,26 @@ export const begin = (options, resolve, reject) => {
 
     /** @param {string} resource @param {{ signal?: AbortSignal }} [options] */
     watch(resource, { signal } = {}) {
-      let /** @type {Watched} */ watched;
+      let /** @type {Watched} */ of;
       let /** @type {any} */ seen;
       return iterate(
         signal,
         (wake) => {
-          watched = watches.get(resource) ?? { wakes: new Set() };
-          watched.wakes.add(wake);
-          if (!watches.has(resource)) {
-            watches.set(resource, watched);
-            request({ op: "watch", resource, changes: true }, (ok, error) => changed(resource, ok || {}, error));
+          of = watched.get(resource) ?? { waits: new Set() };
+          of.waits.add(wake);
+          if (!watched.has(resource)) {
+            watched.set(resource, of);
+            subscribe(resource);
           }
           return () => {
-            watched.wakes.delete(wake);
-            if (!watched.wakes.size && watches.delete(resource)) request({ op: "unwatch", resource });
+            of.waits.delete(wake);
+            if (!of.waits.size && watched.delete(resource)) request({ op: "unwatch", resource });
           };
         },
         () => {
-          if (watched.error) throw watched.error;
-          if (watched.state === seen) return [];
-          seen = watched.state;
+          if (of.error) throw of.error;
+          if (of.state === seen) return [];
+          seen = of.state;
           return [seen];
         },
       );
