@@ -3,27 +3,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use crate::journal::{Failure, Imaging, NoImage, Retired};
 
 use super::clock::{self, Instant, instant};
+use super::job::Job;
 use super::keeper::Keeper;
 use super::work::Bell;
 
 /// After an image that failed the next is not begun before.
 const IMAGE_RETRY: Duration = Duration::from_secs(10);
-
-type Done = (Imaging, Result<(), NoImage>);
-
-/// An image that is being written.
-struct Job {
-    thread: JoinHandle<()>,
-    done: Receiver<Done>,
-    stop: Arc<AtomicBool>,
-}
 
 /// The images of a keeper.
 pub(super) struct Images {
@@ -31,15 +22,16 @@ pub(super) struct Images {
     last: Instant,
     /// None is begun before.
     not_before: Instant,
-    job: Option<Job>,
-    /// What the job came to, if it was looked at.
-    done: Option<Done>,
+    /// One that is being written, and what to set to end that soon.
+    job: Option<(Job<Done>, Arc<AtomicBool>)>,
 }
+
+type Done = (Imaging, Result<(), NoImage>);
 
 impl Images {
     pub(super) fn new() -> Self {
         let now = instant();
-        Self { last: now, not_before: now, job: None, done: None }
+        Self { last: now, not_before: now, job: None }
     }
 
     fn is_due(&self, every: Duration) -> bool {
@@ -48,15 +40,13 @@ impl Images {
     }
 
     fn begin(&mut self, mut imaging: Imaging, bell: Arc<Bell>) {
-        let (stop, (tell, done)) = (imaging.stop(), mpsc::channel());
-        let image = move || {
+        let stop = imaging.stop();
+        let job = Job::begin("image", bell, move || {
             let result = imaging.run();
-            // A keeper that is gone does not care.
-            let _ = tell.send((imaging, result));
-            bell.ring();
-        };
-        match thread::Builder::new().name("image".to_owned()).spawn(image) {
-            Ok(thread) => self.job = Some(Job { thread, done, stop }),
+            (imaging, result)
+        });
+        match job {
+            Ok(job) => self.job = Some((job, stop)),
             Err(why) => {
                 tracing::warn!("no thread for an image: {why}");
                 self.retry_later();
@@ -68,34 +58,19 @@ impl Images {
         self.not_before = instant() + IMAGE_RETRY;
     }
 
-    /// Whether the job is done.
-    fn look(&mut self) -> Result<bool, Failure> {
-        let Some(job) = &self.job else { return Ok(self.done.is_some()) };
-        match job.done.try_recv() {
-            Ok(done) => {
-                self.done = Some(done);
-                self.job = None;
-                Ok(true)
-            }
-            Err(TryRecvError::Empty) => Ok(false),
-            Err(TryRecvError::Disconnected) => {
-                Err(Failure::Broken("writing an image panicked".to_owned()))
-            }
-        }
+    /// Whether one is done.
+    pub(super) fn is_done(&self) -> bool {
+        self.job.as_ref().is_some_and(|(job, _)| job.is_done())
     }
 }
 
 impl Keeper {
-    /// Whether an image is done, which the next round sees to.
-    pub(super) fn has_image(&mut self) -> bool {
-        self.images.look().unwrap_or(true)
-    }
-
     /// Goes on behind an image that is done, or begins one that is due. Whether anything changed.
     pub(super) fn see_to_images(&mut self) -> Result<bool, Failure> {
-        if self.images.look()?
-            && let Some((imaging, result)) = self.images.done.take()
+        if self.images.is_done()
+            && let Some((job, _)) = self.images.job.take()
         {
+            let (imaging, result) = job.finish()?;
             let switched = match result {
                 Ok(()) => self.switch(imaging, |old| {
                     let thread = thread::Builder::new().name("remove".to_owned());
@@ -109,9 +84,9 @@ impl Keeper {
         let (behind, image) = (self.behind_image(), self.kept.image_bytes);
         if behind > self.keeping.image_after_bytes.max(image)
             && self.images.is_due(self.keeping.every)
+            && let Some(imaging) = self.journal.begin_image()
         {
-            let bell = self.driver().0.bell.clone();
-            self.images.begin(self.journal.begin_image(), bell);
+            self.images.begin(imaging, self.bell());
         }
         Ok(false)
     }
@@ -150,7 +125,7 @@ impl Keeper {
     /// # Errors
     /// [`Failure`], when the journal ended by it.
     pub fn image(&mut self) -> Result<(), Failure> {
-        let mut imaging = self.journal.begin_image();
+        let Some(mut imaging) = self.journal.begin_image() else { return Ok(()) };
         let result = match imaging.run() {
             Ok(()) => self.switch(imaging, remove),
             Err(why) => self.no_image(&why),
@@ -161,11 +136,10 @@ impl Keeper {
 
     /// Drops an image that is being written.
     pub(super) fn end_image(&mut self) {
-        if let Some(job) = self.images.job.take() {
-            job.stop.store(true, Ordering::Relaxed);
-            let _ = job.thread.join();
+        if let Some((job, stop)) = self.images.job.take() {
+            stop.store(true, Ordering::Relaxed);
+            let _ = job.finish();
         }
-        self.images.done = None;
     }
 }
 

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::journal::{
-    Batch, Description, Failure, Journal, Options, Recovered, Report, Sqlite, Store,
+    Batch, Description, Failure, Journal, Options, Recovered, Report, Sqlite, Store, Synced,
 };
 
 use super::clock::{self, Instant, instant};
 use super::durable::Stamp;
 use super::images::Images;
+use super::job::Job;
 use super::keeping::{Durability, Keeping, Kept, NotKept};
+use super::work::Bell;
 use super::{Driver, ids};
 
 /// What is on its way to the journal.
@@ -44,9 +46,12 @@ pub struct Keeper {
     pub(super) journal: Journal,
     pub(super) keeping: Keeping,
     parcel: Parcel,
-    /// Something was written and is not synced.
+    /// Something was written and no sync of it was begun.
     is_unsynced: bool,
+    /// A sync was begun.
     synced: Instant,
+    /// A sync that runs.
+    syncing: Option<Job<Synced>>,
     pub(super) images: Images,
     pub(super) kept: Kept,
     report: Report,
@@ -94,6 +99,7 @@ impl Keeper {
             parcel: Parcel::default(),
             is_unsynced: false,
             synced: instant(),
+            syncing: None,
             images: Images::new(),
             kept,
             report,
@@ -183,6 +189,9 @@ impl Keeper {
     }
 
     fn work(&mut self) -> Result<Round, Failure> {
+        if let Some(failure) = self.journal.failure() {
+            return Err(failure.clone());
+        }
         self.gather();
         let mut round = Round::Idle;
         if self.parcel.count > 0 {
@@ -199,9 +208,7 @@ impl Keeper {
                 self.driver.go_on();
             }
         }
-        if self.sync_due().is_some_and(|due| due.is_zero()) {
-            self.journal.sync()?;
-            self.note_sync();
+        if self.see_to_syncs()? {
             round = Round::Kept;
         }
         if round == Round::Kept {
@@ -223,14 +230,51 @@ impl Keeper {
 
     /// In how long a sync is due, if one is.
     pub(super) fn sync_due(&self) -> Option<Duration> {
-        let due = self.is_unsynced && self.keeping.durability == Durability::Interval;
+        let due = self.is_unsynced
+            && self.syncing.is_none()
+            && self.keeping.durability == Durability::Interval;
         due.then(|| self.keeping.every.saturating_sub(instant() - self.synced))
+    }
+
+    /// Begins a sync that is due. Nobody waits for it, so the keeper does not either. Whether one
+    /// has ended.
+    fn see_to_syncs(&mut self) -> Result<bool, Failure> {
+        if self.sync_due().is_some_and(|due| due.is_zero()) {
+            let syncing = self.journal.begin_sync()?;
+            (self.is_unsynced, self.synced) = (false, instant());
+            let job = Job::begin("sync", self.bell(), move || syncing.run());
+            match job {
+                Ok(job) => self.syncing = Some(job),
+                Err(why) => {
+                    tracing::debug!("no thread for a sync: {why}");
+                    self.journal.sync()?;
+                    self.note_sync();
+                }
+            }
+        }
+        let Some(job) = self.syncing.take_if(|job| job.is_done()) else { return Ok(false) };
+        self.journal.end_sync(job.finish()?)?;
+        self.kept.synced_ms = Some(clock::wall_ms());
+        Ok(true)
+    }
+
+    pub(super) fn bell(&self) -> Arc<Bell> {
+        self.driver.0.bell.clone()
+    }
+
+    /// Whether something is done that the next round sees to.
+    pub(super) fn has_done(&self) -> bool {
+        self.images.is_done() || self.syncing.as_ref().is_some_and(Job::is_done)
     }
 
     /// Makes all durable and writes a last image: the next start is quick.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
         self.end_image();
+        if let Some(job) = self.syncing.take() {
+            self.journal.end_sync(job.finish()?)?;
+        }
         self.journal.sync()?;
+        self.note_sync();
         self.image()
     }
 }

@@ -13,6 +13,7 @@ mod durable;
 mod gathered;
 mod ids;
 mod images;
+mod job;
 mod keeper;
 mod keeping;
 mod levels;

@@ -64,7 +64,7 @@ impl Keeper {
                 Round::Full => thread::sleep(FULL_RETRY),
                 Round::Idle if stopping => return self.finish(),
                 Round::Idle => bell.sleep(self.sync_due(), || {
-                    driver.has_gathered() || stop.load(Ordering::SeqCst) || self.has_image()
+                    driver.has_gathered() || stop.load(Ordering::SeqCst) || self.has_done()
                 }),
             }
         }

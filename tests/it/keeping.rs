@@ -4,6 +4,8 @@
 
 mod faults;
 mod histories;
+mod kill;
+mod killed;
 mod order;
 mod restarts;
 mod script;

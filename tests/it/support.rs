@@ -225,6 +225,12 @@ impl Client {
         Self { stream: BufReader::new(stream), headers: String::new(), head: false }
     }
 
+    /// The same where there may be no server.
+    pub(crate) async fn try_connect(address: SocketAddr) -> Option<Self> {
+        let stream = in_time(TcpStream::connect(address)).await.ok()?;
+        Some(Self { stream: BufReader::new(stream), headers: String::new(), head: false })
+    }
+
     /// Every request from now on bears this header.
     pub(crate) fn with(mut self, header: &str) -> Self {
         self.headers += header;
@@ -248,6 +254,10 @@ impl Client {
     }
 
     async fn send_to(&mut self, method: &str, path: &str, body: &[u8]) {
+        assert!(self.try_send(method, path, body).await, "the server hung up");
+    }
+
+    async fn try_send(&mut self, method: &str, path: &str, body: &[u8]) -> bool {
         self.head = method == "HEAD";
         let (headers, length) = (&self.headers, body.len());
         let head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}");
@@ -256,7 +266,16 @@ impl Client {
             _ => String::new(),
         };
         let request = [head.as_bytes(), length.as_bytes(), b"\r\n", body].concat();
-        assert!(self.write(&request).await, "the server hung up");
+        self.write(&request).await
+    }
+
+    /// Asks a server that may end at any moment.
+    pub(crate) async fn try_ask(&mut self, request: &str, body: &[u8]) -> Option<Answer> {
+        let (method, path) = request.split_once(' ').expect("a method and a path");
+        if !self.try_send(method, &format!("/api/v1{path}"), body).await {
+            return None;
+        }
+        self.answer_or_end().await
     }
 
     pub(crate) async fn ask(&mut self, request: &str) -> Answer {
@@ -323,8 +342,8 @@ impl Client {
 
     async fn read_line(&mut self) -> Option<String> {
         let mut line = String::new();
-        let read = self.stream.read_line(&mut line).await.ok()?;
-        (read > 0).then(|| line.trim_end().to_owned())
+        self.stream.read_line(&mut line).await.ok()?;
+        line.ends_with('\n').then(|| line.trim_end().to_owned())
     }
 
     async fn read_bytes(&mut self, length: usize) -> Option<Vec<u8>> {

@@ -8,7 +8,7 @@ use ticketd::machine::{Command, Length, Reply};
 
 use super::support::{
     House, ask, granted, heard, issue, later, lock, name, open, pass, queue, request, unlock,
-    wait_for,
+    unlock_by_socket, wait_for,
 };
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +94,7 @@ async fn sockets_are_answered_and_told_when_it_is_kept_and_in_order() {
     let [holder, waiter] = &*sockets;
     ask(holder, 1, lock(one, "db"));
     ask(waiter, 1, queue(two, "db", Length::Session));
-    ask(holder, 2, unlock(one, "nothing"));
+    ask(holder, 2, unlock_by_socket(one, "nothing"));
     ask(holder, 3, issue(one, "pool", "t"));
     house.keep();
     assert_eq!(syncs.load(Ordering::SeqCst), 1, "one sync for all that had gathered");
@@ -103,15 +103,17 @@ async fn sockets_are_answered_and_told_when_it_is_kept_and_in_order() {
     assert_eq!(heard(waiter), ["1 place 1"]);
 
     ask(waiter, 2, Command::Watch { session: two, resource: name("pool"), changes: true });
-    ask(holder, 4, unlock(one, "db"));
+    ask(holder, 4, unlock_by_socket(one, "db"));
     ask(holder, 5, issue(one, "pool", "u"));
     assert!(waiter.ask([(Some(3), Asked::Beat), (Some(4), Asked::State)]));
     house.keep();
     assert_eq!(heard(holder), ["4 Done", "5 Done"]);
     let told = heard(waiter);
     assert!(told[0].starts_with("2 Watching"), "{told:?}");
-    assert_eq!(told[1..], ["Granted", "TicketAvailable pool 2", "Changed pool 2", "3 beat 60000",
-        "4 state"]);
+    assert_eq!(
+        told[1..],
+        ["Granted", "TicketAvailable pool 2", "Changed pool 2", "3 beat 60000", "4 state"]
+    );
     assert_eq!(syncs.load(Ordering::SeqCst), 2);
     house.memory.before_sync(|| {});
     house.assert_kept();

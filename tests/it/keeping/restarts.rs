@@ -6,8 +6,8 @@ use ticketd::journal::Crash;
 use ticketd::machine::{Command, Length, Reply, SessionId};
 
 use super::support::{
-    House, WALL_MS, ask, granted, heard, issue, later, lock, name, pass, queue, recovered,
-    request, unlock, wait_for,
+    House, WALL_MS, ask, granted, heard, issue, later, lock, name, pass, queue, recovered, request,
+    unlock, wait_for,
 };
 
 async fn refresh(driver: &Driver, session: SessionId) -> bool {
@@ -54,8 +54,9 @@ async fn sessions_and_what_they_have_are_there_again() {
             assert!(refresh(&house.driver, session).await, "it has a full TTL");
         }
         let a = house.driver.reconnect(Some(1), first, Some(1)).expect("lives");
+        house.keep();
         a.opened();
-        assert_eq!(heard(&a), ["state"]);
+        assert_eq!(heard(&a), ["1 state"]);
         assert_ne!(epoch_of(&house, &a), epoch);
         // So does the wait: its 800 ms count from the start.
         assert_eq!(queue_of(&house, "db"), [first, second]);

@@ -7,7 +7,7 @@ use ticketd::machine::{Command, Image, Length, Reply, SessionId};
 
 use super::support::{
     House, Later, Told, ask, heard, issue, later, lock, name, pass, queue, request, unlock,
-    wait_for,
+    unlock_by_socket, wait_for,
 };
 use crate::rng::Rng;
 
@@ -77,7 +77,7 @@ impl Guests {
             5 => self.waits.push(later(wait_for(&house.driver, session, resource, 30_000))),
             6 => ask(socket, self.ids, lock(speaker, resource)),
             7 => ask(socket, self.ids, queue(speaker, resource, Length::Ms(700))),
-            8..=9 => ask(socket, self.ids, unlock(speaker, resource)),
+            8..=9 => ask(socket, self.ids, unlock_by_socket(speaker, resource)),
             10 => ask(socket, self.ids, issue(speaker, "pool", ["t", "u", "v"][who])),
             _ => {
                 let resource = name("pool");
@@ -145,12 +145,7 @@ pub(super) async fn play(
             story.note(house);
         }
         guests.assert_silence(house);
-        while house.keeper.round()? == Round::Full {
-            story.full += 1;
-            when_full(house, guests).await;
-        }
-        story.all_kept();
-        guests.hear(story);
+        keep(house, guests, story, &mut when_full).await?;
         if step % 9 == 8 {
             house.keeper.image()?;
         }
@@ -163,11 +158,32 @@ pub(super) async fn play(
             guests.sockets.iter().for_each(Connection::heard);
             pass(1000).await;
             story.note(house);
-            house.keep();
-            story.note(house);
-            story.all_kept();
-            guests.hear(story);
+            keep(house, guests, story, &mut when_full).await?;
         }
     }
+    Ok(())
+}
+
+/// Keeps all there is, and lets everybody hear of it.
+async fn keep(
+    house: &mut House,
+    guests: &mut Guests,
+    story: &mut Story,
+    when_full: &mut impl AsyncFnMut(&mut House, &mut Guests),
+) -> Result<(), Failure> {
+    loop {
+        match house.keeper.round()? {
+            Round::Full => {
+                story.full += 1;
+                when_full(house, guests).await;
+            }
+            Round::Kept => {}
+            Round::Idle => break,
+        }
+    }
+    // What fell due in a round is kept, too.
+    story.note(house);
+    story.all_kept();
+    guests.hear(story);
     Ok(())
 }

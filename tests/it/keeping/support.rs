@@ -38,8 +38,7 @@ impl House {
     pub(super) fn open_at(memory: &Memory, wall_ms: u64) -> Result<Self, NotKept> {
         let keeping = Keeping { image_after_bytes: u64::MAX, ..Keeping::default() };
         let memory = memory.clone();
-        let (driver, keeper) =
-            Keeper::over(Arc::new(memory.clone()), EXPIRE_MS, keeping, wall_ms)?;
+        let (driver, keeper) = Keeper::over(Arc::new(memory.clone()), EXPIRE_MS, keeping, wall_ms)?;
         let clockwork = tokio::spawn(driver.clone().run());
         Ok(Self { memory, driver, keeper, clockwork })
     }
@@ -102,8 +101,10 @@ impl House {
     /// Does a command for a session and keeps it.
     pub(super) fn done(&mut self, session: SessionId, command: Command) -> Reply {
         let mut asked = later(request(&self.driver, session, command));
+        let at_once = asked.look();
         self.keep();
-        asked.now().expect("is kept").expect("is accepted")
+        let told = at_once.unwrap_or_else(|| asked.now());
+        told.expect("is kept").expect("is accepted")
     }
 }
 
@@ -126,7 +127,8 @@ pub(super) struct Later<T>(BoxFuture<'static, T>);
 
 /// Begins what is asked.
 pub(super) fn later<T>(asked: impl Future<Output = T> + Send + 'static) -> Later<T> {
-    Later(Box::pin(asked))
+    // Here nobody polls too often.
+    Later(Box::pin(tokio::task::unconstrained(asked)))
 }
 
 impl<T> Later<T> {
@@ -165,7 +167,7 @@ pub(super) fn request(
     command: Command,
 ) -> impl Future<Output = Told> + Send + 'static {
     let driver = driver.clone();
-    async move { driver.request(session, command).await.map(hand_over) }
+    async move { driver.request(session, command).await.map(|answer| hand_over(&answer)) }
 }
 
 /// A request that waits for a lock.
@@ -177,10 +179,12 @@ pub(super) fn wait_for(
 ) -> impl Future<Output = Told> + Send + 'static {
     let (driver, resource) = (driver.clone(), name(resource));
     let command = move |ask| Command::Lock { session, resource, ask: Some(ask) };
-    async move { driver.request_waiting(session, wait_ms, command).await.map(hand_over) }
+    async move {
+        driver.request_waiting(session, wait_ms, command).await.map(|answer| hand_over(&answer))
+    }
 }
 
-fn hand_over(answer: Answer) -> Result<Reply, Refusal> {
+fn hand_over(answer: &Answer) -> Result<Reply, Refusal> {
     answer.hand_over();
     answer.reply.clone()
 }
@@ -201,6 +205,11 @@ pub(super) fn queue(session: SessionId, resource: &str, length: Length) -> Comma
 
 pub(super) fn unlock(session: SessionId, resource: &str) -> Command {
     Command::Unlock { session, resource: name(resource), fence: None, by_socket: false }
+}
+
+/// The same by the session's socket.
+pub(super) fn unlock_by_socket(session: SessionId, resource: &str) -> Command {
+    Command::Unlock { session, resource: name(resource), fence: None, by_socket: true }
 }
 
 pub(super) fn issue(session: SessionId, resource: &str, ticket: &str) -> Command {
@@ -230,10 +239,9 @@ pub(super) fn heard(connection: &Connection) -> Vec<String> {
                 let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
                 format!("{id} {}", short(&answered))
             }
-            Next::Message(Message::Event(event)) => format!("{event:?}").split_once(' ').map_or(
-                String::new(),
-                |(kind, _)| kind.to_owned(),
-            ),
+            Next::Message(Message::Event(event)) => format!("{event:?}")
+                .split_once(' ')
+                .map_or(String::new(), |(kind, _)| kind.to_owned()),
             Next::Message(Message::Level(event, resource, figures)) => {
                 format!("{event:?} {} {}", resource.as_str(), figures.free)
             }
