@@ -1,10 +1,10 @@
-# The four things one does here. `make test` is what CI runs, and all that it runs.
+# The five things one does here. `make test` is what CI runs, and all that it runs.
 #
 # Checking writes nothing to the tree but target/; `make fix` does what checking asks for.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test bench fix tools
+.PHONY: run test soak bench fix tools
 
 # Tools that the machine lacks are built into target/, not into anyone's home.
 TOOLS := $(abspath $(or $(CARGO_TARGET_DIR),target))/tools
@@ -37,6 +37,10 @@ test: tools
 	  echo 'cargo test --tests (one binary at a time: there is no cargo-nextest here)'; \
 	  cargo test --locked --no-fail-fast --tests; \
 	fi
+
+# The same stories for much longer.
+soak:
+	TICKETD_KILLS=500 cargo test --locked --test it -- --nocapture keeping::kill
 
 bench:
 	cargo bench --locked $(ARGS)

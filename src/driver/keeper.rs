@@ -20,6 +20,11 @@ use super::keeping::{Durability, Keeping, Kept, NotKept};
 use super::work::Bell;
 use super::{Driver, ids};
 
+/// From so many commands in a batch on, the next is waited for to be as large.
+const CROWD: u32 = 8;
+/// Longest wait for it.
+const CROWD_MAX: Duration = Duration::from_millis(5);
+
 /// What is on its way to the journal.
 #[derive(Default)]
 struct Parcel {
@@ -52,6 +57,8 @@ pub struct Keeper {
     synced: Instant,
     /// A sync that runs.
     syncing: Option<Job<Synced>>,
+    /// How many commands the last batch had, and how long it took to write.
+    last: (u32, Duration),
     pub(super) images: Images,
     pub(super) kept: Kept,
     report: Report,
@@ -100,6 +107,7 @@ impl Keeper {
             is_unsynced: false,
             synced: instant(),
             syncing: None,
+            last: (0, Duration::ZERO),
             images: Images::new(),
             kept,
             report,
@@ -152,7 +160,9 @@ impl Keeper {
     fn keep(&mut self, sync: bool) -> Result<(), Failure> {
         let Parcel { commands, count, next_fence, stamp } = &self.parcel;
         let batch = Batch { commands, count: *count, next_fence: *next_fence };
+        let start = instant();
         let appended = self.journal.append(&batch, sync)?;
+        self.last = (*count, instant() - start);
         let stamp = *stamp;
         self.is_unsynced = true;
         if appended.synced {
@@ -256,6 +266,15 @@ impl Keeper {
         self.journal.end_sync(job.finish()?)?;
         self.kept.synced_ms = Some(clock::wall_ms());
         Ok(true)
+    }
+
+    /// How many commands may be waited for before the next batch, and for how long. Whoever was
+    /// answered together comes again at about the same time: who took the first of them at once
+    /// would let all others wait for two syncs. One who is alone waits for nobody.
+    pub(super) fn crowd(&self) -> Option<(u32, Duration)> {
+        let (count, took) = self.last;
+        let is_crowd = count >= CROWD && self.keeping.durability == Durability::Always;
+        is_crowd.then(|| (count / 4 * 3, (took / 4).min(CROWD_MAX)))
     }
 
     pub(super) fn bell(&self) -> Arc<Bell> {

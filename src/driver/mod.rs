@@ -207,8 +207,9 @@ impl Driver {
         self.0.durable.reached(stamp).await
     }
 
-    fn has_gathered(&self) -> bool {
-        self.core().gathered.as_ref().is_some_and(|gathered| gathered.count > 0)
+    /// How many commands are yet to be kept.
+    fn gathered(&self) -> u32 {
+        self.core().gathered.as_ref().map_or(0, |gathered| gathered.count)
     }
 
     /// Whether the server is about to end.

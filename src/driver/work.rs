@@ -8,10 +8,13 @@ use std::time::Duration;
 use crate::journal::Failure;
 
 use super::Driver;
+use super::clock::instant;
 use super::keeper::{Keeper, Round};
 
 /// How often a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_millis(100);
+/// Between two looks how many have come.
+const CROWD_LOOK: Duration = Duration::from_micros(100);
 
 /// Wakes the keeper's thread.
 #[derive(Debug, Default)]
@@ -59,14 +62,22 @@ impl Keeper {
             // Before the round: what is applied before it is set is kept.
             let stopping = stop.load(Ordering::SeqCst);
             match self.round()? {
-                Round::Kept => {}
+                Round::Kept => self.wait_for_crowd(&driver),
                 Round::Full if stopping || driver.is_leaving() => return Err(Failure::Full),
                 Round::Full => thread::sleep(FULL_RETRY),
                 Round::Idle if stopping => return self.finish(),
                 Round::Idle => bell.sleep(self.sync_due(), || {
-                    driver.has_gathered() || stop.load(Ordering::SeqCst) || self.has_done()
+                    driver.gathered() > 0 || stop.load(Ordering::SeqCst) || self.has_done()
                 }),
             }
+        }
+    }
+
+    fn wait_for_crowd(&self, driver: &Driver) {
+        let Some((count, most)) = self.crowd() else { return };
+        let start = instant();
+        while instant() - start < most && driver.gathered() < count {
+            thread::sleep(CROWD_LOOK);
         }
     }
 }

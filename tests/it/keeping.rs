@@ -7,6 +7,7 @@ mod histories;
 mod kill;
 mod killed;
 mod order;
+mod program;
 mod restarts;
 mod script;
 mod support;

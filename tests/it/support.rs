@@ -375,9 +375,14 @@ impl Party {
 
     /// The same session by a further connection.
     pub(crate) async fn again(&self) -> Self {
-        let client = Client::connect(self.address).await;
+        self.again_at(self.address).await
+    }
+
+    /// The same session at another server, which knows it.
+    pub(crate) async fn again_at(&self, address: SocketAddr) -> Self {
+        let client = Client::connect(address).await;
         let client = client.with(&format!("Ticketd-Session: {}", self.id));
-        Self { id: self.id.clone(), address: self.address, client }
+        Self { id: self.id.clone(), address, client }
     }
 
     /// Every request from now on bears this header, too.

@@ -27,23 +27,28 @@ enum Known<T> {
     Either(Vec<Option<T>>),
 }
 
-impl<T: Clone + PartialEq + std::fmt::Debug> Known<T> {
-    fn may_be(&self, what: &Option<T>) -> bool {
+impl<T: Clone + PartialEq> Known<T> {
+    fn all(&self) -> &[Option<T>] {
         match self {
-            Self::Surely(one) => one == what,
-            Self::Either(some) => some.contains(what),
+            Self::Surely(one) => std::slice::from_ref(one),
+            Self::Either(some) => some,
         }
     }
 
     /// It was asked to be changed, and no answer came.
     fn or(&mut self, what: Option<T>) {
-        let mut some = match self {
-            Self::Surely(one) => vec![one.clone()],
-            Self::Either(some) => std::mem::take(some),
-        };
+        let mut some = self.all().to_vec();
         some.push(what);
         *self = Self::Either(some);
     }
+}
+
+/// The fence of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fence {
+    Is(u64),
+    /// It was granted, if it was, when the highest fence seen was this.
+    Above(u64),
 }
 
 /// A session by REST.
@@ -54,8 +59,8 @@ pub(super) struct Killed {
     ledger: Arc<Ledger>,
     client: Option<Client>,
     session: Option<String>,
-    /// By the number of the lock; a fence of 0 is one that is not known.
-    locks: BTreeMap<usize, Known<u64>>,
+    /// By the number of the lock.
+    locks: BTreeMap<usize, Known<Fence>>,
     tickets: BTreeMap<usize, Known<Vec<u8>>>,
     /// The highest fence seen.
     highest: u64,
@@ -148,16 +153,7 @@ impl Killed {
         let request = format!("DELETE /sessions/{}", self.id());
         // An unanswered one may have been carried out.
         let mut may_be_gone = false;
-        let held = self.locks.values().filter_map(|known| match known {
-            Known::Surely(fence) => *fence,
-            Known::Either(some) => some.iter().flatten().copied().max(),
-        });
-        let held: Vec<u64> = held.collect();
-        for fence in held {
-            for own in 0..OWN {
-                self.ledger.giving_up(&(self.lock_name(own), None), fence);
-            }
-        }
+        (0..OWN).for_each(|own| self.giving_up(own));
         loop {
             let Some(answer) = self.ask(&request, b"").await else {
                 may_be_gone = true;
@@ -188,32 +184,40 @@ impl Killed {
         let name = self.lock_name(which);
         let request = format!("POST /locks/{name}?sessid={}", self.id());
         let Some(answer) = self.ask(&request, b"").await else {
-            return self.locks.get_mut(&which).expect("is its own").or(Some(0));
+            let granted = Some(Fence::Above(self.highest));
+            return self.locks.get_mut(&which).expect("is its own").or(granted);
         };
         assert_eq!(answer.said(), "200 true", "{name} is nobody else's");
         let (fence, known) = (answer.fence(), &self.locks[&which]);
-        let is_old = known.may_be(&Some(fence));
-        let may_be_new = known.may_be(&None) || known.may_be(&Some(0));
-        assert!(
-            is_old || (may_be_new && fence > self.highest),
-            "{name}: {fence} of {known:?}, after {}",
-            self.highest
-        );
+        let may_be = |held: &Option<Fence>| match held {
+            Some(Fence::Is(held)) => fence == *held,
+            Some(Fence::Above(highest)) => fence > *highest,
+            None => fence > self.highest,
+        };
+        let fits = known.all().iter().any(may_be);
+        assert!(fits, "{name}: {fence} of {known:?}, after {}", self.highest);
         self.highest = self.highest.max(fence);
-        self.locks.insert(which, Known::Surely(Some(fence)));
+        self.locks.insert(which, Known::Surely(Some(Fence::Is(fence))));
         let told = self.ledger.told(1000 + self.number, &(name, None), fence);
         told.unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// It will not be sure of that lock any more.
+    fn giving_up(&self, which: usize) {
+        for held in self.locks[&which].all() {
+            if let Some(Fence::Is(fence)) = held {
+                self.ledger.giving_up(&(self.lock_name(which), None), *fence);
+            }
+        }
     }
 
     async fn unlock(&mut self, which: usize) {
         let (name, known) = (self.lock_name(which), self.locks[&which].clone());
         let fence = match known {
-            Known::Surely(Some(fence)) => format!("&fence={fence}"),
+            Known::Surely(Some(Fence::Is(fence))) => format!("&fence={fence}"),
             _ => String::new(),
         };
-        if let Known::Surely(Some(fence)) = known {
-            self.ledger.giving_up(&(name.clone(), None), fence);
-        }
+        self.giving_up(which);
         let request = format!("DELETE /locks/{name}?sessid={}{fence}", self.id());
         let Some(answer) = self.ask(&request, b"").await else {
             return self.locks.get_mut(&which).expect("is its own").or(None);
@@ -246,13 +250,19 @@ impl Killed {
         let Some(answer) = self.ask(&request, b"").await else { return };
         let found = match answer.status {
             404 => None,
-            200 => answer.json()[format!("R{}", self.number)]["Tickets"][format!("t{which}")]["Data"]
-                .as_str()
-                .map(|data| BASE64.decode(data).expect("base64")),
+            200 => {
+                answer.json()[format!("R{}", self.number)]["Tickets"][format!("t{which}")]["Data"]
+                    .as_str()
+                    .map(|data| BASE64.decode(data).expect("base64"))
+            }
             _ => panic!("{}", answer.said()),
         };
         let known = &self.tickets[&which];
-        assert!(known.may_be(&found), "R{}: t{which} is {found:?} of {known:?}", self.number);
+        assert!(
+            known.all().contains(&found),
+            "R{}: t{which} is {found:?} of {known:?}",
+            self.number
+        );
         self.tickets.insert(which, Known::Surely(found));
     }
 }
