@@ -88,9 +88,25 @@ impl fmt::Debug for Driver {
 /// has become due earlier than it was to wake.
 struct Guard<'a> {
     core: MutexGuard<'a, Core>,
+    /// Dropped behind the lock: the keeper's first step is to take that.
+    ring: Ring<'a>,
     shared: &'a Shared,
     /// The thread was panicking before it came here: that is not the machine's doing.
     was_panicking: bool,
+}
+
+/// Rings for the keeper, if that is due.
+struct Ring<'a> {
+    bell: &'a Bell,
+    is_due: bool,
+}
+
+impl Drop for Ring<'_> {
+    fn drop(&mut self) {
+        if self.is_due {
+            self.bell.ring();
+        }
+    }
 }
 
 impl std::ops::Deref for Guard<'_> {
@@ -111,10 +127,8 @@ impl Drop for Guard<'_> {
         if std::thread::panicking() && !self.was_panicking {
             std::process::abort();
         }
-        if let Some(gathered) = &mut self.core.gathered
-            && std::mem::take(&mut gathered.is_news)
-        {
-            self.shared.bell.ring();
+        if let Some(gathered) = &mut self.core.gathered {
+            self.ring.is_due = std::mem::take(&mut gathered.is_news);
         }
         let at = self.core.next_due().as_micros();
         if at < self.shared.wakes.load(Ordering::Relaxed) {
@@ -182,7 +196,8 @@ impl Driver {
         match self.0.core.lock() {
             Ok(core) => {
                 let was_panicking = std::thread::panicking();
-                Guard { core, shared: &self.0, was_panicking }
+                let ring = Ring { bell: &self.0.bell, is_due: false };
+                Guard { core, ring, shared: &self.0, was_panicking }
             }
             Err(_) => std::process::abort(),
         }

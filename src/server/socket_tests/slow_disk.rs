@@ -51,9 +51,11 @@ async fn nobody_expires_while_a_sync_takes_seconds_and_beats_go_on() {
             settle().await;
             keep(&mut keeper);
             let hello = peer.text().await;
-            peers.push((lives_on(peer, asks), liveness, hello["ok"]["session"].clone()));
+            peers.push((peer, asks, liveness, hello["ok"]["session"].clone()));
         }
     }
+    let lives = |(peer, asks, liveness, session)| (lives_on(peer, asks), liveness, session);
+    let peers: Vec<_> = peers.into_iter().map(lives).collect();
     settle().await;
     // In flight when the sync begins: two locks.
     sleep(Duration::from_secs(5)).await;
