@@ -20,10 +20,12 @@ use super::keeping::{Durability, Keeping, Kept, NotKept};
 use super::work::Bell;
 use super::{Driver, ids};
 
-/// From so many commands in a batch on, the next is waited for to be as large.
+/// From so many who ask at a time on, a batch is waited for to have nearly all of them.
 const CROWD: u32 = 8;
 /// Longest wait for it.
 const CROWD_MAX: Duration = Duration::from_millis(5);
+/// While a disk is as quick as this, half of the crowd is served meanwhile: nobody is waited for.
+const QUICK: Duration = Duration::from_millis(1);
 
 /// What is on its way to the journal.
 #[derive(Default)]
@@ -268,13 +270,15 @@ impl Keeper {
         Ok(true)
     }
 
-    /// How many commands may be waited for before the next batch, and for how long. Whoever was
-    /// answered together comes again at about the same time: who took the first of them at once
-    /// would let all others wait for two syncs. One who is alone waits for nobody.
-    pub(super) fn crowd(&self) -> Option<(u32, Duration)> {
+    /// How many commands may be waited for before the next batch, and for how long, when so many
+    /// have gathered. Whoever was answered together comes again at about the same time: who took
+    /// the first of them at once would let all others wait for two syncs. One who is alone waits
+    /// for nobody.
+    pub(super) fn crowd(&self, gathered: u32) -> Option<(u32, Duration)> {
         let (count, took) = self.last;
-        let is_crowd = count >= CROWD && self.keeping.durability == Durability::Always;
-        is_crowd.then(|| (count / 4 * 3, (took / 4).min(CROWD_MAX)))
+        let crowd = count + gathered;
+        let is_crowd = crowd >= CROWD && took >= QUICK && self.keeping.durability == Durability::Always;
+        is_crowd.then(|| (crowd - crowd / 8, took.min(CROWD_MAX)))
     }
 
     pub(super) fn bell(&self) -> Arc<Bell> {

@@ -77,7 +77,7 @@ impl Keeper {
     }
 
     fn wait_for_crowd(&self, driver: &Driver) {
-        let Some((count, most)) = self.crowd() else { return };
+        let Some((count, most)) = self.crowd(driver.gathered()) else { return };
         let start = instant();
         while instant() - start < most && driver.gathered() < count {
             thread::sleep(CROWD_LOOK);
