@@ -195,8 +195,14 @@ for (const [name, silence] of [
           const lock = await session.lock(resource);
           let lost = 0;
           session.addEventListener("lost", () => lost++);
-          const ends = aborted(lock.signal).then(() => performance.now());
-          const taken = rng.of(next).lock(resource).then((lock) => [performance.now(), lock]);
+          let end;
+          lock.signal.addEventListener("abort", () => (end = performance.now()));
+          const ends = aborted(lock.signal).then(() => end);
+          // A process that is late itself has both to read at once: the look at the signal is what counts then.
+          const taken = rng.of(next).lock(resource).then((after) => {
+            const known = lock.signal.aborted;
+            return [known, performance.now(), after];
+          });
           taken.catch(() => {});
           runs.push({ session, lock, ends, taken, lost: () => lost });
         }
@@ -204,7 +210,8 @@ for (const [name, silence] of [
         line.set(silence);
         await Promise.all(runs.map(({ ends }) => ends));
         for (const { session, lock, ends, taken, lost } of runs) {
-          const [start, after] = await soon("the next one", taken);
+          const [known, start, after] = await soon("the next one", taken);
+          assert.ok(known);
           leads.push(start - (await ends));
           assert.ok(after.fence > lock.fence);
           assert.equal(lost(), 0, "that the session is lost only the server can say");
@@ -223,7 +230,7 @@ for (const [name, silence] of [
     );
     t.diagnostic(`the smallest lead was ${Math.min(...leads).toFixed(1)} ms of ${leads.length}`);
     assert.equal(leads.length, RUNS);
-    assert.ok(leads.every((lead) => lead > 0), `${leads.filter((lead) => lead <= 0)}`);
+    assert.ok(leads.every((lead) => lead >= 0), `${leads.filter((lead) => lead < 0)}`);
   });
 }
 
@@ -292,16 +299,21 @@ test("a cut in every phase of a claim loop: no ticket stays behind", async (t) =
 });
 
 test("a hung event loop: at the first look the signal has aborted, and the session turns out to be lost", async (t) => {
-  const session = await connect(server.url, { ttl: 400, ...QUICK });
-  const lock = await session.lock("hung");
-  const { signal } = lock;
-  const lost = heard(session, "lost");
-  const end = performance.now() + 900;
-  while (performance.now() < end);
-  assert.ok(lock.signal.aborted);
-  assert.ok(signal.aborted);
-  assert.equal((await lost).detail.reason.code, "session-lost");
-  await session.closed;
+  for (let n = 0; n < 5; n++) {
+    const session = await connect(server.url, { ttl: 400, ...QUICK });
+    const lock = await session.lock("hung");
+    const { signal } = lock;
+    const end = performance.now() + 900;
+    while (performance.now() < end);
+    assert.ok(lock.signal.aborted);
+    assert.ok(signal.aborted);
+    const what = await Promise.race(["lost", "recovered"].map((type) => heard(session, type).catch(() => {})));
+    await session.close();
+    if (what.type === "lost") return assert.equal(what.detail.reason.code, "session-lost");
+    // A server that was late itself gives everybody that much more time: then it goes on, without the lock.
+    t.diagnostic("the server was late itself");
+  }
+  assert.fail("the session outlives every hang");
 });
 
 test("close through a line that nobody answers on: two seconds at most, and the process is free", async (t) => {
