@@ -1,18 +1,31 @@
 # The five things one does here. `make test` is what CI runs, and all that it runs.
 #
-# Checking writes nothing to the tree but target/; `make fix` does what checking asks for.
+# Checking writes nothing to the tree but target/ and client-js/node_modules/; `make fix` does what
+# checking asks for.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: run test soak bench fix tools
 
-# Tools that the machine lacks are built into target/, not into anyone's home.
-TOOLS := $(abspath $(or $(CARGO_TARGET_DIR),target))/tools
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+
+# Tools that the machine lacks are built into target/, not into anyone's home. (All but Chromium,
+# which is no tool that one builds.)
+TOOLS := $(TARGET)/tools
 DENY_VERSION := 0.20.2
+NODE_VERSION := 20.19
 export PATH := $(PATH):$(TOOLS)/bin
 
 # Set, it would have the tests rewrite their transcripts instead of checking them.
 unexport UPDATE_GOLDEN
+
+# What the helper for JavaScript is tested with: the server as it was built, and a browser.
+export TICKETD_BIN := $(TARGET)/debug/ticketd
+FIND_CHROMIUM := client-js/test/browser/chromium.mjs
+# npm writes it last, so it is as old as what was installed.
+MODULES := client-js/node_modules/.package-lock.json
+# A file that hangs is ended after 5 min, instead of holding CI until CI gives up.
+NODE_TEST := node --test --test-reporter=spec --test-timeout=300000
 
 # A server on its default address; more arguments: make run ARGS='--help'
 run:
@@ -21,7 +34,7 @@ run:
 # Tests come last, so that their summary is what one reads. Advisories are not asked for: they
 # need more of the network than a package registry, and change while the tree does not. Whoever has
 # the network runs `cargo deny check advisories`.
-test: tools
+test: tools $(MODULES)
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
@@ -37,6 +50,15 @@ test: tools
 	  echo 'cargo test --tests (one binary at a time: there is no cargo-nextest here)'; \
 	  cargo test --locked --no-fail-fast --tests; \
 	fi
+	cargo build --locked
+	cd client-js && node_modules/.bin/tsc -p .
+	cd client-js && $(NODE_TEST) test/*.test.mjs
+	@if node $(FIND_CHROMIUM) >/dev/null; then \
+	  echo 'cd client-js && $(NODE_TEST) test/browser/*.browser.mjs'; \
+	  cd client-js && $(NODE_TEST) test/browser/*.browser.mjs; \
+	else \
+	  node $(FIND_CHROMIUM) || echo 'The helper is NOT tested in a browser.'; \
+	fi
 
 # The same stories for much longer.
 soak:
@@ -49,8 +71,16 @@ fix:
 	cargo clippy --fix --allow-dirty --allow-staged --all-targets
 	cargo fmt
 
-# A debug build of it takes half as long and checks as well.
+$(MODULES): client-js/package-lock.json | tools
+	npm ci --prefix client-js --no-audit --no-fund --loglevel=error
+
+# Without Node nothing of the helper can be checked, so that is an error. Chromium is installed where
+# one may; that fails loudly, too. Where one may not, one line says so now, and another at the end.
+# (A debug build of cargo-deny takes half as long and checks as well.)
 tools:
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a * 100 + +b < $(subst .,,$(NODE_VERSION))))' \
+	  2>/dev/null || { echo 'The helper in client-js needs Node >= $(NODE_VERSION) to be tested: install it.'; exit 1; }
+	@node $(FIND_CHROMIUM) install || [ $$? = 2 ]
 	@cargo deny --version >/dev/null 2>&1 \
 	  || { echo 'There is no cargo-deny here; building it into $(TOOLS), once.'; \
 	       cargo install --quiet --debug --locked --root $(TOOLS) cargo-deny@$(DENY_VERSION); } \

@@ -26,7 +26,7 @@ export const gates = (request, held, drop, things, pending) => {
   const make = (op, resource, ticket, key) => {
     let /** @type {any} What was asked and is not answered. */ asked;
     let wait = 0;
-    const /** @type {Caller[]} */ callers = [];
+    const /** @type {Caller[]} */ waiting = [];
 
     const withdraw = () => {
       pending.delete(asked?.message.id);
@@ -35,8 +35,8 @@ export const gates = (request, held, drop, things, pending) => {
 
     const next = () => {
       // What is waited for is not free.
-      if (wait && callers[0]?.tries) callers[0].done(null);
-      const [first] = callers;
+      if (wait && waiting[0]?.tries) waiting[0].done(null);
+      const [first] = waiting;
       if (gate.held) return;
       if (!asked?.sent && !first) withdraw();
       if (asked || (wait && first)) return;
@@ -51,7 +51,7 @@ export const gates = (request, held, drop, things, pending) => {
         asked = request({ op, resource, ticket, wait: first.tries ? undefined : true }, (ok, error) => {
           asked = undefined;
           if (ok.granted) return gate.grant(ok.ticket ?? { ...ok, resource });
-          if (!ok.wait && callers[0] === first) {
+          if (!ok.wait && waiting[0] === first) {
             if (ok || (first.tries && /held|not-found/.test(error.code))) first.done(null);
             else first.fail(error);
           }
@@ -74,7 +74,7 @@ export const gates = (request, held, drop, things, pending) => {
       op,
       resource,
       held: false,
-      callers,
+      waiting,
       next,
       wait: awaits,
 
@@ -92,7 +92,7 @@ export const gates = (request, held, drop, things, pending) => {
 
       grant(/** @type {any} */ what) {
         const known = things.get(what.fence);
-        const [first] = callers;
+        const [first] = waiting;
         // Claimed by its name, and held here already: calls of one session exclude one another too.
         const hold = known ?? (first && held(what));
         if (hold) {
@@ -124,12 +124,12 @@ export const gates = (request, held, drop, things, pending) => {
       signal?.throwIfAborted();
       const key = op === "lock" ? resource : ticket === undefined ? {} : named(resource, ticket);
       const gate = all.get(key) ?? make(op, resource, ticket, key);
-      const { callers, next } = gate;
-      if (ifAvailable && (gate.held || callers.length)) return resolve(null);
+      const { waiting, next } = gate;
+      if (ifAvailable && (gate.held || waiting.length)) return resolve(null);
       all.set(key, gate);
       const settle = (/** @type {(value: any) => void} */ how) => (/** @type {any} */ value) => {
         signal?.removeEventListener("abort", leave);
-        callers.splice(callers.indexOf(caller), 1);
+        waiting.splice(waiting.indexOf(caller), 1);
         how(value);
       };
       const leave = () => {
@@ -138,7 +138,7 @@ export const gates = (request, held, drop, things, pending) => {
       };
       const caller = { tries: ifAvailable, done: settle(resolve), fail: settle(reject) };
       signal?.addEventListener("abort", leave);
-      callers.push(caller);
+      waiting.push(caller);
       next();
     });
 
@@ -146,10 +146,10 @@ export const gates = (request, held, drop, things, pending) => {
   const query = async () => {
     const held = [];
     const pending = [];
-    for (const { op, resource: name, held: is, callers } of all.values()) {
+    for (const { op, resource: name, held: is, waiting } of all.values()) {
       if (op !== "lock") continue;
       if (is) held.push({ name });
-      for (const _ of callers) pending.push({ name });
+      for (const _ of waiting) pending.push({ name });
     }
     return { held, pending };
   };

@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" />
+
 /** Text, or bytes; at most 1024 of them. */
 export type Bytes = string | Uint8Array;
 
@@ -20,7 +22,7 @@ export interface ConnectOptions {
   name?: string;
   /** The session's time to live, in ms, 50 to 86 400 000; default 10 000. */
   ttl?: number;
-  /** Aborts connecting (rejects with its reason); no effect once connected. Without one, connect() gives up after 30 s. */
+  /** Aborts connecting (rejects with its reason); no effect once connected. connect() gives up after 30 s in any case. */
   signal?: AbortSignal;
   /** Reconnect delay in ms: random() * min(max, min * 2^n); default 100 to 10 000. */
   backoff?: { min?: number; max?: number };
@@ -180,22 +182,22 @@ export interface Session extends EventTarget, AsyncDisposable {
   addEventListener<K extends keyof SessionEventMap>(
     type: K,
     listener: (this: Session, event: SessionEventMap[K]) => void,
-    options?: AddEventListenerOptions | boolean,
+    options?: Parameters<EventTarget["addEventListener"]>[2],
   ): void;
   addEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: AddEventListenerOptions | boolean,
+    listener: Parameters<EventTarget["addEventListener"]>[1],
+    options?: Parameters<EventTarget["addEventListener"]>[2],
   ): void;
   removeEventListener<K extends keyof SessionEventMap>(
     type: K,
     listener: (this: Session, event: SessionEventMap[K]) => void,
-    options?: EventListenerOptions | boolean,
+    options?: Parameters<EventTarget["removeEventListener"]>[2],
   ): void;
   removeEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: EventListenerOptions | boolean,
+    listener: Parameters<EventTarget["addEventListener"]>[1],
+    options?: Parameters<EventTarget["removeEventListener"]>[2],
   ): void;
 }
 

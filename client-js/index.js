@@ -5,12 +5,18 @@ import { begin } from "./session.js";
 
 export { TicketdError };
 
+/** In Node it is `ws`, by the package's imports. Bundlers do not look into a variable. */
+const WS = "#websocket";
+
 /** @type {typeof import("./index.js").connect} */
 export const connect = async (url, { ttl = 10_000, signal, backoff, ...options } = {}) => {
-  const to = new URL(url, globalThis.location?.href);
+  const to = new URL(url, /** @type {any} */ (globalThis.location));
   to.protocol = to.protocol.replace("http", "ws");
   if (to.pathname === "/") to.pathname = "/api/v1/ws";
-  const WebSocket = options.WebSocket ?? globalThis.WebSocket ?? (await import("#websocket")).default;
+  const WebSocket =
+    options.WebSocket ??
+    globalThis.WebSocket ??
+    (await import(/* webpackIgnore: true */ /* @vite-ignore */ WS)).default;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const session = begin(

@@ -1,7 +1,7 @@
 // The thin part around the heart: one socket, one timer, and what the page tells of itself.
 
 import { clock } from "./clock.js";
-import { due, link as start, step } from "./link.js";
+import { link as start, step } from "./link.js";
 
 /** @import { Input, Link } from "./link.js" */
 
@@ -18,9 +18,10 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
   let running = false;
   const /** @type {Input[]} */ inputs = [];
 
-  const /** @type {Record<string, (...what: any[]) => void>} */ effects = {
+  const /** @type {Record<string, (...what: any[]) => any>} */ effects = {
     dial() {
       const mine = (socket = new WebSocket(url, "ticketd.v1"));
+      listen("add");
       mine.onopen = () => run("up");
       mine.onclose = (/** @type {any} */ { code, reason }) => run("down", { code, reason });
       // The close that follows says it; without this `ws` would throw it.
@@ -39,7 +40,9 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
       setTimeout(() => old.terminate?.(), 1000).unref?.();
     },
     send(/** @type {object} */ frame) {
-      if (socket?.readyState === 1) socket.send(JSON.stringify(frame));
+      if (socket?.readyState !== 1) return;
+      socket.send(JSON.stringify(frame));
+      return true;
     },
     ...on,
   };
@@ -50,13 +53,14 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
     running = true;
     for (let input; (input = inputs.shift()); ) {
       const [after, todo] = step(link, input, now());
-      link = after;
       for (const [what, ...args] of todo) effects[what](...args);
+      // Only now: who looks meanwhile is told what the last of these will tell all.
+      link = after;
     }
     running = false;
     clearTimeout(timer);
     if (link.phase === "closed") listen("remove");
-    else timer = setTimeout(run, Math.min(due(link) - now(), 1e9), "time");
+    else timer = setTimeout(run, Math.min(Math.min(link.safe, link.end, link.next) - now(), 1e9), "time");
   };
 
   /** The page comes and goes. */
@@ -68,10 +72,9 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
     ["online", "visibilitychange", "pageshow", "pagehide"].forEach((type) =>
       globalThis[`${how}EventListener`]?.(type, heard),
     );
-  listen("add");
 
-  /** A timer may be late; asking is not. */
-  const look = () => now() >= link.safe && run("time");
+  /** Whether it is too late. A timer may be late; asking is not. */
+  const look = () => now() >= link.safe && (run("time"), true);
 
   return /** @type {const} */ ([run, effects.send, look]);
 };

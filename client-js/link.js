@@ -35,9 +35,6 @@ const PATIENCE_MS = 2000;
 const CODES = ["forbidden", , , "protocol", , "limit"];
 const BYE = { id: 0, op: "bye" };
 
-/** When the link must be stepped next, if nothing comes in. @param {Link} link */
-export const due = ({ safe, end, next }) => Math.min(safe, end, next);
-
 /**
  * @param {{ name?: string, ttl: number, session?: string, attempt: number, min: number, max: number }} options
  * @param {number} now @returns {Link}
@@ -102,10 +99,12 @@ export const step = (was, { type, message, code = 0, reason, random }, now) => {
     hello();
   } else if (type === "message") {
     const { id, part, ok, error, event } = message;
+    const until = (id - 1) / 2 + ok?.ttl * 0.9;
     if (phase === "dialing") {
       // A large state comes in parts.
       parts = [...parts, ok ?? part];
-      if (ok) {
+      // Said too long ago, it is no answer any more: the attempt ends by its patience.
+      if (until > now) {
         phase = "open";
         emit("open", parts, !!epoch && ok.epoch !== epoch);
         ({ session, ttl, ping, epoch } = ok);
@@ -124,10 +123,9 @@ export const step = (was, { type, message, code = 0, reason, random }, now) => {
     else if (id === BYE.id) lose("closed");
     else if (!(id % 2)) emit("pass", message);
     if (phase === "open") next = now + ping * 1.5 + 100;
-    if (id % 2 && ok) safe = (id - 1) / 2 + ttl * 0.9;
+    if (until) safe = until;
   } else if (type === "down") {
     if (code >= 4500) lose(CODES[code - 4500] ?? "session-lost", reason);
-    else if (leaving && phase === "open") lose("closed");
     else failed();
   } else if (type === "hide") {
     down(Infinity);

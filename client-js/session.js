@@ -29,7 +29,6 @@ export const begin = (options, resolve, reject) => {
   const /** @type {Map<number, Request>} */ pending = new Map();
   const /** @type {Map<number | string, any>} What is held, by its fence, and what is issued, by its name. */ things = new Map();
   const /** @type {Map<string, Watched>} */ watched = new Map();
-  const /** @type {Set<() => void>} */ streams = new Set();
 
   const tell = (/** @type {string} */ type, /** @type {any} */ detail) =>
     session.dispatchEvent(new CustomEvent(type, { detail }));
@@ -43,9 +42,7 @@ export const begin = (options, resolve, reject) => {
   // Requests.
 
   const post = (/** @type {Request} */ request) => {
-    if (session.state !== "open" || request.sent) return;
-    request.sent = true;
-    send(request.message);
+    if (session.state === "open" && !request.sent) request.sent = send(request.message);
   };
 
   /** @param {object} members @param {Request["then"]} [then] @param {any} [thing] @returns {Request | undefined} */
@@ -81,7 +78,7 @@ export const begin = (options, resolve, reject) => {
       ...members,
       over: never,
       get signal() {
-        look();
+        if (look() && members.fence) this.lose(new TicketdError("session-lost"));
         return abort.signal;
       },
       lose(/** @type {any} */ why) {
@@ -91,18 +88,18 @@ export const begin = (options, resolve, reject) => {
         for (const [id, request] of pending) if (request.thing === this) settle(id, 0, abort.signal.reason);
         this.over();
       },
-      /** Gives it up; that it is gone already is as good. */
+      /** Gives it up; that it is gone already is as good. Should it fail, it is kept, for another try. */
       leave(/** @type {string} */ op) {
         const { resource, name: ticket, fence } = members;
         if (things.delete(key)) {
           ended = new Promise((resolve, reject) =>
             request({ op, resource, ticket, fence }, (ok, error) => {
               if (ok || /not-/.test(error.code)) return resolve(0);
-              // The next resume gives it up, unless one tries again.
               if (!over) things.set(key, this);
               reject(error);
             }),
           );
+          if (!fence) abort.abort(new TicketdError("ticket-revoked"));
           this.over();
         }
         return ended;
@@ -150,36 +147,18 @@ export const begin = (options, resolve, reject) => {
    * throws when the session is lost.
    *
    * @template T @param {AbortSignal | undefined} signal
-   * @param {(wake: () => void) => () => void} begin Called at the first `next()`, with what is to be
-   *   called when there may be an item; what it returns is called at the end, however that comes.
-   * @param {() => T[]} take The next item, or none yet; throws to fail.
+   * @param {(stop: AbortSignal) => AsyncGenerator<T, void>} items Given what aborts at the end, however that comes.
    * @returns {AsyncIterableIterator<T>}
    */
-  const iterate = (signal, begin, take) => {
-    let ended = signal?.aborted;
-    let finish = never;
-    let again = never;
-    const wake = () => again();
-    const end = () => {
-      ended = true;
-      streams.delete(wake);
-      signal?.removeEventListener("abort", end);
-      finish();
-      finish = never;
-      wake();
-    };
+  const iterate = (signal, items) => {
+    const stop = new AbortController();
+    const end = () => stop.abort();
     const generator = (async function* () {
-      if (ended) return;
-      streams.add(wake);
-      signal?.addEventListener("abort", end);
-      finish = begin(wake);
+      signal?.addEventListener("abort", end, stop);
       try {
-        while (!ended && over?.code !== "closed") {
-          if (over) throw over;
-          const items = take();
-          if (items.length) yield items[0];
-          else await new Promise((resolve) => (again = /** @type {any} */ (resolve)));
-        }
+        if (!signal?.aborted) yield* items(stop.signal);
+      } catch (/** @type {any} */ error) {
+        if (!stop.signal.aborted && error.code !== "closed") throw error;
       } finally {
         end();
       }
@@ -214,7 +193,7 @@ export const begin = (options, resolve, reject) => {
     for (const id of [...pending.keys()]) settle(id, 0, error);
     for (const gate of [...all.values()]) gate.wait();
     for (const thing of [...things.values()]) thing.lose(error);
-    for (const wake of [...streams]) wake();
+    for (const resource of watched.keys()) changed(resource, {}, error);
     become("closed");
     end.abort(error);
   };
@@ -245,10 +224,8 @@ export const begin = (options, resolve, reject) => {
     open(parts, restarted) {
       if (over) return;
       const first = !session.id;
-      const [holds, waits, watches, issued] = ["holds", "waits", "watches", "issued"].map((key) =>
-        parts.flatMap((/** @type {any} */ part) => part?.[key] ?? []),
-      );
-      const there = new Map([...holds, ...issued].map((t) => [t.fence ?? named(t.resource, t.ticket), t]));
+      const list = (/** @type {string} */ key) => parts.flatMap((/** @type {any} */ part) => part?.[key] ?? []);
+      const there = new Map([...list("holds"), ...list("issued")].map((t) => [t.fence ?? named(t.resource, t.ticket), t]));
       const known = new Set(things.keys());
       for (const [key, thing] of [...things]) {
         if (!there.has(key)) thing.lose("gone");
@@ -264,10 +241,10 @@ export const begin = (options, resolve, reject) => {
           settle(id, sent || !fence || op !== "revoke" ? {} : 0, new TicketdError("ticket-revoked"));
         }
       }
-      const view = { holds: holds.filter((/** @type {any} */ h) => !known.has(h.fence)), waits };
+      const view = { holds: list("holds").filter((/** @type {any} */ h) => !known.has(h.fence)), waits: list("waits") };
       for (const gate of [...all.values()]) gate.open(view);
       for (const resource of watched.keys()) {
-        const now = watches.find((/** @type {any} */ w) => w.resource === resource);
+        const now = list("watches").find((/** @type {any} */ w) => w.resource === resource);
         now ? changed(resource, now) : subscribe(resource);
       }
       for (const hold of view.holds) {
@@ -324,49 +301,38 @@ export const begin = (options, resolve, reject) => {
     locks: { request: withLock, query },
 
     /** @param {string} resource @param {{ concurrency?: number, signal?: AbortSignal }} [options] */
-    claims(resource, { concurrency = 1, signal } = {}) {
-      const /** @type {any[]} */ ready = [];
-      const stop = new AbortController();
-      let /** @type {any} */ failure;
-      return iterate(
-        signal,
-        (wake) => {
-          const fill = () => {
-            while (concurrency > 0 && !stop.signal.aborted) {
-              concurrency--;
-              enter("claim", resource, { signal: stop.signal }).then(got, (error) => {
-                failure = error;
+    claims: (resource, { concurrency = 1, signal } = {}) =>
+      iterate(signal, async function* (stop) {
+        const /** @type {Set<Promise<any>>} */ ahead = new Set();
+        let wake = never;
+        stop.addEventListener("abort", () => {
+          for (const one of ahead) one.then(({ ticket }) => ticket.release()).catch(never);
+          wake();
+        });
+        for (;;) {
+          for (; concurrency > 0; concurrency--) {
+            const /** @type {Promise<any>} */ one = enter("claim", resource, { signal: stop }).then((ticket) => {
+              const free = ticket.over;
+              ticket.over = () => {
+                ticket.over = never;
+                free();
+                concurrency++;
                 wake();
-              });
-            }
-          };
-          const got = (/** @type {any} */ ticket) => {
-            const free = ticket.over;
-            ticket.over = () => {
-              ticket.over = never;
-              free();
-              concurrency++;
-              fill();
-            };
-            if (stop.signal.aborted || ticket.signal.aborted) {
-              ticket.release().catch(never);
-              ticket.over();
-            } else ready.push(ticket);
-            wake();
-          };
-          fill();
-          return () => {
-            stop.abort();
-            for (const ticket of ready.splice(0)) ticket.release().catch(never);
-          };
-        },
-        () => {
-          if (failure) throw failure;
-          for (let ticket; (ticket = ready.shift()); ) if (!ticket.signal.aborted) return [ticket];
-          return [];
-        },
-      );
-    },
+              };
+              return { one, ticket };
+            });
+            ahead.add(one);
+          }
+          const { one, ticket } = await Promise.race([
+            ...ahead,
+            new Promise((resolve) => (wake = () => resolve({}))),
+          ]);
+          if (stop.aborted) return;
+          if (!ahead.delete(one)) continue;
+          if (ticket.signal.aborted) ticket.over();
+          else yield ticket;
+        }
+      }),
 
     /**
      * @param {string} resource @param {string} name @param {any} data @param {{ notify?: boolean }} [options]
@@ -382,7 +348,7 @@ export const begin = (options, resolve, reject) => {
             { op: "issue", resource, ticket: name, notify, ...pack(data) },
             (ok, error) => {
               if (!ok) return reject(error);
-              things.set(key, mine);
+              if (!mine.signal.aborted) things.set(key, mine);
               resolve(mine);
             },
             mine,
@@ -392,31 +358,28 @@ export const begin = (options, resolve, reject) => {
     },
 
     /** @param {string} resource @param {{ signal?: AbortSignal }} [options] */
-    watch(resource, { signal } = {}) {
-      let /** @type {Watched} */ of;
-      let /** @type {any} */ seen;
-      return iterate(
-        signal,
-        (wake) => {
-          of = watched.get(resource) ?? { waits: new Set() };
-          of.waits.add(wake);
-          if (!watched.has(resource)) {
-            watched.set(resource, of);
-            subscribe(resource);
-          }
-          return () => {
-            of.waits.delete(wake);
-            if (!of.waits.size && watched.delete(resource)) request({ op: "unwatch", resource });
-          };
-        },
-        () => {
+    watch: (resource, { signal } = {}) =>
+      iterate(signal, async function* (stop) {
+        const of = watched.get(resource) ?? { waits: new Set() };
+        let again = never;
+        let /** @type {any} */ seen;
+        const wake = () => again();
+        of.waits.add(wake);
+        stop.addEventListener("abort", () => {
+          of.waits.delete(wake);
+          if (!of.waits.size && watched.delete(resource)) request({ op: "unwatch", resource });
+          wake();
+        });
+        if (!watched.has(resource)) {
+          watched.set(resource, of);
+          subscribe(resource);
+        }
+        while (!stop.aborted) {
           if (of.error) throw of.error;
-          if (of.state === seen) return [];
-          seen = of.state;
-          return [seen];
-        },
-      );
-    },
+          if (of.state !== seen) yield (seen = of.state);
+          else await new Promise((resolve) => (again = () => resolve(0)));
+        }
+      }),
 
     close() {
       if (!over) {

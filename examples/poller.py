@@ -77,6 +77,8 @@ class Session:
             if claim["Claimed"]:
                 ticket = claim["Ticket"]
                 data = json.loads(base64.b64decode(ticket["Data"] or "") or "{}")
+                # The wait was long, and the clock runs from when it began: hear from the server anew.
+                self.ask("PUT", f"/sessions/{self.id}", patience=2.0)
                 return ticket["Name"], data, int(headers["Ticketd-Fence"])
 
     def done(self, name):
@@ -153,8 +155,11 @@ def main():
     except KeyboardInterrupt:
         print("stopping")
     finally:
-        if session:
-            session.close()
+        try:
+            if session:
+                session.close()
+        except (OSError, Lost):
+            pass  # The server ends it when its ttl is over.
 
 
 if __name__ == "__main__":

@@ -78,6 +78,11 @@ echo "waiting for $resource"
 until granted=$(ask 70 POST "/locks/$path?wait=60000") && [ "$granted" = true ]; do
   # false: the time was up, and one asks again. Nothing: there was an error, or no answer.
   if [ -z "$granted" ]; then
+    if grep -qE '^HTTP/[0-9.]+ (409|422)' "$headers"; then
+      echo "$resource is no lock: tickets of that name are there, or it is no name" >&2
+      exit 1
+    fi
+    : >"$headers"
     echo "not answered; trying again" >&2
     sleep $retry
     if [ "$(refreshed 5)" = 404 ]; then open_session; fi

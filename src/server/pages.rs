@@ -24,7 +24,7 @@ macro_rules! helper {
 /// directory.
 const HELPER: &[(&str, &str)] = helper![
     "bytes.js" "clock.js" "error.js" "gate.js" "index.d.ts" "index.js" "line.js" "link.js"
-    "none.js" "README.md" "session.js"
+    "README.md" "session.js"
 ];
 
 /// All else: where it is found, and what it holds.

@@ -279,9 +279,14 @@ const tickets = {
   },
 
   add(ticket) {
+    // It may be of anybody's making.
+    const since = ({ data }) => {
+      const at = /"at":"([\d:. ]+)"/.exec(new TextDecoder().decode(data));
+      return at ? ` since ${at[1]}` : "";
+    };
     const done = make("button", "Done");
     const release = make("button", "Release");
-    const about = make("span", make("strong", ticket.name), make("small", ` since ${ticket.json().at}, fence ${ticket.fence}`));
+    const about = make("span", make("strong", ticket.name), make("small", `${since(ticket)}, fence ${ticket.fence}`));
     const item = make("li", about, done, release);
     const leave = (told) => {
       // The focus goes to what one would press next.

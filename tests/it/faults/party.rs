@@ -266,11 +266,15 @@ impl Party {
                     assert!(ok["granted"] == false && wait.is_none(), "{answer} to {op:?}");
                 }
             }
-            Op::GiveUp { thing, .. } => {
-                let held = self.view.holds.remove(thing).is_some();
+            Op::GiveUp { thing, fence } => {
+                // It may have been given up twice in a round, and granted anew in between.
+                let held = self.view.holds.get(thing) == Some(fence);
                 let given_up =
                     if thing.1.is_some() { ok["released"] == true } else { code.is_none() };
                 assert_eq!(given_up, held, "{answer} to {op:?}");
+                if held {
+                    self.view.holds.remove(thing);
+                }
             }
             Op::Issue { ticket } => {
                 assert_eq!(code, None, "{answer} to {op:?}");

@@ -1,3 +1,0 @@
-// What `#websocket` is where the platform must have one itself.
-
-export default undefined;

@@ -1,0 +1,1156 @@
+// What becomes of everything under way when the line is cut and the session taken up again. The test is the server: it
+// says whether what was asked had been carried out before the cut, and sees what is asked after.
+
+import assert from "node:assert/strict";
+import { after } from "node:test";
+
+import { TicketdError } from "../index.js";
+import { begun, fate, settled } from "./support/fake.mjs";
+import { nothingUnheeded, test } from "./support/until.mjs";
+
+after(nothingUnheeded);
+
+const lockHold = (resource, fence) => ({ resource, fence, waiting: 0 });
+const ticketHold = (resource, ticket, fence, data = "") => ({ resource, ticket, fence, data, issuer: "boss" });
+const lockWait = (resource, wait) => ({ wait, resource, kind: "lock", position: 1 });
+const ticketWait = (resource, wait, ticket) => ({ wait, resource, kind: "ticket", ticket, position: 1 });
+const LOCK = (resource) => ({ op: "lock", resource, wait: true });
+const UNLOCK = (resource, fence) => ({ op: "unlock", resource, fence });
+const CLAIM = (resource, ticket) => ({ op: "claim", resource, ...(ticket && { ticket }), wait: true });
+const RELEASE = (resource, ticket, fence) => ({ op: "release", resource, ticket, fence });
+
+/** A session that holds that lock. */
+const holding = async (t, resource = "db", fence = 5) => {
+  const world = await begun(t);
+  const wanted = world.session.lock(resource);
+  world.line.ok(world.line.takes(LOCK(resource)), { granted: true, fence, waiting: 0 });
+  return Object.assign(world, { lock: await wanted });
+};
+
+/** … that ticket. */
+const claiming = async (t, resource = "jobs", ticket = "t1", fence = 5) => {
+  const world = await begun(t);
+  const wanted = world.session.claim(resource);
+  world.line.ok(world.line.takes(CLAIM(resource)), { granted: true, ticket: ticketHold(resource, ticket, fence, "1") });
+  return Object.assign(world, { ticket: await wanted });
+};
+
+/** … has issued that ticket. */
+const issuing = async (t, resource = "jobs", ticket = "t1") => {
+  const world = await begun(t);
+  const wanted = world.session.issue(resource, ticket, "1");
+  world.line.ok(world.line.takes({ op: "issue", resource, ticket, data: "1" }));
+  return Object.assign(world, { issued: await wanted });
+};
+
+// A cut between a request and its answer.
+
+test("lock, cut: it had been granted; the state says so, and nothing is asked again", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.lock("db");
+  world.line.takes(LOCK("db"));
+  await world.resumed({ holds: [lockHold("db", 5)] });
+  assert.equal((await wanted).fence, 5);
+  world.line.quiet();
+});
+
+test("lock, cut: it had joined the queue; it keeps its place", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.lock("db");
+  world.line.takes(LOCK("db"));
+  await world.resumed({ waits: [lockWait("db", 7)] });
+  world.line.quiet();
+  assert.equal(await fate(wanted), "pending");
+  world.line.say({ event: "lock-granted", resource: "db", fence: 6, wait: 7, waiting: 0 });
+  assert.equal((await wanted).fence, 6);
+});
+
+test("lock, cut: it had not been carried out; it is asked again, once", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.lock("db");
+  const first = world.line.takes(LOCK("db"));
+  await world.resumed();
+  const again = world.line.takes(LOCK("db"));
+  world.line.quiet();
+  world.line.ok(again, { granted: true, fence: 5, waiting: 0 });
+  assert.equal((await wanted).fence, 5);
+  // An answer to the first one, from a server gone mad, is nobody's.
+  if (first.id !== again.id) world.line.ok(first, { granted: true, fence: 5, waiting: 0 });
+  world.line.quiet();
+});
+
+test("lock ifAvailable, cut: it had been granted", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.lock("db", { ifAvailable: true });
+  world.line.takes({ op: "lock", resource: "db" });
+  await world.resumed({ holds: [lockHold("db", 5)] });
+  world.line.quiet();
+  assert.equal((await wanted).fence, 5);
+});
+
+test("lock ifAvailable, cut: it had not been granted, or not carried out; it is tried again", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.lock("db", { ifAvailable: true });
+  world.line.takes({ op: "lock", resource: "db" });
+  await world.resumed();
+  world.line.ok(world.line.takes({ op: "lock", resource: "db" }), { granted: false });
+  assert.equal(await wanted, null);
+});
+
+test("unlock, cut: it had been carried out", async (t) => {
+  const world = await holding(t);
+  const released = world.lock.release();
+  world.line.takes(UNLOCK("db", 5));
+  await world.resumed();
+  world.line.quiet();
+  await released;
+});
+
+test("unlock, cut: it had not been carried out", async (t) => {
+  const world = await holding(t);
+  const released = world.lock.release();
+  world.line.takes(UNLOCK("db", 5));
+  await world.resumed({ holds: [lockHold("db", 5)] });
+  const again = world.line.takes(UNLOCK("db", 5));
+  world.line.quiet("given up once");
+  assert.equal(await fate(released), "pending");
+  world.line.ok(again);
+  await released;
+  assert.ok(!world.lock.signal.aborted, "what one gave up oneself one has not lost");
+});
+
+test("unlock, cut: carried out, and then locked by the next of this session, which is what the state shows", async (t) => {
+  const world = await holding(t);
+  const next = world.session.lock("db");
+  world.line.quiet("calls of one session wait for one another here");
+  const released = world.lock.release();
+  world.line.takes(UNLOCK("db", 5));
+  world.line.takes(LOCK("db"));
+  await world.resumed({ holds: [lockHold("db", 6)] });
+  world.line.quiet();
+  await released;
+  assert.equal((await next).fence, 6);
+});
+
+test("unlock and lock, cut: neither had been carried out; both are asked again, in that order", async (t) => {
+  const world = await holding(t);
+  const next = world.session.lock("db");
+  const released = world.lock.release();
+  world.line.takes(UNLOCK("db", 5));
+  world.line.takes(LOCK("db"));
+  await world.resumed({ holds: [lockHold("db", 5)] });
+  const unlock = world.line.takes(UNLOCK("db", 5));
+  const lock = world.line.takes(LOCK("db"));
+  world.line.ok(unlock);
+  world.line.ok(lock, { granted: true, fence: 6, waiting: 0 });
+  await released;
+  assert.equal((await next).fence, 6);
+});
+
+for (const [name, ticket] of [["claim of any ticket", undefined], ["claim of a named ticket", "t1"]]) {
+  const options = ticket && { ticket };
+
+  test(`${name}, cut: it had been granted`, async (t) => {
+    const world = await begun(t);
+    const wanted = world.session.claim("jobs", options);
+    world.line.takes(CLAIM("jobs", ticket));
+    await world.resumed({ holds: [ticketHold("jobs", "t1", 5, "x")] });
+    world.line.quiet();
+    const got = await wanted;
+    assert.deepEqual([got.name, got.fence, got.text(), got.issuer], ["t1", 5, "x", "boss"]);
+  });
+
+  test(`${name}, cut: it had joined the queue`, async (t) => {
+    const world = await begun(t);
+    const wanted = world.session.claim("jobs", options);
+    world.line.takes(CLAIM("jobs", ticket));
+    await world.resumed({ waits: [ticketWait("jobs", 7, ticket)] });
+    world.line.quiet();
+    world.line.say({ event: "ticket-granted", ...ticketHold("jobs", "t1", 6), wait: 7 });
+    assert.equal((await wanted).fence, 6);
+  });
+
+  test(`${name}, cut: it had not been carried out`, async (t) => {
+    const world = await begun(t);
+    const wanted = world.session.claim("jobs", options);
+    world.line.takes(CLAIM("jobs", ticket));
+    await world.resumed();
+    const again = world.line.takes(CLAIM("jobs", ticket));
+    world.line.quiet();
+    world.line.ok(again, { granted: true, ticket: ticketHold("jobs", "t1", 5) });
+    assert.equal((await wanted).name, "t1");
+  });
+}
+
+test("two claims, cut: one had been granted, one had joined the queue; each gets one of them", async (t) => {
+  const world = await begun(t);
+  const wanted = [world.session.claim("jobs"), world.session.claim("jobs")];
+  world.line.takes(CLAIM("jobs"));
+  world.line.takes(CLAIM("jobs"));
+  await world.resumed({ holds: [ticketHold("jobs", "t1", 5)], waits: [ticketWait("jobs", 7)] });
+  world.line.quiet("both are accounted for");
+  const first = await Promise.race(wanted);
+  assert.equal(first.name, "t1");
+  world.line.say({ event: "ticket-granted", ...ticketHold("jobs", "t2", 6), wait: 7 });
+  assert.deepEqual((await Promise.all(wanted)).map(({ name }) => name).sort(), ["t1", "t2"]);
+});
+
+test("two claims, cut: the first had been granted, the second had not arrived", async (t) => {
+  const world = await begun(t);
+  const wanted = [world.session.claim("jobs"), world.session.claim("jobs")];
+  await world.resumed({ holds: [ticketHold("jobs", "t1", 5)] });
+  world.line.ok(world.line.takes(CLAIM("jobs")), { granted: true, ticket: ticketHold("jobs", "t2", 6) });
+  world.line.quiet();
+  assert.deepEqual((await Promise.all(wanted)).map(({ name }) => name).sort(), ["t1", "t2"]);
+});
+
+test("a hundred claims, cut anywhere: each ticket goes to one of them, each wait stands for one", async (t) => {
+  for (const arrived of [0, 1, 37, 99, 100]) {
+    for (const granted of new Set([0, 1, Math.floor(arrived / 2), arrived])) {
+      if (granted > arrived) continue;
+      await t.test(`${arrived} arrived, ${granted} granted`, async (t) => {
+        const world = await begun(t);
+        const wanted = Array.from({ length: 100 }, () => world.session.claim("jobs"));
+        const state = { holds: [], waits: [] };
+        for (let n = 0; n < arrived; n++) {
+          if (n < granted) state.holds.push(ticketHold("jobs", `t${n}`, 100 + n));
+          else state.waits.push(ticketWait("jobs", 500 + n));
+        }
+        await world.resumed(state);
+        for (let n = arrived; n < 100; n++) {
+          world.line.ok(world.line.takes(CLAIM("jobs")), { granted: false, wait: 500 + n, position: n });
+        }
+        world.line.quiet();
+        for (let n = granted; n < 100; n++) {
+          world.line.say({ event: "ticket-granted", ...ticketHold("jobs", `t${n}`, 100 + n), wait: 500 + n });
+        }
+        world.line.quiet();
+        const names = (await Promise.all(wanted)).map(({ name }) => name);
+        assert.equal(new Set(names).size, 100);
+      });
+    }
+  }
+});
+
+test("release, cut: it had been carried out", async (t) => {
+  const world = await claiming(t);
+  const released = world.ticket.release();
+  world.line.takes(RELEASE("jobs", "t1", 5));
+  await world.resumed();
+  world.line.quiet();
+  await released;
+});
+
+test("release, cut: it had been carried out, and the ticket claimed by this session again", async (t) => {
+  const world = await claiming(t);
+  const released = world.ticket.release();
+  const wanted = world.session.claim("jobs");
+  await world.resumed({ holds: [ticketHold("jobs", "t1", 9)] });
+  world.line.quiet();
+  await released;
+  assert.equal((await wanted).fence, 9);
+});
+
+test("release, cut: it had not been carried out", async (t) => {
+  const world = await claiming(t);
+  const released = world.ticket.release();
+  world.line.takes(RELEASE("jobs", "t1", 5));
+  await world.resumed({ holds: [ticketHold("jobs", "t1", 5)] });
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 5)), { released: true });
+  world.line.quiet();
+  await released;
+});
+
+test("done, cut: it had been carried out", async (t) => {
+  const world = await claiming(t);
+  const done = world.ticket.done();
+  assert.equal(world.line.take().op, "revoke");
+  await world.resumed();
+  world.line.quiet("revoking it again would revoke what another issued since");
+  await done;
+});
+
+test("done, cut: it had not been carried out", async (t) => {
+  const world = await claiming(t);
+  const done = world.ticket.done();
+  assert.equal(world.line.take().op, "revoke");
+  await world.resumed({ holds: [ticketHold("jobs", "t1", 5)] });
+  const again = world.line.take();
+  assert.deepEqual([again.op, again.resource, again.ticket], ["revoke", "jobs", "t1"]);
+  world.line.quiet();
+  world.line.ok(again);
+  await done;
+});
+
+test("done, cut: it is another grant that the state shows: that one is not revoked", async (t) => {
+  const world = await claiming(t);
+  const done = world.ticket.done();
+  done.catch(() => {});
+  const wanted = world.session.claim("jobs", { ticket: "t1" });
+  await world.resumed({ holds: [ticketHold("jobs", "t1", 9)] });
+  world.line.quiet();
+  await done;
+  assert.equal((await wanted).fence, 9);
+});
+
+test("issue, cut: it had been carried out", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.issue("jobs", "t1", "1");
+  world.line.takes({ op: "issue", resource: "jobs", ticket: "t1", data: "1" });
+  await world.resumed({ issued: [{ resource: "jobs", ticket: "t1", claimed: false }] });
+  // It is this session's still: issuing it again is harmless.
+  const again = world.line.take();
+  if (again) world.line.ok(again);
+  world.line.quiet();
+  const issued = await wanted;
+  assert.ok(!issued.signal.aborted);
+});
+
+test("issue, cut: it had not been carried out", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.issue("jobs", "t1", new Uint8Array([255]), { notify: true });
+  const ISSUE = { op: "issue", resource: "jobs", ticket: "t1", notify: true, data64: "/w==" };
+  world.line.takes(ISSUE);
+  await world.resumed();
+  world.line.ok(world.line.takes(ISSUE));
+  world.line.quiet();
+  await wanted;
+});
+
+test("update, cut: the state cannot tell which data the ticket has; it is sent again, for the ticket is one's own still", async (t) => {
+  const world = await issuing(t);
+  const updated = world.issued.update("2");
+  world.line.takes({ op: "issue", resource: "jobs", ticket: "t1", data: "2" });
+  await world.resumed({ issued: [{ resource: "jobs", ticket: "t1", claimed: true }] });
+  world.line.ok(world.line.takes({ op: "issue", resource: "jobs", ticket: "t1", data: "2" }));
+  await updated;
+});
+
+test("update, cut: the ticket was taken meanwhile; it is not taken back", async (t) => {
+  const world = await issuing(t);
+  const updated = world.issued.update("2");
+  updated.catch(() => {});
+  world.line.takes({ op: "issue", resource: "jobs", ticket: "t1", data: "2" });
+  await world.resumed();
+  world.line.quiet();
+  await assert.rejects(updated, TicketdError);
+  assert.ok(world.issued.signal.aborted);
+});
+
+test("revoke, cut: it had been carried out", async (t) => {
+  const world = await issuing(t);
+  const revoked = world.issued.revoke();
+  assert.equal(world.line.take().op, "revoke");
+  await world.resumed();
+  world.line.quiet();
+  await revoked;
+});
+
+test("revoke, cut: it had not been carried out", async (t) => {
+  const world = await issuing(t);
+  const revoked = world.issued.revoke();
+  assert.equal(world.line.take().op, "revoke");
+  await world.resumed({ issued: [{ resource: "jobs", ticket: "t1", claimed: false }] });
+  world.line.ok(world.line.takes({ op: "revoke", resource: "jobs", ticket: "t1" }));
+  world.line.quiet();
+  await revoked;
+});
+
+test("watch, cut: it had been carried out; its figures come with the state", async (t) => {
+  const world = await begun(t);
+  const watch = world.session.watch("db");
+  const first = watch.next();
+  const WATCH = { op: "watch", resource: "db", changes: true };
+  world.line.takes(WATCH);
+  const now = { kind: "lock", free: 0, held: 1, waiting: 2 };
+  await world.resumed({ watches: [{ resource: "db", changes: true, ...now }] });
+  assert.deepEqual(await first, { done: false, value: now });
+  // Asking again is harmless, and brings no second item.
+  const again = world.line.take();
+  if (again) world.line.ok(again, now);
+  const second = watch.next();
+  assert.equal(await fate(second), "pending");
+  await watch.return();
+});
+
+test("watch, cut: it had not been carried out", async (t) => {
+  const world = await begun(t);
+  const watch = world.session.watch("db");
+  const first = watch.next();
+  world.line.take();
+  await world.resumed();
+  world.line.ok(world.line.takes({ op: "watch", resource: "db", changes: true }), { kind: null, free: 0, held: 0, waiting: 0 });
+  assert.equal((await first).value.kind, null);
+  await watch.return();
+});
+
+test("unwatch, cut: whether it had been carried out or not, it is asked again, and nobody minds", async (t) => {
+  for (const watches of [[], [{ resource: "db", changes: true, kind: "lock", free: 0, held: 1, waiting: 0 }]]) {
+    await t.test(`${watches.length} watches left`, async (t) => {
+      const world = await begun(t);
+      const watch = world.session.watch("db");
+      const first = watch.next();
+      world.line.ok(world.line.take(), { kind: "lock", free: 0, held: 1, waiting: 0 });
+      await first;
+      await watch.return();
+      world.line.takes({ op: "unwatch", resource: "db" });
+      await world.resumed({ watches });
+      const again = world.line.take();
+      assert.equal(again?.op ?? "unwatch", "unwatch");
+      assert.ok(again || !watches.length, "it would go on for ever");
+      if (again) world.line.ok(again);
+    });
+  }
+});
+
+/** A session whose wait has a place in the queue. */
+const waiting = async (t, op = "lock", resource = "db", wait = 7) => {
+  const world = await begun(t);
+  const stop = new AbortController();
+  const wanted = world.session[op](resource, { signal: stop.signal });
+  wanted.catch(() => {});
+  world.line.ok(world.line.takes((op === "lock" ? LOCK : CLAIM)(resource)), { granted: false, wait, position: 1 });
+  await settled();
+  return Object.assign(world, { wanted, stop });
+};
+
+test("cancel, cut: it had been carried out", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort();
+  world.line.takes({ op: "cancel", wait: 7 });
+  await world.resumed();
+  world.line.quiet();
+  await assert.rejects(world.wanted, { name: "AbortError" });
+});
+
+test("cancel, cut: it had not been carried out; the place is given up", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort();
+  world.line.takes({ op: "cancel", wait: 7 });
+  await world.resumed({ waits: [lockWait("db", 7)] });
+  world.line.ok(world.line.takes({ op: "cancel", wait: 7 }), { cancelled: true });
+  world.line.quiet();
+});
+
+test("cancel, cut: it had been too late; what was granted is given back", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort();
+  world.line.takes({ op: "cancel", wait: 7 });
+  await world.resumed({ holds: [lockHold("db", 8)] });
+  world.line.ok(world.line.takes(UNLOCK("db", 8)));
+  world.line.quiet();
+});
+
+// Waits and cuts.
+
+test("a wait keeps its place over many cuts", async (t) => {
+  const world = await waiting(t);
+  for (let n = 0; n < 10; n++) {
+    await world.resumed({ waits: [lockWait("db", 7)] });
+    world.line.quiet();
+  }
+  world.line.say({ event: "lock-granted", resource: "db", fence: 9, wait: 7, waiting: 0 });
+  assert.equal((await world.wanted).fence, 9);
+});
+
+test("a wait that was granted while away", async (t) => {
+  const world = await waiting(t);
+  await world.resumed({ holds: [lockHold("db", 9)] });
+  world.line.quiet();
+  const lock = await world.wanted;
+  assert.equal(lock.fence, 9);
+  assert.ok(!lock.signal.aborted);
+});
+
+test("a claim that was granted while away, beside one that still waits", async (t) => {
+  const world = await waiting(t, "claim", "jobs", 7);
+  const other = world.session.claim("jobs");
+  world.line.ok(world.line.takes(CLAIM("jobs")), { granted: false, wait: 8, position: 2 });
+  await world.resumed({ holds: [ticketHold("jobs", "t1", 9)], waits: [ticketWait("jobs", 8)] });
+  assert.equal((await world.wanted).fence, 9);
+  assert.equal(await fate(other), "pending");
+  world.line.quiet();
+  world.line.say({ event: "ticket-granted", ...ticketHold("jobs", "t2", 10), wait: 8 });
+  assert.equal((await other).fence, 10);
+});
+
+test("a wait that is gone without a grant (a server that forgot it) is asked for again", async (t) => {
+  const world = await waiting(t);
+  await world.resumed({}, { epoch: "E2" });
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 11, waiting: 0 });
+  assert.equal((await world.wanted).fence, 11);
+});
+
+test("a wait given up while away: its place is given up after the resume, and nothing else happens", async (t) => {
+  const world = await waiting(t);
+  world.cut();
+  world.stop.abort(new Error("enough"));
+  await assert.rejects(world.wanted, /enough/);
+  await world.resume({ waits: [lockWait("db", 7)] });
+  world.line.ok(world.line.takes({ op: "cancel", wait: 7 }), { cancelled: true });
+  world.line.quiet();
+});
+
+test("a wait given up while away that was granted: given back by its fence", async (t) => {
+  const world = await waiting(t, "claim", "jobs");
+  world.cut();
+  world.stop.abort();
+  await world.resume({ holds: [ticketHold("jobs", "t1", 9)] });
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 9)), { released: true });
+  world.line.quiet();
+});
+
+test("asked while the line is down: carried out after, in order", async (t) => {
+  const world = await begun(t);
+  world.cut();
+  const lock = world.session.lock("db");
+  const ticket = world.session.claim("jobs", { ifAvailable: true });
+  const issued = world.session.issue("jobs", "t2");
+  await world.resume();
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+  world.line.ok(world.line.takes({ op: "claim", resource: "jobs" }), { granted: false });
+  world.line.ok(world.line.takes({ op: "issue", resource: "jobs", ticket: "t2" }));
+  world.line.quiet();
+  assert.equal((await lock).fence, 5);
+  assert.equal(await ticket, null);
+  assert.equal((await issued).name, "t2");
+});
+
+test("asked while the line is down, and not wanted any more before it is up: never asked", async (t) => {
+  const world = await begun(t);
+  world.cut();
+  const stop = new AbortController();
+  const lock = world.session.lock("db", { signal: stop.signal });
+  stop.abort();
+  await assert.rejects(lock, { name: "AbortError" });
+  await world.resume();
+  world.line.quiet();
+});
+
+// What one has, and a resume.
+
+test("holds that are there still go on, with the same signal", async (t) => {
+  const world = await holding(t);
+  const { signal } = world.lock;
+  const heard = [];
+  world.session.addEventListener("recovered", ({ detail }) => heard.push(detail));
+  await world.resumed({ holds: [lockHold("db", 5)] });
+  world.line.quiet();
+  assert.ok(!signal.aborted && signal === world.lock.signal);
+  assert.deepEqual(heard, [{ restarted: false }]);
+  await world.resumed({ holds: [lockHold("db", 5)] }, { epoch: "E2" });
+  assert.deepEqual(heard, [{ restarted: false }, { restarted: true }]);
+});
+
+test("a hold that is missing is lost at once", async (t) => {
+  const world = await holding(t);
+  await world.resumed({}, { epoch: "E2" });
+  assert.ok(world.lock.signal.aborted);
+  assert.ok(world.lock.signal.reason instanceof TicketdError);
+  await world.lock.release();
+  world.line.quiet("there is nothing to give up");
+});
+
+test("a hold of the same resource with another fence is another hold", async (t) => {
+  const world = await holding(t);
+  await world.resumed({ holds: [lockHold("db", 6)] });
+  assert.ok(world.lock.signal.aborted);
+  world.line.ok(world.line.takes(UNLOCK("db", 6)));
+  world.line.quiet();
+});
+
+test("a hold that nobody here knows is given up by its fence, before anything else is sent", async (t) => {
+  const world = await begun(t);
+  world.cut();
+  const wanted = world.session.claim("jobs");
+  const issued = world.session.issue("jobs", "t9");
+  await world.resume({ holds: [lockHold("stray", 3), ticketHold("jobs", "t1", 4)] });
+  const given = [world.line.take(), world.line.take()].map(({ id, ...frame }) => frame);
+  assert.deepEqual(given, [UNLOCK("stray", 3), RELEASE("jobs", "t1", 4)]);
+  world.line.ok(world.line.takes(CLAIM("jobs")), { granted: true, ticket: ticketHold("jobs", "t1", 10) });
+  world.line.ok(world.line.takes({ op: "issue", resource: "jobs", ticket: "t9" }));
+  assert.equal((await wanted).fence, 10);
+  await issued;
+});
+
+test("a ticket's data as the state has it, when it was updated while away", async (t) => {
+  const world = await claiming(t);
+  assert.equal(world.ticket.json(), 1);
+  await world.resumed({ holds: [ticketHold("jobs", "t1", 5, "2")] });
+  assert.equal(world.ticket.json(), 2);
+});
+
+test("a hold that the clock took is given up by its fence after the resume, and never comes back", async (t) => {
+  const world = await holding(t);
+  const { signal } = world.lock;
+  world.cut();
+  await world.time.pass(8500);
+  assert.ok(!signal.aborted);
+  await world.time.pass(1000);
+  assert.ok(signal.aborted, "nine tenths of the ttl are over");
+  assert.equal(signal.reason.code, "session-lost");
+  assert.equal(world.session.state, "recovering", "the session is lost on the server's word only");
+  await world.resume({ holds: [lockHold("db", 5)] });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.quiet();
+  assert.ok(signal.aborted && world.lock.signal.aborted);
+  await world.lock.release();
+  world.line.quiet();
+  // And is told once: nothing is left that a further resume would trip over.
+  await world.resumed();
+  world.line.quiet();
+});
+
+test("a hold that the clock took, and the next of this session in line: it gets a grant of its own", async (t) => {
+  const world = await holding(t);
+  const next = world.session.lock("db");
+  world.cut();
+  await world.time.pass(9500);
+  assert.ok(world.lock.signal.aborted);
+  await world.resume({ holds: [lockHold("db", 5)] });
+  const unlock = world.line.takes(UNLOCK("db", 5), "first the old one is given up");
+  const lock = world.line.takes(LOCK("db"));
+  world.line.ok(unlock).ok(lock, { granted: true, fence: 6, waiting: 0 });
+  assert.equal((await next).fence, 6, "with a fence of its own: the former holder may still be at it");
+});
+
+test("… and so when the line was half open: it looked alive until the clock took the hold", async (t) => {
+  const world = await holding(t);
+  const next = world.session.lock("db");
+  const old = world.line;
+  // The server's events still come, but what is said here is lost: nothing is acknowledged.
+  for (let n = 0; n < 3; n++) {
+    await world.time.pass(3100);
+    old.beat();
+  }
+  assert.ok(world.lock.signal.aborted);
+  assert.equal(world.session.state, "recovering");
+  await world.resume({ holds: [lockHold("db", 5)] });
+  const unlock = world.line.takes(UNLOCK("db", 5), "first the old one is given up");
+  const lock = world.line.takes(LOCK("db"));
+  world.line.ok(unlock).ok(lock, { granted: true, fence: 6, waiting: 0 });
+  assert.equal((await next).fence, 6, "with a fence of its own: the former holder may still be at it");
+});
+
+test("… and so when one locks again as soon as one hears of the loss", async (t) => {
+  const world = await holding(t);
+  const again = new Promise((resolve) =>
+    world.lock.signal.addEventListener("abort", () => resolve(world.session.lock("db"))),
+  );
+  for (let n = 0; n < 3; n++) {
+    await world.time.pass(3100);
+    world.line.beat();
+  }
+  await world.resume({ holds: [lockHold("db", 5)] });
+  const unlock = world.line.takes(UNLOCK("db", 5), "first the old one is given up");
+  const lock = world.line.takes(LOCK("db"));
+  world.line.ok(unlock).ok(lock, { granted: true, fence: 6, waiting: 0 });
+  assert.equal((await again).fence, 6);
+});
+
+test("a ticket that the clock took is given back before the next is claimed", async (t) => {
+  const world = await claiming(t);
+  world.cut();
+  const wanted = world.session.claim("jobs");
+  await world.time.pass(9500);
+  assert.ok(world.ticket.signal.aborted);
+  await assert.rejects(world.ticket.done(), { code: "session-lost" });
+  await world.resume({ holds: [ticketHold("jobs", "t1", 5)] });
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 5)), { released: true });
+  world.line.ok(world.line.takes(CLAIM("jobs")), { granted: true, ticket: ticketHold("jobs", "t1", 6) });
+  assert.equal((await wanted).fence, 6);
+});
+
+test("done(), asked while down before the clock took the ticket: the work is finished if it is ours still", async (t) => {
+  const world = await claiming(t);
+  world.cut();
+  const done = world.ticket.done();
+  await world.time.pass(9500);
+  await world.resume({ holds: [ticketHold("jobs", "t1", 5)] });
+  const revoke = world.line.take();
+  assert.equal(revoke.op, "revoke");
+  world.line.ok(revoke);
+  world.line.quiet();
+  await done;
+});
+
+test("done(), asked while down, and the ticket is another's by now: it is left alone, and the caller told", async (t) => {
+  const world = await claiming(t);
+  world.cut();
+  const done = world.ticket.done();
+  done.catch(() => {});
+  await world.resume();
+  world.line.quiet("revoking it would take it from whoever has it now");
+  await assert.rejects(done, TicketdError);
+});
+
+test("release(), asked while down, of what is gone already: as good", async (t) => {
+  const world = await holding(t);
+  world.cut();
+  const released = world.lock.release();
+  await world.resume();
+  const frame = world.line.take();
+  if (frame) world.line.refuse(frame, "not-holder");
+  await released;
+});
+
+test("release(), asked while down, before the clock would have taken it: given up first of all", async (t) => {
+  const world = await holding(t);
+  world.cut();
+  const issued = world.session.issue("jobs", "t2");
+  const released = world.lock.release();
+  await world.time.pass(9500);
+  await world.resume({ holds: [lockHold("db", 5)] });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.ok(world.line.takes({ op: "issue", resource: "jobs", ticket: "t2" }));
+  world.line.quiet();
+  await Promise.all([released, issued]);
+});
+
+// Tickets that one issued, and a resume.
+
+test("an issued ticket that was taken while away is lost", async (t) => {
+  const world = await issuing(t);
+  await world.resumed();
+  assert.ok(world.issued.signal.aborted);
+  world.line.quiet();
+  await assert.rejects(world.issued.update("3"), TicketdError);
+  world.line.quiet("it would be taken back");
+});
+
+test("update(), asked while down for a ticket that was taken meanwhile: rejected, not sent", async (t) => {
+  const world = await issuing(t);
+  world.cut();
+  const updated = world.issued.update("2");
+  updated.catch(() => {});
+  await world.resume();
+  world.line.quiet();
+  await assert.rejects(updated, TicketdError);
+});
+
+test("update(), asked while down for a ticket that is one's own still: sent", async (t) => {
+  const world = await issuing(t);
+  world.cut();
+  const updated = world.issued.update("2");
+  await world.resume({ issued: [{ resource: "jobs", ticket: "t1", claimed: false }] });
+  world.line.ok(world.line.takes({ op: "issue", resource: "jobs", ticket: "t1", data: "2" }));
+  await updated;
+});
+
+test("revoke(), asked while down for a ticket that was taken meanwhile: settled, not sent", async (t) => {
+  const world = await issuing(t);
+  world.cut();
+  const revoked = world.issued.revoke();
+  await world.resume();
+  world.line.quiet("it would revoke the other's");
+  await revoked;
+});
+
+test("the clock does not take what one has issued: it is the server's word that does", async (t) => {
+  const world = await issuing(t);
+  world.cut();
+  await world.time.pass(9500);
+  assert.ok(!world.issued.signal.aborted);
+  await world.resume({ issued: [{ resource: "jobs", ticket: "t1", claimed: false }] });
+  assert.ok(!world.issued.signal.aborted);
+  world.line.quiet();
+});
+
+// Watches.
+
+test("figures that changed while away: one item, however many changes; none when they did not", async (t) => {
+  const world = await begun(t);
+  const watch = world.session.watch("db");
+  const first = watch.next();
+  const figures = (waiting) => ({ kind: "lock", free: 0, held: 1, waiting });
+  world.line.ok(world.line.takes({ op: "watch", resource: "db", changes: true }), figures(1));
+  assert.equal((await first).value.waiting, 1);
+  const second = watch.next();
+  await world.resumed({ watches: [{ resource: "db", changes: true, ...figures(1) }] });
+  assert.equal(await fate(second), "pending");
+  await world.resumed({ watches: [{ resource: "db", changes: true, ...figures(5) }] });
+  assert.equal((await second).value.waiting, 5);
+  const third = watch.next();
+  assert.equal(await fate(third), "pending");
+  world.line.quiet();
+  await watch.return();
+});
+
+test("a watch that the server does not have any more is asked for again", async (t) => {
+  const world = await begun(t);
+  const watch = world.session.watch("db");
+  const first = watch.next();
+  world.line.ok(world.line.take(), { kind: "lock", free: 0, held: 1, waiting: 0 });
+  await first;
+  const second = watch.next();
+  await world.resumed({}, { epoch: "E2" });
+  world.line.ok(world.line.takes({ op: "watch", resource: "db", changes: true }), { kind: null, free: 0, held: 0, waiting: 0 });
+  assert.equal((await second).value.kind, null);
+  await watch.return();
+});
+
+// Answers and events that come in one breath.
+
+test("an answer and the event behind it in the same tick: the wait is known when its grant comes", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.lock("db");
+  const frame = world.line.takes(LOCK("db"));
+  world.line.ok(frame, { granted: false, wait: 7, position: 1 }).say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 });
+  world.line.quiet("it would be given back if its wait were unknown");
+  assert.equal((await wanted).fence, 5);
+});
+
+test("a grant and its loss in the same tick: the signal has aborted at first look", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.claim("jobs");
+  const frame = world.line.takes(CLAIM("jobs"));
+  world.line
+    .ok(frame, { granted: true, ticket: ticketHold("jobs", "t1", 5) })
+    .say({ event: "ticket-revoked", resource: "jobs", ticket: "t1", fence: 5, reason: "revoked" });
+  const ticket = await wanted;
+  assert.ok(ticket.signal.aborted);
+  assert.equal(ticket.signal.reason.code, "ticket-revoked");
+});
+
+test("an issue, its answer and its taking in the same tick", async (t) => {
+  const world = await begun(t);
+  const wanted = world.session.issue("jobs", "t1");
+  const frame = world.line.take();
+  world.line.ok(frame).say({ event: "ticket-taken", resource: "jobs", ticket: "t1", session: "other" });
+  assert.ok((await wanted).signal.aborted);
+});
+
+test("a watch, its answer and a change in the same tick: the latest only", async (t) => {
+  const world = await begun(t);
+  const watch = world.session.watch("db");
+  const first = watch.next();
+  const frame = world.line.take();
+  world.line
+    .ok(frame, { kind: "lock", free: 0, held: 1, waiting: 0 })
+    .say({ event: "resource-changed", resource: "db", kind: "lock", free: 0, held: 1, waiting: 3 });
+  const { value } = await first;
+  if (value.waiting !== 3) assert.equal((await watch.next()).value.waiting, 3);
+  assert.equal(await fate(watch.next()), "pending");
+  await watch.return();
+});
+
+// Giving up a wait, in every moment.
+
+test("given up before it could be sent: never sent", async (t) => {
+  const world = await begun(t);
+  await assert.rejects(world.session.lock("db", { signal: AbortSignal.abort(new Error("no")) }), /no/);
+  world.line.quiet();
+});
+
+test("given up while the answer is under way: granted, so given back by fence; the next in line need not wait for that", async (t) => {
+  const world = await begun(t);
+  const stop = new AbortController();
+  const wanted = world.session.lock("db", { signal: stop.signal });
+  const frame = world.line.takes(LOCK("db"));
+  stop.abort(new Error("no"));
+  await assert.rejects(wanted, /no/);
+  world.line.quiet();
+  world.line.ok(frame, { granted: true, fence: 5, waiting: 0 });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.quiet();
+  const again = world.session.lock("db");
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 6, waiting: 0 });
+  assert.equal((await again).fence, 6);
+});
+
+test("given up while the answer is under way: queued, so the place is given up", async (t) => {
+  const world = await begun(t);
+  const stop = new AbortController();
+  const wanted = world.session.claim("jobs", { signal: stop.signal });
+  wanted.catch(() => {});
+  const frame = world.line.takes(CLAIM("jobs"));
+  stop.abort();
+  world.line.ok(frame, { granted: false, wait: 7, position: 1 });
+  world.line.ok(world.line.takes({ op: "cancel", wait: 7 }), { cancelled: true });
+  world.line.quiet();
+});
+
+test("given up while in the queue", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort(new Error("enough"));
+  await assert.rejects(world.wanted, /enough/);
+  world.line.ok(world.line.takes({ op: "cancel", wait: 7 }), { cancelled: true });
+  world.line.quiet();
+});
+
+test("given up in the moment of the grant: given back by fence", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort();
+  const cancel = world.line.takes({ op: "cancel", wait: 7 });
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 }).ok(cancel, { cancelled: false });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.quiet();
+});
+
+test("… a ticket likewise", async (t) => {
+  const world = await waiting(t, "claim", "jobs");
+  world.stop.abort();
+  const cancel = world.line.takes({ op: "cancel", wait: 7 });
+  world.line.say({ event: "ticket-granted", ...ticketHold("jobs", "t1", 5), wait: 7 }).ok(cancel, { cancelled: false });
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 5)), { released: true });
+  world.line.quiet();
+});
+
+test("given up, and wanted again before the place was given up: no grant goes astray", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort();
+  const cancel = world.line.takes({ op: "cancel", wait: 7 });
+  const again = world.session.lock("db");
+  world.line.quiet();
+  world.line.ok(cancel, { cancelled: true });
+  world.line.ok(world.line.takes(LOCK("db")), { granted: false, wait: 8, position: 1 });
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 8, waiting: 0 });
+  assert.equal((await again).fence, 5);
+  world.line.quiet();
+});
+
+test("given up, wanted again, and the first place is granted after all: it is taken", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort();
+  const cancel = world.line.takes({ op: "cancel", wait: 7 });
+  const again = world.session.lock("db");
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 }).ok(cancel, { cancelled: false });
+  const lock = await again;
+  assert.equal(lock.fence, 5);
+  world.line.quiet();
+  const released = lock.release();
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  await released;
+});
+
+test("one who does not wait, behind one who gave up waiting: null, not a wait", async (t) => {
+  const world = await begun(t);
+  const stop = new AbortController();
+  const wanted = world.session.lock("db", { signal: stop.signal });
+  wanted.catch(() => {});
+  const frame = world.line.takes(LOCK("db"));
+  stop.abort();
+  const tried = world.session.lock("db", { ifAvailable: true });
+  world.line.ok(frame, { granted: false, wait: 7, position: 1 });
+  // The place that nobody wants is given up, and whatever it tries, it is told.
+  for (let frame; (frame = world.line.take()); ) {
+    world.line.ok(frame, frame.op === "cancel" ? { cancelled: true } : { granted: false });
+  }
+  assert.equal(await fate(tried), null);
+});
+
+test("one of three in line gives up: the others do not notice", async (t) => {
+  const world = await holding(t);
+  const stop = new AbortController();
+  const second = world.session.lock("db", { signal: stop.signal });
+  second.catch(() => {});
+  const third = world.session.lock("db");
+  stop.abort();
+  const released = world.lock.release();
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 6, waiting: 0 });
+  await released;
+  assert.equal((await third).fence, 6);
+  world.line.quiet();
+});
+
+test("a wait that the server ended is asked for again", async (t) => {
+  const world = await waiting(t);
+  world.line.say({ event: "wait-ended", wait: 7, resource: "db", reason: "timeout" });
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+  assert.equal((await world.wanted).fence, 5);
+});
+
+test("a wait that ended while it was being cancelled is gone", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort();
+  const cancel = world.line.takes({ op: "cancel", wait: 7 });
+  world.line.say({ event: "wait-ended", wait: 7, resource: "db", reason: "timeout" }).ok(cancel, { cancelled: false });
+  world.line.quiet();
+});
+
+test("a grant that nobody here waits for is given back", async (t) => {
+  const world = await begun(t);
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 99, waiting: 0 });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+});
+
+// The end.
+
+test("the session is gone when it comes back: lost once, and all that was under way rejects", async (t) => {
+  const world = await holding(t);
+  const { session } = world;
+  const lost = [];
+  const states = [];
+  session.addEventListener("lost", ({ detail }) => lost.push(detail.reason));
+  session.addEventListener("statechange", ({ detail }) => states.push(`${detail.from}>${detail.to}`));
+  const pending = [
+    session.lock("db"),
+    session.lock("other"),
+    session.claim("jobs"),
+    session.claim("jobs", { ticket: "t" }),
+    session.issue("jobs", "x"),
+    session.watch("db").next(),
+    session.claims("jobs").next(),
+    session.withLock("third", () => {}),
+  ];
+  const states2 = pending.map((promise) => fate(promise));
+  await Promise.all(states2);
+  world.cut();
+  const before = world.all.length;
+  for (let n = 0; world.all.length === before; n++) await world.time.pass(20);
+  const socket = world.all.at(-1);
+  socket.readyState = 1;
+  socket.onopen({});
+  const hello = socket.said.shift();
+  assert.equal(hello.session, session.id);
+  socket.onmessage({ data: JSON.stringify({ id: hello.id, error: { code: "session-not-found", message: "gone" } }) });
+  for (const promise of pending) await assert.rejects(promise, TicketdError);
+  assert.deepEqual(lost.map(({ code }) => code), ["session-lost"]);
+  assert.deepEqual(states, ["open>recovering", "recovering>closed"]);
+  assert.ok(world.lock.signal.aborted && session.signal.aborted);
+  assert.equal(session.signal.reason, lost[0]);
+  await session.closed;
+  for (const late of [session.lock("db"), session.claim("jobs"), session.issue("jobs", "y")]) {
+    await assert.rejects(late, { code: "session-lost" });
+  }
+  await world.lock.release();
+  await world.time.pass(60_000);
+  assert.equal(world.all.length, before + 1, "nobody dials any more");
+  assert.equal(world.time.timers.size, 0, "and no timer is left");
+});
+
+test("thousands in line for one lock, and the session is lost: all are told", async (t) => {
+  const world = await holding(t);
+  const waiting = Array.from({ length: 20_000 }, () => fate(world.session.lock("db")));
+  world.line.close(4502, "closed");
+  const codes = await Promise.all(waiting);
+  assert.ok(codes.every((code) => code === "session-lost"), `${new Set(codes)}`);
+});
+
+test("closed while down: the session is taken up in order to end it, and nothing else is asked", async (t) => {
+  const world = await holding(t);
+  world.cut();
+  const lock = world.session.lock("other");
+  lock.catch(() => {});
+  const closed = world.session.close();
+  await assert.rejects(lock, { code: "closed" });
+  assert.ok(world.lock.signal.aborted);
+  await world.answer({ holds: [lockHold("db", 5)] });
+  const bye = world.line.takes({ op: "bye" });
+  world.line.quiet();
+  world.line.ok(bye);
+  await closed;
+});
+
+test("closed and the server does not answer: two seconds are enough", async (t) => {
+  const world = await holding(t);
+  const closed = world.session.close();
+  assert.equal(await fate(closed), "pending");
+  await world.time.pass(1900);
+  assert.equal(await fate(closed), "pending");
+  await world.time.pass(200);
+  assert.equal(await fate(closed), undefined);
+  assert.equal(world.all.at(-1).readyState, 3, "the socket is closed");
+});
+
+test("asked from within an event of the resume: sent once", async (t) => {
+  const world = await begun(t);
+  const wanted = [];
+  world.session.addEventListener("statechange", ({ detail }) => {
+    if (detail.to === "open") wanted.push(world.session.claim("jobs"));
+  });
+  world.session.addEventListener("recovered", () => wanted.push(world.session.claim("jobs")));
+  await world.resumed({ holds: [ticketHold("jobs", "t7", 3)] });
+  const frames = [];
+  for (let frame; (frame = world.line.take()); ) frames.push(frame);
+  assert.deepEqual(frames.map(({ op }) => op), ["release", "claim", "claim"], "what is given up goes first, and each thing once");
+  assert.equal(new Set(frames.map(({ id }) => id)).size, 3);
+  for (const { id } of frames) world.line.ok({ id }, { granted: true, ticket: ticketHold("jobs", `t${id}`, id) });
+  await Promise.all(wanted);
+});
+
+test("a listener that throws harms nobody else", async (t) => {
+  const world = await waiting(t);
+  const caught = [];
+  const mine = (error) => caught.push(error.message);
+  const others = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", mine);
+  t.after(() => {
+    process.removeListener("uncaughtException", mine);
+    others.forEach((other) => process.on("uncaughtException", other));
+  });
+  world.session.addEventListener("lock-granted", () => {
+    throw new Error("mine");
+  });
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 });
+  assert.equal((await world.wanted).fence, 5);
+  await settled();
+  assert.deepEqual(caught, ["mine"]);
+  await world.resumed({ holds: [lockHold("db", 5)] });
+  assert.ok(!world.lock?.signal.aborted);
+});
+
+test("a busy machine: after a pause longer than the ttl the first look at the signal tells", async (t) => {
+  const world = await holding(t);
+  world.time.freeze(9500);
+  assert.ok(world.lock.signal.aborted);
+  assert.equal(world.session.state, "recovering");
+});
+
+test("a machine that slept: the monotonic clock stood, the first look at the signal tells all the same", async (t) => {
+  const world = await holding(t);
+  world.time.sleep(60_000);
+  assert.ok(world.lock.signal.aborted);
+});
+
+test("a machine that woke: what comes in first finds the hold lost already", async (t) => {
+  const world = await holding(t);
+  const { signal } = world.lock;
+  world.time.sleep(60_000);
+  world.line.beat();
+  assert.ok(signal.aborted);
+});
+
+// Calls of one session among themselves.
+
+test("a named ticket that this session holds already: the second call waits for the first to give it up", async (t) => {
+  const world = await claiming(t);
+  const wanted = world.session.claim("jobs", { ticket: "t1" });
+  const tried = world.session.claim("jobs", { ticket: "t1", ifAvailable: true });
+  const first = world.line.takes(CLAIM("jobs", "t1"));
+  world.line.ok(first, { granted: true, ticket: ticketHold("jobs", "t1", 5) });
+  for (let frame; (frame = world.line.take()); ) world.line.ok(frame, { granted: true, ticket: ticketHold("jobs", "t1", 5) });
+  assert.equal(await tried, null);
+  assert.equal(await fate(wanted), "pending");
+  const released = world.ticket.release();
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 5)), { released: true });
+  world.line.ok(world.line.takes(CLAIM("jobs", "t1")), { granted: true, ticket: ticketHold("jobs", "t1", 6) });
+  await released;
+  assert.equal((await wanted).fence, 6);
+});
+
+test("a release that failed: the hold is kept, and can be released again", async (t) => {
+  const world = await holding(t);
+  const released = world.lock.release();
+  released.catch(() => {});
+  world.line.refuse(world.line.takes(UNLOCK("db", 5)), "limit");
+  await assert.rejects(released, { code: "limit" });
+  const again = world.lock.release();
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  await again;
+});
+
+test("a release that failed, with another in line here: no two of them hold the same grant", async (t) => {
+  const world = await holding(t);
+  const next = world.session.lock("db");
+  const released = world.lock.release();
+  released.catch(() => {});
+  const unlock = world.line.takes(UNLOCK("db", 5));
+  const lock = world.line.takes(LOCK("db"));
+  world.line.refuse(unlock, "limit").ok(lock, { granted: true, fence: 5, waiting: 0 });
+  await settled();
+  const got = await fate(next);
+  assert.ok(got === "pending" || got.fence !== 5 || world.lock.signal.aborted, "the same grant, twice in hand");
+});
