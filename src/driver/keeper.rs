@@ -277,7 +277,8 @@ impl Keeper {
     pub(super) fn crowd(&self, gathered: u32) -> Option<(u32, Duration)> {
         let (count, took) = self.last;
         let crowd = count + gathered;
-        let is_crowd = crowd >= CROWD && took >= QUICK && self.keeping.durability == Durability::Always;
+        let is_crowd =
+            crowd >= CROWD && took >= QUICK && self.keeping.durability == Durability::Always;
         is_crowd.then(|| (crowd - crowd / 8, took.min(CROWD_MAX)))
     }
 
