@@ -326,7 +326,10 @@ impl Party {
         }
         for (thing, fence) in before {
             let given_up = Op::GiveUp { thing: thing.clone(), fence };
-            if self.view.holds.get(&thing) != Some(&fence) && !doubt.contains(&given_up) {
+            // A ticket that does not stay may have been revoked before it could be given up.
+            let stays = thing.1.as_deref().is_none_or(|ticket| KEPT.contains(&ticket));
+            let is_gone = self.view.holds.get(&thing) != Some(&fence);
+            if is_gone && !(stays && doubt.contains(&given_up)) {
                 self.ledger.revoked(&thing, fence);
             }
         }
