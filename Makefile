@@ -1,11 +1,11 @@
-# The four things one does here. `make test` is what CI runs, and all that it runs.
+# The five things one does here. `make test` is what CI runs, and all that it runs.
 #
 # Checking writes nothing to the tree but target/ and client-js/node_modules/; `make fix` does what
 # checking asks for.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: run test bench fix tools
+.PHONY: run test soak bench fix tools
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 
@@ -59,6 +59,10 @@ test: tools $(MODULES)
 	else \
 	  node $(FIND_CHROMIUM) || echo 'The helper is NOT tested in a browser.'; \
 	fi
+
+# The same stories for much longer.
+soak:
+	TICKETD_KILLS=500 cargo test --locked --test it -- --nocapture keeping::kill
 
 bench:
 	cargo bench --locked $(ARGS)

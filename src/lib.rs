@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod deadlines;
 pub mod driver;
+pub mod journal;
 pub mod machine;
 pub mod server;
 pub mod wire;

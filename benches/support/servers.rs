@@ -64,8 +64,14 @@ pub(crate) struct Server {
 impl Server {
     /// ticketd, as it is shipped.
     pub(crate) fn ticketd(cores: &Cores) -> Outcome<Self> {
+        Self::ticketd_with(cores, &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn ticketd_with(cores: &Cores, options: &[&str]) -> Outcome<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketd"));
-        Self::start(cores, command.args(["--listen", "127.0.0.1:0", "--loglevel", "1"]))
+        command.args(["--listen", "127.0.0.1:0", "--loglevel", "1"]);
+        Self::start(cores, command.args(options))
     }
 
     /// What ticketd is compared to: see [`bare`].

@@ -1,5 +1,6 @@
 //! The command line: without a sub-command it is the server.
 
+mod check;
 mod options;
 mod serve;
 
@@ -9,13 +10,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use options::Options;
+use options::{Verb, Words};
 
 /// The program. Ends with 0 when all went well, 2 when it was called wrongly, else 1.
 #[must_use]
 pub fn main() -> ExitCode {
-    match Options::try_parse_from(options::in_our_spelling(std::env::args_os())) {
-        Ok(options) => serve::run(&options),
+    match Words::try_parse_from(options::in_our_spelling(std::env::args_os())) {
+        Ok(Words { command: Some(Verb::Check { dir, repair }), .. }) => check::run(&dir, repair),
+        Ok(Words { command: None, options }) => serve::run(&options),
         Err(why) if matches!(why.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let _ = write!(std::io::stdout(), "{why}");
             ExitCode::SUCCESS

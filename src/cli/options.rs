@@ -1,22 +1,52 @@
 //! The options, in clap's spelling and in Go's.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use axum::http::HeaderValue;
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 
 /// A coordination server that pushes: sessions, tickets, locks, fair queues.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
+pub(super) struct Words {
+    #[command(subcommand)]
+    pub(super) command: Option<Verb>,
+
+    #[command(flatten)]
+    pub(super) options: Options,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Look at a journal: what is in it, and whether it is whole. Changes nothing
+    Check {
+        /// The journal's directory
+        dir: PathBuf,
+        /// Set damaged files aside and go on with what is whole
+        #[arg(long)]
+        repair: bool,
+    },
+}
+
+/// The server's options.
+#[derive(Debug, Args)]
 pub(super) struct Options {
     /// Where to listen; port 0 takes a free one
     #[arg(short, long, env = "TICKETD_LISTEN", value_name = "HOST:PORT")]
     #[arg(default_value = "0.0.0.0:8001")]
     pub(super) listen: String,
 
-    /// Directory of the journal (not implemented yet)
+    /// Directory of the journal; without it everything is kept in memory only
     #[arg(long, env = "TICKETD_SNAPPATH", value_name = "DIR")]
-    pub(super) snappath: Option<String>,
+    pub(super) snappath: Option<PathBuf>,
+
+    /// What survives: with always a power cut, with interval the server's end and of a power cut
+    /// all but the last --snapshot ms, with none the server's end
+    #[arg(long, env = "TICKETD_DURABILITY", value_name = "POLICY", default_value = "always")]
+    #[arg(value_parser = ["always", "interval", "none"])]
+    pub(super) durability: String,
 
     /// How late a session ends at most, and how long an emptied resource stays known, in ms
     #[arg(long, env = "TICKETD_EXPIRE", value_name = "MS", default_value_t = 500)]
@@ -24,10 +54,17 @@ pub(super) struct Options {
     #[arg(allow_negative_numbers = true)]
     pub(super) expire: u32,
 
-    /// How often an image is written at most, in ms (not implemented yet)
+    /// How often an image is written at most, and with --durability interval how often is synced,
+    /// in ms
     #[arg(long, env = "TICKETD_SNAPSHOT", value_name = "MS", allow_negative_numbers = true)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
-    pub(super) snapshot: Option<u32>,
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=3_600_000), default_value_t = 1000)]
+    pub(super) snapshot: u32,
+
+    /// An image is written when the journal behind the last one has more bytes than this and than
+    /// that image
+    #[arg(long, env = "TICKETD_IMAGE_AFTER", value_name = "BYTES", default_value_t = 64 << 20)]
+    #[arg(allow_negative_numbers = true)]
+    pub(super) image_after: u64,
 
     /// What is logged: 0 nothing, 1 what went wrong, 2 what happens, 3 everything
     #[arg(long, env = "TICKETD_LOGLEVEL", value_name = "0-3", default_value_t = 2)]
@@ -86,7 +123,9 @@ mod tests {
 
     fn parsed(words: &[&str]) -> Result<Options, String> {
         let words = std::iter::once("ticketd").chain(words.iter().copied()).map(OsString::from);
-        Options::try_parse_from(in_our_spelling(words)).map_err(|why| why.to_string())
+        Words::try_parse_from(in_our_spelling(words))
+            .map(|words| words.options)
+            .map_err(|why| why.to_string())
     }
 
     #[test]

@@ -2,20 +2,17 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::server::{Bounds, Config, Server};
+use crate::server::{Bounds, Config, Durability, Keeping, NotStarted, Server};
 
 use super::complain;
 use super::options::Options;
 
 pub(super) fn run(options: &Options) -> ExitCode {
-    if options.snappath.is_some() || options.snapshot.is_some() {
-        complain("--snappath and --snapshot are not implemented yet; start without them");
-        return ExitCode::from(2);
-    }
     log_to_stderr(options.loglevel);
     raise_descriptor_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -40,13 +37,24 @@ async fn serve(options: &Options) -> Result<(), String> {
         expire_ms: options.expire,
         allow_origins: options.allow_origin.clone(),
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
+        keeping: options.snappath.clone().map(|dir| Keeping {
+            dir,
+            durability: match options.durability.as_str() {
+                "interval" => Durability::Interval,
+                "none" => Durability::None,
+                _ => Durability::Always,
+            },
+            every: Duration::from_millis(options.snapshot.into()),
+            image_after_bytes: options.image_after,
+        }),
     };
     let listen_for = |kind| signal(kind).map_err(|why| format!("cannot listen for signals: {why}"));
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
-    let server = Server::bind(config)
-        .await
-        .map_err(|why| format!("cannot listen on {}: {why}", options.listen))?;
+    let server = Server::bind(config).await.map_err(|why| match why {
+        NotStarted::Listening(why) => format!("cannot listen on {}: {why}", options.listen),
+        NotStarted::Keeping(why) => why.to_string(),
+    })?;
     let address = server.address().map_err(|why| format!("cannot listen: {why}"))?;
     // Nobody may be reading: that is no reason not to serve.
     let _ = writeln!(io::stdout(), "ticketd serves http://{address}");
@@ -62,8 +70,7 @@ async fn serve(options: &Options) -> Result<(), String> {
         }
         tracing::info!("stopping");
     };
-    server.run(stop).await;
-    Ok(())
+    server.run(stop).await
 }
 
 /// `RUST_LOG` counts, where it is set.

@@ -6,7 +6,7 @@ use crate::machine::{Event, Grant, RequestId, SessionId};
 use super::core::Core;
 use super::durable::Stamp;
 use super::levels::Level;
-use super::outbox::{Ending, Message};
+use super::message::{Ending, Message};
 use super::requests::Outcome;
 
 impl Core {

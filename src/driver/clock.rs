@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+pub(super) use tokio::time::Instant;
 
 use crate::deadlines::At;
 
@@ -26,10 +26,12 @@ pub(super) struct Clock {
     patience: u64,
     /// Time between two looks, in ms.
     pulse_ms: u64,
+    /// It was stopped.
+    stopped: bool,
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the driver's clock")]
-fn instant() -> Instant {
+pub(super) fn instant() -> Instant {
     Instant::now()
 }
 
@@ -49,14 +51,17 @@ impl Clock {
             planned: At::NEVER,
             patience: expire_ms.max(ORDINARY_MS).saturating_mul(1000),
             pulse_ms: (expire_ms / 2).clamp(*PULSE_MS.start(), *PULSE_MS.end()),
+            stopped: false,
         }
     }
 
     /// The time now. Finds out whether the driver was paused since it last ran, and if so lets
     /// the clock go on from there. While it is idle, nothing being due ever, it is not to run.
     pub(super) fn now(&mut self, idle: bool) -> (At, Option<Duration>) {
-        let running = u64::try_from((instant() - self.start).as_micros()).unwrap_or(u64::MAX);
-        let now = At::from_micros(running.saturating_sub(self.paused));
+        if self.stopped {
+            return (self.last, None);
+        }
+        let now = self.running();
         if idle || now.since(self.planned) <= self.patience {
             self.last = self.last.max(now);
             return (now, None);
@@ -65,6 +70,28 @@ impl Clock {
         let away = now.since(self.last);
         self.paused += away;
         (self.last, Some(Duration::from_micros(away)))
+    }
+
+    fn running(&self) -> At {
+        let running = u64::try_from((instant() - self.start).as_micros()).unwrap_or(u64::MAX);
+        At::from_micros(running.saturating_sub(self.paused))
+    }
+
+    /// Stops time: nothing falls due until it goes on.
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+        self.rest();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Lets time go on from where it was stopped.
+    pub(super) fn go_on(&mut self) {
+        if std::mem::take(&mut self.stopped) {
+            self.paused += self.running().since(self.last);
+        }
     }
 
     /// The timer was asked to wake: from now on it is late if it does not come.
@@ -104,6 +131,20 @@ mod tests {
         clock.wake(At::NEVER);
         tokio::time::advance(Duration::from_millis(100)).await;
         assert_eq!(clock.now(false).0.as_micros(), 800_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_can_be_stopped() {
+        let mut clock = Clock::new(500);
+        clock.wake(At::NEVER);
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert_eq!(clock.now(false).0.as_micros(), 100_000);
+        clock.stop();
+        tokio::time::advance(Duration::from_secs(100)).await;
+        assert_eq!(clock.now(false), (At::default().after_ms(100), None));
+        clock.go_on();
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert_eq!(clock.now(false), (At::default().after_ms(200), None));
     }
 
     #[tokio::test(start_paused = true)]

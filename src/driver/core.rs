@@ -11,8 +11,9 @@ use crate::machine::{
     WaitId,
 };
 
-use super::clock::{self, Clock};
+use super::clock::Clock;
 use super::durable::{Durable, Stamp};
+use super::gathered::{Gathered, changes};
 use super::ids;
 use super::outbox::Outbox;
 use super::requests::{Outcome, Share};
@@ -53,7 +54,7 @@ pub(super) struct Pending {
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) machine: Machine,
-    clock: Clock,
+    pub(super) clock: Clock,
     pub(super) deadlines: Deadlines<Due>,
     pub(super) presences: HashMap<SessionId, Presence>,
     /// Deadlines of waits by socket.
@@ -61,15 +62,15 @@ pub(super) struct Core {
     pub(super) requests: HashMap<RequestId, Pending>,
     next_request: u64,
     /// Until when emptied resources stay known.
-    forget: VecDeque<(At, u64)>,
-    expire_ms: u64,
+    pub(super) forget: VecDeque<(At, u64)>,
+    pub(super) expire_ms: u64,
     pub(super) durable: Arc<Durable>,
     /// What the command under way has announced.
     pub(super) events: Vec<Event>,
     /// The grant that was last handed to a request, and who shares it.
     pub(super) shared: Option<(Fence, Option<Arc<Share>>)>,
     /// Sessions whose requests wait for something to become durable.
-    unsettled: VecDeque<(Stamp, SessionId)>,
+    pub(super) unsettled: VecDeque<(Stamp, SessionId)>,
     /// Grants that REST requests are yet to be told of, and that are undone if they never are.
     pub(super) untold: HashMap<Fence, Weak<Share>>,
     /// Commands applied on behalf of clients, looks and refreshes included.
@@ -78,12 +79,22 @@ pub(super) struct Core {
     pub(super) leaving: bool,
     /// Tells this run of the server from others.
     pub(super) epoch: Arc<str>,
+    /// What the journal is yet to be given; `None` without one.
+    pub(super) gathered: Option<Gathered>,
+    /// Whether it can be promised that what is done now will be remembered.
+    pub(super) keeps: bool,
 }
 
 impl Core {
     pub(super) fn new(expire_ms: u64, durable: Arc<Durable>) -> Self {
-        let mut core = Self {
-            machine: Machine::new(),
+        Self::over(Machine::new(), expire_ms, durable)
+    }
+
+    /// A core over a machine that was there before: its sessions have their whole TTL, and the
+    /// waits of sockets their whole length, from now on.
+    pub(super) fn over(machine: Machine, expire_ms: u64, durable: Arc<Durable>) -> Self {
+        Self {
+            machine,
             clock: Clock::new(expire_ms),
             deadlines: Deadlines::default(),
             presences: HashMap::new(),
@@ -100,12 +111,9 @@ impl Core {
             operations: 0,
             leaving: false,
             epoch: ids::epoch(),
-        };
-        // Fences stay above those of an earlier run as long as the wall clock does not fall back.
-        let fence = Fence(clock::wall_ms().saturating_mul(2048));
-        let booted = core.machine.apply(&Command::Boot { fence }, &mut core.events);
-        debug_assert_eq!(booted, Ok(Reply::Done));
-        core
+            gathered: None,
+            keeps: true,
+        }
     }
 
     /// The time now; whatever is due by now has been applied when this returns.
@@ -139,11 +147,17 @@ impl Core {
 
     /// When something is next due; for the timer to know whether it must wake earlier.
     pub(super) fn next_due(&self) -> At {
+        if self.clock.is_stopped() {
+            return At::NEVER;
+        }
         let forget = self.forget.front().map(|&(at, _)| at);
         [self.deadlines.next(), forget].into_iter().flatten().min().unwrap_or(At::NEVER)
     }
 
     fn run_deadlines(&mut self, now: At) {
+        if self.clock.is_stopped() {
+            return;
+        }
         if self.deadlines.next().is_some_and(|at| at <= now) {
             let mut sessions = Vec::new();
             let mut waits = Vec::new();
@@ -199,7 +213,15 @@ impl Core {
     ) -> Stamp {
         let mark = self.machine.emptied_mark();
         let reply = self.machine.apply(command, &mut self.events);
-        let stamp = self.durable.applied();
+        let stamp = match (&mut self.gathered, &reply) {
+            (Some(gathered), Ok(reply)) if changes(command, reply) => {
+                gathered.add(command);
+                self.durable.applied()
+            }
+            // What changes nothing is not kept, but leaves no earlier than what it saw.
+            (Some(_), _) => self.durable.now(),
+            (None, _) => self.durable.applied(),
+        };
         then(self, reply, stamp);
         if !self.events.is_empty() {
             self.send_events(stamp, now);
@@ -234,50 +256,6 @@ impl Core {
         self.durable.now()
     }
 
-    /// Something was heard from a session: its TTL runs anew. False when there is no such one.
-    pub(super) fn refresh(&mut self, session: &SessionId, now: At) -> bool {
-        let Some(presence) = self.presences.get(session) else { return false };
-        if presence.busy == 0 {
-            let due = now.after_ms(u64::from(presence.ttl.as_ms()));
-            self.deadlines.set(presence.slot, due);
-        }
-        true
-    }
-
-    /// A request is under way: the session does not expire.
-    pub(super) fn hold_open(&mut self, session: &SessionId) {
-        if let Some(presence) = self.presences.get_mut(session) {
-            presence.busy += 1;
-            self.deadlines.set(presence.slot, At::NEVER);
-        }
-    }
-
-    /// A request is under way until its answer is durable. (A slow sync ends no session.)
-    pub(super) fn hold_until(&mut self, stamp: Stamp, session: SessionId) {
-        if !self.durable.has(stamp) {
-            self.hold_open(&session);
-            self.unsettled.push_back((stamp, session));
-        }
-    }
-
-    /// Something has become durable: requests that waited for it are no longer under way.
-    pub(super) fn settle(&mut self, now: At) {
-        while let Some(&(stamp, session)) = self.unsettled.front()
-            && self.durable.has(stamp)
-        {
-            self.unsettled.pop_front();
-            self.let_go(&session, now);
-        }
-    }
-
-    /// A request is no longer under way.
-    pub(super) fn let_go(&mut self, session: &SessionId, now: At) {
-        if let Some(presence) = self.presences.get_mut(session) {
-            presence.busy -= 1;
-            self.refresh(session, now);
-        }
-    }
-
     /// Opens a session with a new id.
     pub(super) fn open(
         &mut self,
@@ -289,11 +267,15 @@ impl Core {
         let session = ids::new_session_id();
         let (reply, stamp) = self.submit(&Command::Open { session, name, ttl, source }, now);
         debug_assert_eq!(reply, Ok(Reply::Done));
+        self.enter_session(session, ttl, now);
+        (session, stamp)
+    }
+
+    pub(super) fn enter_session(&mut self, session: SessionId, ttl: Ttl, now: At) {
         let due = now.after_ms(u64::from(ttl.as_ms()));
         let slot = self.deadlines.insert(Due::Session(session), due);
         let presence = Presence { slot, ttl, busy: 0, socket: None, attempt: None };
         self.presences.insert(session, presence);
-        (session, stamp)
     }
 
     /// A number for a REST request that may wait.

@@ -1,8 +1,10 @@
 //! How far what was applied is durable: nothing leaves before all that was applied before it is.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::watch;
+
+use super::Unavailable;
 
 /// A point in the order of applied commands. What bears it may leave when everything up to it is
 /// durable.
@@ -18,12 +20,15 @@ pub(super) struct Durable {
     reached: watch::Sender<u64>,
     /// Somebody else says what is durable; otherwise everything is at once.
     gated: bool,
+    /// Nothing more will ever become durable.
+    failed: AtomicBool,
 }
 
 impl Durable {
     pub(super) fn new(gated: bool) -> Self {
         let (applied, durable) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { applied, durable, reached: watch::Sender::new(0), gated }
+        let (reached, failed) = (watch::Sender::new(0), AtomicBool::new(false));
+        Self { applied, durable, reached, gated, failed }
     }
 
     /// One more command was applied. Called under the driver's lock.
@@ -46,18 +51,26 @@ impl Durable {
         self.reached.send_replace(stamp.0);
     }
 
+    /// Whatever is not durable by now never will be.
+    pub(super) fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.reached.send_modify(|_| {});
+    }
+
     #[inline]
     pub(super) fn has(&self, stamp: Stamp) -> bool {
         self.durable.load(Ordering::Acquire) >= stamp.0
     }
 
     /// Waits until everything up to the stamp is durable.
-    pub(super) async fn reached(&self, stamp: Stamp) {
+    pub(super) async fn reached(&self, stamp: Stamp) -> Result<(), Unavailable> {
         if self.has(stamp) {
-            return;
+            return Ok(());
         }
+        let failed = || self.failed.load(Ordering::Acquire);
         let mut reached = self.reached.subscribe();
         // The sender lives as long as this does, so that the error cannot come.
-        let _ = reached.wait_for(|_| self.has(stamp)).await;
+        let _ = reached.wait_for(|_| self.has(stamp) || failed()).await;
+        if self.has(stamp) { Ok(()) } else { Err(Unavailable) }
     }
 }

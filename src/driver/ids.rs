@@ -18,6 +18,13 @@ pub(super) fn epoch() -> Arc<str> {
     ksuid().to_base62().into()
 }
 
+/// A number that no other run draws.
+pub(super) fn number() -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&ksuid().bytes()[12..20]);
+    u64::from_le_bytes(bytes)
+}
+
 /// The time in seconds and 128 random bits.
 fn ksuid() -> svix_ksuid::Ksuid {
     /// Seconds from 1970 to the epoch of KSUIDs.

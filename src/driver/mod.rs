@@ -6,34 +6,45 @@
 //! and event bears a stamp and leaves when all that was applied before it is durable.
 
 mod announce;
+mod busy;
 mod clock;
 mod core;
 mod durable;
+mod gathered;
 mod ids;
+mod images;
+mod job;
+mod keeper;
+mod keeping;
 mod levels;
+mod message;
 mod outbox;
 mod requests;
 mod sockets;
+mod work;
 
 pub use durable::Stamp;
+pub use keeper::{Keeper, Round};
+pub use keeping::{Durability, Keeping, Kept, NotKept};
 pub use levels::LevelEvent;
-pub use outbox::{
-    Answered, Ending, MESSAGE_COST_BYTES, Message, Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX,
-    Outbox, State,
-};
+pub use message::{Answered, Ending, MESSAGE_COST_BYTES, Message, State};
+pub use outbox::{Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
 pub use requests::{Answer, Held};
 pub use sockets::{Asked, Connection, NotAttached, PING_MAX_MS, ping_ms, reason};
+pub use work::AtWork;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use crate::machine::Counts;
+use crate::machine::{Counts, Machine};
 
 use self::core::Core;
 use self::durable::Durable;
+use self::gathered::Gathered;
+use self::work::Bell;
 
 /// The server cannot promise that it will remember what it would say: it says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +69,12 @@ struct Shared {
     earlier: Notify,
     /// When the timer wakes, in µs of the driver's clock.
     wakes: AtomicU64,
+    /// Wakes the keeper.
+    bell: Arc<Bell>,
+    /// Figures of what is kept.
+    kept: Mutex<Option<Kept>>,
+    /// Why nothing can be kept any more.
+    failure: watch::Sender<Option<String>>,
 }
 
 impl fmt::Debug for Driver {
@@ -71,9 +88,25 @@ impl fmt::Debug for Driver {
 /// has become due earlier than it was to wake.
 struct Guard<'a> {
     core: MutexGuard<'a, Core>,
+    /// Dropped behind the lock: the keeper's first step is to take that.
+    ring: Ring<'a>,
     shared: &'a Shared,
     /// The thread was panicking before it came here: that is not the machine's doing.
     was_panicking: bool,
+}
+
+/// Rings for the keeper, if that is due.
+struct Ring<'a> {
+    bell: &'a Bell,
+    is_due: bool,
+}
+
+impl Drop for Ring<'_> {
+    fn drop(&mut self) {
+        if self.is_due {
+            self.bell.ring();
+        }
+    }
 }
 
 impl std::ops::Deref for Guard<'_> {
@@ -94,6 +127,9 @@ impl Drop for Guard<'_> {
         if std::thread::panicking() && !self.was_panicking {
             std::process::abort();
         }
+        if let Some(gathered) = &mut self.core.gathered {
+            self.ring.is_due = std::mem::take(&mut gathered.is_news);
+        }
         let at = self.core.next_due().as_micros();
         if at < self.shared.wakes.load(Ordering::Relaxed) {
             self.shared.wakes.store(at, Ordering::Relaxed);
@@ -104,12 +140,14 @@ impl Drop for Guard<'_> {
 }
 
 /// Figures for the status page.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Status {
     /// How many there are of everything.
     pub counts: Counts,
     /// Requests carried out since the start.
     pub operations: u64,
+    /// What is kept on disk, if anything is.
+    pub kept: Option<Kept>,
 }
 
 impl Driver {
@@ -128,16 +166,38 @@ impl Driver {
 
     fn with(expire_ms: u32, gated: bool) -> Self {
         let durable = Arc::new(Durable::new(gated));
-        let core = Mutex::new(Core::new(u64::from(expire_ms), durable.clone()));
-        let wakes = AtomicU64::new(u64::MAX);
-        Self(Arc::new(Shared { core, durable, earlier: Notify::new(), wakes }))
+        let mut core = Core::new(u64::from(expire_ms), durable.clone());
+        core.boot(0, clock::wall_ms());
+        Self::of(core, durable)
+    }
+
+    /// A driver over what a journal kept, whose keeper says what is durable.
+    fn over(machine: Machine, expire_ms: u32, fence: u64, wall_ms: u64) -> Self {
+        let durable = Arc::new(Durable::new(true));
+        let mut core = Core::over(machine, u64::from(expire_ms), durable.clone());
+        core.gathered = Some(Gathered::default());
+        core.boot(fence, wall_ms);
+        Self::of(core, durable)
+    }
+
+    fn of(core: Core, durable: Arc<Durable>) -> Self {
+        Self(Arc::new(Shared {
+            core: Mutex::new(core),
+            durable,
+            earlier: Notify::new(),
+            wakes: AtomicU64::new(u64::MAX),
+            bell: Arc::default(),
+            kept: Mutex::default(),
+            failure: watch::Sender::new(None),
+        }))
     }
 
     fn core(&self) -> Guard<'_> {
         match self.0.core.lock() {
             Ok(core) => {
                 let was_panicking = std::thread::panicking();
-                Guard { core, shared: &self.0, was_panicking }
+                let ring = Ring { bell: &self.0.bell, is_due: false };
+                Guard { core, ring, shared: &self.0, was_panicking }
             }
             Err(_) => std::process::abort(),
         }
@@ -145,17 +205,67 @@ impl Driver {
 
     /// Everything applied so far has become durable.
     pub fn make_durable(&self) {
+        let stamp = self.core().stamp();
+        self.is_durable(stamp);
+    }
+
+    /// Everything up to here has become durable.
+    fn is_durable(&self, stamp: Stamp) {
+        self.0.durable.advance(stamp);
         let mut core = self.core();
         let now = core.enter();
-        let stamp = core.stamp();
-        core.durable.advance(stamp);
         core.settle(now);
     }
 
     /// Waits until everything up to the stamp is durable.
     async fn settled(&self, stamp: Stamp) -> Result<(), Unavailable> {
-        self.0.durable.reached(stamp).await;
-        Ok(())
+        self.0.durable.reached(stamp).await
+    }
+
+    /// How many commands are yet to be kept.
+    fn gathered(&self) -> u32 {
+        self.core().gathered.as_ref().map_or(0, |gathered| gathered.count)
+    }
+
+    /// Whether the server is about to end.
+    fn is_leaving(&self) -> bool {
+        self.core().leaving
+    }
+
+    fn set_kept(&self, kept: Kept) {
+        *lock(&self.0.kept) = Some(kept);
+    }
+
+    /// The disk is full: nothing is done, and time stands still, until [`Driver::go_on`].
+    fn wait_for_room(&self) {
+        self.core().wait_for_room();
+    }
+
+    fn go_on(&self) {
+        self.core().go_on();
+        self.0.earlier.notify_one();
+    }
+
+    /// Nothing can be kept any more: whoever waits for it is told so, and sockets that the server
+    /// goes away.
+    fn fail(&self, why: &str) {
+        let mut core = self.core();
+        core.give_up();
+        drop(core);
+        self.0.failure.send_replace(Some(why.to_owned()));
+    }
+
+    /// Waits for the end of keeping, which is the end of the server; gives its reason.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.0.failure.subscribe();
+        loop {
+            let why = failure.borrow_and_update().clone();
+            match why {
+                Some(why) => return why,
+                // The sender lives as long as this does.
+                None => drop(failure.changed().await),
+            }
+        }
     }
 
     /// Applies what falls due, when it does. Runs until it is dropped.
@@ -182,7 +292,9 @@ impl Driver {
     pub fn status(&self) -> Status {
         let mut core = self.core();
         core.enter();
-        Status { counts: core.machine.counts(), operations: core.operations }
+        let (counts, operations) = (core.machine.counts(), core.operations);
+        drop(core);
+        Status { counts, operations, kept: lock(&self.0.kept).clone() }
     }
 
     /// Answers all requests that wait as if their time were up; from now on none waits.
@@ -191,5 +303,13 @@ impl Driver {
         let now = core.enter();
         core.leaving = true;
         core.stop_all_waiting(now);
+    }
+}
+
+/// A lock under which nothing can panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    match mutex.lock() {
+        Ok(guard) => guard,
+        Err(_) => std::process::abort(),
     }
 }

@@ -6,81 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use crate::machine::{Event, Figures, Grant, Name, Refusal, Reply, SessionState, Why};
+use crate::machine::Name;
 
 use super::durable::{Durable, Stamp};
-use super::levels::{Level, LevelEvent, Levels};
+use super::levels::{Level, Levels};
+use super::message::{Answered, Ending, MESSAGE_COST_BYTES, Message, cost, is_state};
 
 /// Most messages that wait for a socket to read.
 pub const OUTBOX_MESSAGES_MAX: usize = 1024;
 /// Most that they may cost together: names, data and [`MESSAGE_COST_BYTES`] each.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
-/// What a message costs beside its names and data, in bytes.
-pub const MESSAGE_COST_BYTES: usize = 64;
 /// Most whole states that wait for a socket to read: each may be large.
 const STATES_MAX: usize = 2;
 /// A socket is not read from while more than this part of its outbox is full.
 const READING_PART: usize = 2;
-
-/// Something to tell a socket.
-#[derive(Debug)]
-pub enum Message {
-    /// The answer to its request of that id; `None` when it had no proper one.
-    Answer(Option<u64>, Answered),
-    /// What the machine announced.
-    Event(Event),
-    /// A lock or ticket became available, or the figures changed.
-    Level(LevelEvent, Name, Figures),
-    /// The server is about to stop; in how many ms.
-    GoingAway(u32),
-}
-
-/// What a request on a socket is answered.
-#[derive(Debug)]
-pub enum Answered {
-    /// By the machine.
-    Reply(Result<Reply, Refusal>),
-    /// It made no sense; why.
-    Bad(String),
-    /// It was too large; why.
-    TooLarge(String),
-    /// A heartbeat was heard; the TTL, in ms.
-    Beat(u32),
-    /// The whole state.
-    State(Box<State>),
-    /// Nothing more to say.
-    Done,
-}
-
-/// The answer to `hello` and `session`.
-#[derive(Debug)]
-pub struct State {
-    /// What the session has.
-    pub session: SessionState,
-    /// Whether it was there before the socket.
-    pub resumed: bool,
-    /// The server's run.
-    pub epoch: Arc<str>,
-    /// Time between two heartbeats, in ms.
-    pub ping_ms: u32,
-}
-
-/// Why a socket is to be closed by the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It said `bye`.
-    Bye,
-    /// Its session has ended.
-    SessionEnded(Why),
-    /// A newer socket has taken its session over.
-    Replaced,
-    /// It does not read.
-    TooSlow,
-    /// The server stops.
-    GoingAway,
-    /// It said what it may not; the close code and what to say of it.
-    Fault(u16, &'static str),
-}
 
 #[derive(Debug)]
 enum Item {
@@ -92,6 +31,8 @@ enum Item {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// What goes before all else.
+    first: VecDeque<Message>,
     items: VecDeque<Item>,
     bytes: usize,
     levels: BTreeMap<Name, Levels>,
@@ -99,6 +40,8 @@ struct Inner {
     states: usize,
     /// Nothing more goes in.
     ended: bool,
+    /// Nothing more will become durable, and that is said in here.
+    has_failed: bool,
     /// Everything left is void: end at once.
     cut: Option<Ending>,
 }
@@ -106,7 +49,7 @@ struct Inner {
 impl Inner {
     fn has_room(&self) -> bool {
         self.states < STATES_MAX
-            && self.items.len() <= OUTBOX_MESSAGES_MAX / READING_PART
+            && self.items.len() + self.first.len() <= OUTBOX_MESSAGES_MAX / READING_PART
             && self.bytes <= OUTBOX_BYTES_MAX / READING_PART
     }
 }
@@ -146,6 +89,80 @@ impl Outbox {
             Ok(inner) => inner,
             Err(_) => std::process::abort(),
         }
+    }
+
+    /// Tells at once what says nothing about the state: it goes before what is not durable yet.
+    pub(super) fn push_first(&self, message: Message) {
+        let mut inner = self.inner();
+        if !inner.ended {
+            inner.bytes += cost(&message);
+            inner.first.push_back(message);
+            self.check_room(inner);
+            self.filled.notify_one();
+        }
+    }
+
+    /// Answers to heartbeats that are stuck behind what is not durable yet. They say nothing about
+    /// the state, so that they need not wait for it.
+    #[must_use]
+    pub fn stuck_beats(&self) -> Vec<Message> {
+        let mut inner = self.inner();
+        let is_stuck = match inner.items.front() {
+            Some(Item::Message(_, stamp, _) | Item::End(_, stamp)) => !self.durable.has(*stamp),
+            Some(Item::Level(name)) => {
+                inner.levels.get(name).is_some_and(|levels| !self.durable.has(levels.stamp()))
+            }
+            None => false,
+        };
+        if !is_stuck {
+            return Vec::new();
+        }
+        let was_full = !inner.has_room();
+        let is_beat =
+            |item: &Item| matches!(item, Item::Message(Message::Answer(_, Answered::Beat(_)), ..));
+        let (beats, rest): (VecDeque<Item>, _) = inner.items.drain(..).partition(is_beat);
+        inner.items = rest;
+        let mut stuck = Vec::new();
+        for beat in beats {
+            if let Item::Message(message, _, cost) = beat {
+                inner.bytes -= cost;
+                stuck.push(message);
+            }
+        }
+        if was_full {
+            self.emptied.notify_one();
+        }
+        stuck
+    }
+
+    /// Nothing more will become durable: requests that wait for it are told so, what else waits is
+    /// void, and the server goes away.
+    pub(super) fn fail(&self) {
+        let mut inner = self.inner();
+        if inner.has_failed || inner.cut.is_some() {
+            return;
+        }
+        (inner.ended, inner.has_failed) = (true, true);
+        inner.levels.clear();
+        let mut ending = Ending::GoingAway;
+        for item in std::mem::take(&mut inner.items) {
+            match item {
+                Item::Message(message, stamp, _) if self.durable.has(stamp) => {
+                    inner.first.push_back(message);
+                }
+                Item::Message(Message::Answer(id, _), ..) => {
+                    inner.first.push_back(Message::Answer(id, Answered::Unavailable));
+                }
+                Item::End(durable, stamp) if self.durable.has(stamp) => ending = durable,
+                Item::Message(..) | Item::Level(_) | Item::End(..) => {}
+            }
+        }
+        if ending == Ending::GoingAway {
+            inner.first.push_back(Message::GoingAway(0));
+        }
+        inner.items.push_back(Item::End(ending, Stamp::default()));
+        drop(inner);
+        self.filled.notify_one();
     }
 
     pub(super) fn push(&self, message: Message, stamp: Stamp) {
@@ -214,7 +231,9 @@ impl Outbox {
     }
 
     fn check_room(&self, inner: MutexGuard<'_, Inner>) {
-        if inner.items.len() > OUTBOX_MESSAGES_MAX || inner.bytes > OUTBOX_BYTES_MAX {
+        if inner.items.len() + inner.first.len() > OUTBOX_MESSAGES_MAX
+            || inner.bytes > OUTBOX_BYTES_MAX
+        {
             self.cut_inner(inner, Ending::TooSlow);
         } else if inner.items.len() == 1 {
             // Behind others it changes nothing: the writer sleeps only when there is nothing, or
@@ -243,7 +262,9 @@ impl Outbox {
             match self.take() {
                 Ready::Now(next) => return next,
                 Ready::When(stamp) => tokio::select! {
-                    () = self.durable.reached(stamp) => {}
+                    reached = self.durable.reached(stamp) => if reached.is_err() {
+                        self.fail();
+                    },
                     () = self.filled.notified() => {}
                 },
                 Ready::Nothing => self.filled.notified().await,
@@ -265,6 +286,15 @@ impl Outbox {
         loop {
             if let Some(ending) = inner.cut {
                 return Ready::Now(Next::End(ending));
+            }
+            if let Some(message) = inner.first.pop_front() {
+                let was_full = !inner.has_room();
+                inner.bytes = inner.bytes.saturating_sub(cost(&message));
+                inner.states -= usize::from(is_state(&message));
+                if was_full {
+                    self.emptied.notify_one();
+                }
+                return Ready::Now(Next::Message(message));
             }
             let Some(item) = inner.items.front() else {
                 inner.items = VecDeque::new();
@@ -329,46 +359,4 @@ impl Outbox {
 
 fn level_cost(resource: &Name) -> usize {
     MESSAGE_COST_BYTES + resource.as_str().len()
-}
-
-fn is_state(message: &Message) -> bool {
-    matches!(message, Message::Answer(_, Answered::State(_)))
-}
-
-/// What a message costs: names and data, and something for the rest. A whole state is paced by
-/// its reader and costs no more than any other.
-fn cost(message: &Message) -> usize {
-    let of_grant = |grant: &Grant| match grant {
-        Grant::Lock(grant) => grant.resource.as_str().len(),
-        Grant::Ticket(grant) => {
-            grant.resource.as_str().len()
-                + grant.ticket.as_str().len()
-                + grant.data.as_bytes().len()
-                + grant.issuer.name.as_str().len()
-        }
-    };
-    MESSAGE_COST_BYTES
-        + match message {
-            Message::Answer(_, Answered::Reply(Ok(Reply::Granted { grant, .. })))
-            | Message::Event(Event::Granted { grant, .. }) => of_grant(grant),
-            Message::Answer(_, Answered::Bad(why) | Answered::TooLarge(why)) => why.len(),
-            Message::Event(Event::TicketUpdated { resource, ticket, data, .. }) => {
-                resource.as_str().len() + ticket.as_str().len() + data.as_bytes().len()
-            }
-            Message::Event(
-                Event::TicketClaimed { resource, ticket, claimant: who, .. }
-                | Event::TicketReleased { resource, ticket, claimant: who, .. }
-                | Event::TicketTaken { resource, ticket, by: who, .. },
-            ) => resource.as_str().len() + ticket.as_str().len() + who.as_str().len(),
-            Message::Event(Event::TicketRevoked { resource, ticket, .. }) => {
-                resource.as_str().len() + ticket.as_str().len()
-            }
-            Message::Event(
-                Event::WaitEnded { resource, .. }
-                | Event::LockWanted { resource, .. }
-                | Event::LockLost { resource, .. },
-            )
-            | Message::Level(_, resource, _) => resource.as_str().len(),
-            Message::Event(_) | Message::Answer(..) | Message::GoingAway(_) => 0,
-        }
 }

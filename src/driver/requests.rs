@@ -134,6 +134,7 @@ impl Driver {
     ) -> Result<SessionId, super::Unavailable> {
         let (session, stamp) = {
             let mut core = self.core();
+            core.may_ask()?;
             let now = core.enter();
             core.operations += 1;
             let (session, stamp) = core.open(name, ttl, source, now);
@@ -155,6 +156,7 @@ impl Driver {
     ) -> Result<Answer, super::Unavailable> {
         let settled = {
             let mut core = self.core();
+            core.may_ask()?;
             let now = core.enter();
             core.operations += 1;
             core.refresh(&session, now);
@@ -198,7 +200,7 @@ impl Driver {
         wait_ms: u32,
         command: impl FnOnce(Ask) -> Command,
     ) -> Result<Answer, super::Unavailable> {
-        let mut waiting = match self.begin_waiting(session, wait_ms, command) {
+        let mut waiting = match self.begin_waiting(session, wait_ms, command)? {
             Begun::Waits(waiting) => waiting,
             Begun::Settled(settled) => return self.finish(settled).await,
         };
@@ -221,8 +223,9 @@ impl Driver {
         session: SessionId,
         wait_ms: u32,
         command: impl FnOnce(Ask) -> Command,
-    ) -> Begun {
+    ) -> Result<Begun, super::Unavailable> {
         let mut core = self.core();
+        core.may_ask()?;
         let now = core.enter();
         core.operations += 1;
         core.refresh(&session, now);
@@ -231,13 +234,14 @@ impl Driver {
         let (reply, stamp) = core.submit(&command(ask), now);
         let Ok(Reply::Queued { wait, .. }) = reply else {
             core.hold_until(stamp, session);
-            return Begun::Settled((self.answer(&mut core, session, reply, stamp), stamp));
+            let answer = self.answer(&mut core, session, reply, stamp);
+            return Ok(Begun::Settled((answer, stamp)));
         };
         let answer = core.await_answer(request, wait, session, u64::from(wait_ms), now);
         if core.leaving {
             core.stop_waiting(request, Outcome::TimedOut, now);
         }
-        Begun::Waits(Waiting { driver: self.clone(), request, answer, done: false })
+        Ok(Begun::Waits(Waiting { driver: self.clone(), request, answer, done: false }))
     }
 
     async fn finish(&self, settled: Settled) -> Result<Answer, super::Unavailable> {
@@ -259,6 +263,7 @@ impl Driver {
             if core.refresh(session, now) {
                 return Ok(true);
             }
+            core.may_ask()?;
             core.stamp()
         };
         self.settled(stamp).await?;
@@ -272,6 +277,7 @@ impl Driver {
     pub async fn look<T>(&self, look: impl FnOnce(&Machine) -> T) -> Result<T, super::Unavailable> {
         let (seen, stamp) = {
             let mut core = self.core();
+            core.may_ask()?;
             core.enter();
             core.operations += 1;
             (look(&core.machine), core.stamp())
@@ -313,6 +319,7 @@ impl Driver {
     ) -> Result<Result<Option<Fence>, Refusal>, super::Unavailable> {
         let (held, stamp) = {
             let mut core = self.core();
+            core.may_ask()?;
             let now = core.enter();
             core.operations += 1;
             let stamp = core.stamp();

@@ -9,7 +9,8 @@ use crate::machine::{Command, Refusal, Reply, SessionId, SessionName, Ttl, Why};
 
 use super::core::Core;
 use super::durable::Stamp;
-use super::outbox::{Answered, Ending, Message, Outbox, State};
+use super::message::{Answered, Ending, Message, State};
+use super::outbox::Outbox;
 use super::{Driver, Unavailable};
 
 /// Longest time between two heartbeats, in ms.
@@ -53,6 +54,8 @@ pub enum NotAttached {
     NotFound(Stamp),
     /// A later attempt has come first.
     Overtaken,
+    /// The server cannot promise that it will remember what it would say.
+    Unavailable,
 }
 
 /// Time between two heartbeats of a session, in ms.
@@ -63,21 +66,24 @@ pub fn ping_ms(ttl: Ttl) -> u32 {
 
 impl Driver {
     /// Opens a session for a socket. The answer to the request `id` is in the outbox.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the server cannot promise that it will be remembered.
     pub fn connect(
         &self,
         id: Option<u64>,
         name: SessionName,
         ttl: Ttl,
         source: Box<str>,
-    ) -> Connection {
+    ) -> Result<Connection, Unavailable> {
         let mut core = self.core();
+        core.may_ask()?;
         let now = core.enter();
         core.operations += 1;
         let (session, stamp) = core.open(name, ttl, source, now);
         let connection = self.attach_to(&mut core, session, ttl, false);
         connection.say_state(&core, id, stamp);
-        connection
+        Ok(connection)
     }
 
     /// Takes a session over for a socket; an older socket is cut. The answer is in the outbox.
@@ -91,6 +97,7 @@ impl Driver {
         attempt: Option<u64>,
     ) -> Result<Connection, NotAttached> {
         let mut core = self.core();
+        core.may_ask().map_err(|_| NotAttached::Unavailable)?;
         let now = core.enter();
         core.operations += 1;
         let stamp = core.stamp();
@@ -233,6 +240,10 @@ impl Connection {
     }
 
     fn carry_out(&self, core: &mut Core, id: Option<u64>, asked: Asked, now: At) {
+        let is_beat = matches!(asked, Asked::Beat);
+        if core.may_ask().is_err() && !is_beat {
+            return self.outbox.push_first(Message::Answer(id, Answered::Unavailable));
+        }
         match asked {
             Asked::Command(command) => self.submit(core, id, &command, now),
             // Says nothing about the state, so that it waits for nothing.

@@ -15,9 +15,11 @@ mod socket_tests;
 mod status;
 mod upgrade;
 
+pub use crate::driver::{Durability, Keeping};
 pub use guard::Bounds;
 pub use upgrade::NAMELESS_MAX;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +31,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::driver::Driver;
+use crate::driver::{AtWork, Driver, Keeper, NotKept};
 
 /// How long a server that stops waits for requests and sockets under way.
 pub const STOPPING_MAX: Duration = Duration::from_secs(5);
@@ -45,6 +47,8 @@ pub struct Config {
     pub allow_origins: Vec<HeaderValue>,
     /// What one address may take.
     pub bounds: Bounds,
+    /// What is kept on disk; `None` keeps everything in memory only.
+    pub keeping: Option<Keeping>,
 }
 
 impl Default for Config {
@@ -54,6 +58,7 @@ impl Default for Config {
             expire_ms: 500,
             allow_origins: Vec::new(),
             bounds: Bounds::default(),
+            keeping: None,
         }
     }
 }
@@ -84,16 +89,43 @@ pub(crate) type App = Arc<Shared>;
 pub struct Server {
     listener: TcpListener,
     app: App,
+    keeper: Option<Keeper>,
 }
 
+/// Why a server does not start.
+#[derive(Debug)]
+pub enum NotStarted {
+    /// The address makes no sense or is taken.
+    Listening(io::Error),
+    /// The journal cannot be opened.
+    Keeping(NotKept),
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listening(why) => write!(f, "cannot listen: {why}"),
+            Self::Keeping(why) => why.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NotStarted {}
+
 impl Server {
-    /// Takes the port.
+    /// Takes the port, and up what the journal keeps.
     ///
     /// # Errors
-    /// When the address makes no sense or is taken.
-    pub async fn bind(config: Config) -> io::Result<Self> {
-        let driver = Driver::new(config.expire_ms);
-        Self::bind_with(config, driver).await
+    /// [`NotStarted`]: nothing is served then.
+    pub async fn bind(config: Config) -> Result<Self, NotStarted> {
+        let Some(keeping) = config.keeping.clone() else {
+            let driver = Driver::new(config.expire_ms);
+            return Self::bind_with(config, driver).await.map_err(NotStarted::Listening);
+        };
+        let kept = Keeper::open(config.expire_ms, keeping);
+        let (driver, keeper) = kept.map_err(NotStarted::Keeping)?;
+        let server = Self::bind_with(config, driver).await.map_err(NotStarted::Listening)?;
+        Ok(Self { keeper: Some(keeper), ..server })
     }
 
     /// Takes the port, over a driver of the caller's.
@@ -112,7 +144,7 @@ impl Server {
             sockets: Arc::default(),
             nameless: Arc::default(),
         };
-        Ok(Self { listener, app: Arc::new(app) })
+        Ok(Self { listener, app: Arc::new(app), keeper: None })
     }
 
     /// The address that it has.
@@ -124,13 +156,19 @@ impl Server {
     }
 
     /// Serves until `stop` is done, then finishes what is under way (at most [`STOPPING_MAX`]).
-    pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { listener, app } = self;
+    ///
+    /// # Errors
+    /// Why it ended by itself: what it serves cannot be kept any more.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), String> {
+        let Self { listener, app, keeper } = self;
         let clockwork = tokio::spawn(app.driver.clone().run());
+        let keeper = keeper.map(AtWork::new).transpose().map_err(|why| why.to_string())?;
         let router = routes::router(&app);
+        let mut ended = Ok(());
         tokio::select! {
             () = stop => {}
             () = connections::accept(&listener, &app, &router) => {}
+            why = app.driver.failed() => ended = Err(why),
         }
         drop(listener);
         app.driver.stop_waiting();
@@ -141,5 +179,11 @@ impl Server {
             tracing::warn!(left = app.tasks.len(), "stopped with connections under way");
         }
         clockwork.abort();
+        let Some(keeper) = keeper else { return ended };
+        match tokio::task::spawn_blocking(|| keeper.finish()).await {
+            Ok(Ok(())) => ended,
+            Ok(Err(why)) => Err(why.to_string()),
+            Err(_) => Err("the last image was not written".to_owned()),
+        }
     }
 }

@@ -35,6 +35,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("/page.svg", include_str!("page/page.svg")),
     ("/docs/protocol.md", include_str!("../../docs/protocol.md")),
     ("/docs/asyncapi.yaml", include_str!("../../docs/asyncapi.yaml")),
+    ("/docs/durability.md", include_str!("../../docs/durability.md")),
 ];
 
 /// What stands in for the directory of the helper; each is a way from there.

@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::time::SystemTime;
 
+use crate::driver::{Durability, Kept};
 use crate::wire::rest as shapes;
 
 use super::App;
@@ -50,8 +51,30 @@ pub(super) async fn status(app: App, _: Call) -> Result<Answer, Problem> {
         watches: 0,
         operations: status.operations,
         resident_bytes: resident_bytes().unwrap_or(0),
+        kept: status.kept.map(kept).unwrap_or_default(),
     };
     Ok(answer::json(shapes::json(&page.with(status.counts))))
+}
+
+fn kept(kept: Kept) -> shapes::Kept {
+    let written = |ms| {
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(ms);
+        humantime::format_rfc3339_millis(at).to_string()
+    };
+    shapes::Kept {
+        durability: match kept.durability {
+            Durability::Always => "always",
+            Durability::Interval => "interval",
+            Durability::None => "none",
+        },
+        journal_file: Some(kept.file),
+        journal_bytes: kept.bytes,
+        image_bytes: kept.image_bytes,
+        journal_commands: kept.commands,
+        last_sync: kept.synced_ms.map(written),
+        last_image: kept.imaged_ms.map(written),
+        disk_full: kept.is_full,
+    }
 }
 
 /// Resident memory of this process, as Linux tells it.

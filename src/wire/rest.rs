@@ -173,6 +173,46 @@ pub struct Status {
     pub operations: u64,
     /// Resident memory, in bytes; 0 where it cannot be told.
     pub resident_bytes: u64,
+    /// What is kept on disk.
+    #[serde(flatten)]
+    pub kept: Kept,
+}
+
+/// The part of [`Status`] that is about the journal.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Kept {
+    /// `always`, `interval`, `none`; `memory` when nothing is kept.
+    pub durability: &'static str,
+    /// The journal's file, in its directory.
+    pub journal_file: Option<String>,
+    /// Its size, in bytes.
+    pub journal_bytes: u64,
+    /// How much of it is the image that it begins with.
+    pub image_bytes: u64,
+    /// Commands behind the image: a start replays them.
+    pub journal_commands: u64,
+    /// When it was last synced (RFC 3339).
+    pub last_sync: Option<String>,
+    /// When the last image of this run was done (RFC 3339).
+    pub last_image: Option<String>,
+    /// The disk is full: nothing is done until it is no more.
+    pub disk_full: bool,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            durability: "memory",
+            journal_file: None,
+            journal_bytes: 0,
+            image_bytes: 0,
+            journal_commands: 0,
+            last_sync: None,
+            last_image: None,
+            disk_full: false,
+        }
+    }
 }
 
 impl Status {

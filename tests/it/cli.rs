@@ -1,5 +1,7 @@
 //! The program: what it says, what it refuses, and how it ends.
 
+mod check;
+
 use std::net::TcpListener;
 use std::process::Stdio;
 
@@ -34,8 +36,10 @@ async fn help_names_options_and_variables() {
         for name in [
             "listen",
             "snappath",
+            "durability",
             "expire",
             "snapshot",
+            "image-after",
             "loglevel",
             "allow-origin",
             "max-connections",
@@ -95,13 +99,16 @@ async fn what_makes_no_sense_is_refused_in_one_line() {
         (&["--allow-origin", "example.org"], "example.org"),
         (&["--max-connections", "-1"], "-1"),
         (&["-rate", "many"], "many"),
-        (&["--snappath", "x"], "snappath"),
-        (&["-snappath=x", "-snapshot=1000"], "snappath"),
+        (&["--snapshot", "0"], "0"),
+        (&["-snapshot=soon"], "soon"),
+        (&["--durability", "often"], "often"),
+        (&["--image-after", "-1"], "-1"),
+        (&["--snappath"], "--snappath"),
     ] {
         is_refused(&[&here, options].concat(), &[], what).await;
     }
     is_refused(&here, &[("TICKETD_EXPIRE", "soon")], "soon").await;
-    is_refused(&here, &[("TICKETD_SNAPPATH", "x")], "snappath").await;
+    is_refused(&here, &[("TICKETD_DURABILITY", "often")], "often").await;
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@
 //! A story is a seed, which is printed when it fails; `TICKETD_SEED=n` tells that one again (the
 //! same faults and requests, but what meets what is up to the machine).
 
-mod ledger;
+pub(crate) mod ledger;
 pub(crate) mod line;
-mod party;
-mod proxy;
+pub(crate) mod party;
+pub(crate) mod proxy;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,7 +112,7 @@ async fn story(seed: u64) -> String {
 }
 
 /// What all tasks return; a panic in one is the test's.
-async fn all(mut tasks: JoinSet<Party>) -> Vec<Party> {
+pub(crate) async fn all(mut tasks: JoinSet<Party>) -> Vec<Party> {
     let mut parties = Vec::new();
     while let Some(ended) = tasks.join_next().await {
         match ended {
@@ -123,12 +123,12 @@ async fn all(mut tasks: JoinSet<Party>) -> Vec<Party> {
     parties
 }
 
-async fn dump(server: SocketAddr) -> Value {
+pub(crate) async fn dump(server: SocketAddr) -> Value {
     Client::connect(server).await.ask("GET /dump/resources").await.json()
 }
 
 /// Who holds what by the server's account is who thinks so; and queues have no gaps.
-fn check_dump(dump: &Value, parties: &[Party], keeper: &str) {
+pub(crate) fn check_dump(dump: &Value, parties: &[Party], keeper: &str) {
     let mut by_server: BTreeMap<Thing, String> = BTreeMap::new();
     let mut issued: BTreeSet<(String, String)> = BTreeSet::new();
     for (name, resource) in dump.as_object().expect("an object") {

@@ -7,6 +7,8 @@ mod docs;
 mod faults;
 mod fuzz;
 mod golden;
+mod journal;
+mod keeping;
 mod model;
 mod pages;
 mod random;

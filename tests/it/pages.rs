@@ -8,8 +8,15 @@ use ticketd::server::Config;
 use crate::support::{Client, Served};
 
 /// Those that each test of all pages asks for; the helper's files come from its directory.
-const OURS: &[&str] =
-    &["/", "/page.css", "/page.js", "/page.svg", "/docs/protocol.md", "/docs/asyncapi.yaml"];
+const OURS: &[&str] = &[
+    "/",
+    "/page.css",
+    "/page.js",
+    "/page.svg",
+    "/docs/protocol.md",
+    "/docs/asyncapi.yaml",
+    "/docs/durability.md",
+];
 
 /// A file of this repository.
 fn file(path: &str) -> String {
@@ -54,7 +61,7 @@ async fn every_published_file_of_the_helper_is_served_as_it_is() {
         assert_eq!(answer.status, 200, "{name} is missing in the list in src/server/pages.rs");
         assert!(answer.body == file(&format!("client-js/{name}")).as_bytes(), "{name}");
     }
-    for name in ["protocol.md", "asyncapi.yaml"] {
+    for name in ["protocol.md", "asyncapi.yaml", "durability.md"] {
         let answer = client.ask_at(&format!("GET /docs/{name}")).await;
         assert!(answer.body == file(&format!("docs/{name}")).as_bytes(), "{name}");
     }

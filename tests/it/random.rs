@@ -261,6 +261,33 @@ fn play(mix: &'static Mix, first: u64) {
     }
 }
 
+/// The accepted commands of a history.
+pub(crate) fn accepted(seed: u64, commands: usize) -> Vec<Command> {
+    let mix = if seed.is_multiple_of(2) { &EVERYTHING } else { &ENDS };
+    let (mut model, mut draw) = (Model::new(), Draw::new(mix, seed));
+    let mut accepted = Vec::new();
+    while accepted.len() < commands {
+        let command = draw.command(&model);
+        if model.apply(&command).0.is_ok() {
+            accepted.push(command);
+        }
+    }
+    accepted
+}
+
+/// The commands of a history that begins with `first`, refused ones among them.
+pub(crate) fn drawn(seed: u64, first: &Command, commands: usize) -> Vec<Command> {
+    let mix = if seed.is_multiple_of(2) { &EVERYTHING } else { &ENDS };
+    let (mut model, mut draw) = (Model::new(), Draw::new(mix, seed));
+    let _ = model.apply(first);
+    let next = |_| {
+        let command = draw.command(&model);
+        let _ = model.apply(&command);
+        command
+    };
+    (0..commands).map(next).collect()
+}
+
 /// A history under way.
 struct History {
     machine: Machine,

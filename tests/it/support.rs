@@ -1,8 +1,11 @@
 //! What the stories are told with: a server in this process or in one of its own, and a client that
 //! speaks HTTP/1.1 byte by byte, so that it can also misbehave.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -16,6 +19,68 @@ use tokio::task::JoinHandle;
 
 /// How long anything that must come may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A directory of its own that goes when this does.
+pub(crate) struct Dir(PathBuf);
+
+impl Dir {
+    pub(crate) fn new() -> Self {
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// One in memory, if the machine has such a place: syncing it costs nothing.
+    pub(crate) fn fast() -> Self {
+        let memory = Path::new("/dev/shm");
+        Self::below(if memory.is_dir() { memory } else { Path::new("/tmp") })
+    }
+
+    fn below(place: &Path) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = place.join(format!("ticketd-test-{}-{number}", std::process::id()));
+        fs::create_dir(&path).expect("is new");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// As an option has it.
+    pub(crate) fn text(&self) -> &str {
+        self.0.to_str().expect("is text")
+    }
+
+    /// The names in it, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).expect("can be read");
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.expect("can be read").file_name().into_string().expect("is text")
+        };
+        let mut names: Vec<String> = entries.map(name).collect();
+        names.sort();
+        names
+    }
+
+    /// A copy of its files, as `cp` makes one.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new();
+        for name in self.names() {
+            fs::copy(self.join(&name), copy.join(&name)).expect("can be copied");
+        }
+        copy
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
 
 /// What must come, or the test fails.
 pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> T {
@@ -31,7 +96,7 @@ pub(crate) async fn not_yet<T>(what: impl Future<Output = T>) -> bool {
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), String>>,
 }
 
 impl Served {
@@ -51,7 +116,7 @@ impl Served {
 
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
-        in_time(self.task).await.expect("an orderly end");
+        in_time(self.task).await.expect("no panic").expect("an orderly end");
     }
 }
 
@@ -160,6 +225,12 @@ impl Client {
         Self { stream: BufReader::new(stream), headers: String::new(), head: false }
     }
 
+    /// The same where there may be no server.
+    pub(crate) async fn try_connect(address: SocketAddr) -> Option<Self> {
+        let stream = in_time(TcpStream::connect(address)).await.ok()?;
+        Some(Self { stream: BufReader::new(stream), headers: String::new(), head: false })
+    }
+
     /// Every request from now on bears this header.
     pub(crate) fn with(mut self, header: &str) -> Self {
         self.headers += header;
@@ -183,6 +254,10 @@ impl Client {
     }
 
     async fn send_to(&mut self, method: &str, path: &str, body: &[u8]) {
+        assert!(self.try_send(method, path, body).await, "the server hung up");
+    }
+
+    async fn try_send(&mut self, method: &str, path: &str, body: &[u8]) -> bool {
         self.head = method == "HEAD";
         let (headers, length) = (&self.headers, body.len());
         let head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}");
@@ -191,7 +266,16 @@ impl Client {
             _ => String::new(),
         };
         let request = [head.as_bytes(), length.as_bytes(), b"\r\n", body].concat();
-        assert!(self.write(&request).await, "the server hung up");
+        self.write(&request).await
+    }
+
+    /// Asks a server that may end at any moment.
+    pub(crate) async fn try_ask(&mut self, request: &str, body: &[u8]) -> Option<Answer> {
+        let (method, path) = request.split_once(' ').expect("a method and a path");
+        if !self.try_send(method, &format!("/api/v1{path}"), body).await {
+            return None;
+        }
+        self.answer_or_end().await
     }
 
     pub(crate) async fn ask(&mut self, request: &str) -> Answer {
@@ -258,8 +342,8 @@ impl Client {
 
     async fn read_line(&mut self) -> Option<String> {
         let mut line = String::new();
-        let read = self.stream.read_line(&mut line).await.ok()?;
-        (read > 0).then(|| line.trim_end().to_owned())
+        self.stream.read_line(&mut line).await.ok()?;
+        line.ends_with('\n').then(|| line.trim_end().to_owned())
     }
 
     async fn read_bytes(&mut self, length: usize) -> Option<Vec<u8>> {
@@ -291,9 +375,14 @@ impl Party {
 
     /// The same session by a further connection.
     pub(crate) async fn again(&self) -> Self {
-        let client = Client::connect(self.address).await;
+        self.again_at(self.address).await
+    }
+
+    /// The same session at another server, which knows it.
+    pub(crate) async fn again_at(&self, address: SocketAddr) -> Self {
+        let client = Client::connect(address).await;
         let client = client.with(&format!("Ticketd-Session: {}", self.id));
-        Self { id: self.id.clone(), address: self.address, client }
+        Self { id: self.id.clone(), address, client }
     }
 
     /// Every request from now on bears this header, too.

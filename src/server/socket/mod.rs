@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::{Asked, Connection, Driver, NotAttached};
+use crate::driver::{Asked, Connection, Driver, NotAttached, Unavailable};
 use crate::machine::{Ask, Command, Length, Refusal, SessionId, Way};
 use crate::wire::socket::{self as wire, Hello, Op, Request, Who, close};
 use crate::wire::{Code, Problem};
@@ -150,8 +150,8 @@ async fn greet(
     let Hello { beat, who } = hello;
     let (session, attempt) = match who {
         Who::New { name, ttl } => {
-            let connection = context.driver.connect(id, name, ttl, context.source.clone());
-            return Ok(Ok((connection, beat)));
+            let connected = context.driver.connect(id, name, ttl, context.source.clone());
+            return Ok(connected.map(|connection| (connection, beat)).map_err(unavailable));
         }
         Who::Known { session, attempt } => (session, attempt),
     };
@@ -161,9 +161,14 @@ async fn greet(
         Err(NotAttached::Overtaken) => Err(Some((close::REPLACED, "replaced"))),
         Err(NotAttached::NotFound(stamp)) => match context.driver.may_say(stamp).await {
             Ok(()) => Ok(Err(Refusal::SessionNotFound.into())),
-            Err(why) => Ok(Err(Problem::new(Code::Unavailable, why.to_string()))),
+            Err(why) => Ok(Err(unavailable(why))),
         },
+        Err(NotAttached::Unavailable) => Ok(Err(unavailable(Unavailable))),
     }
+}
+
+fn unavailable(why: Unavailable) -> Problem {
+    Problem::new(Code::Unavailable, why.to_string())
 }
 
 /// The text of a frame that has one; `None` for pings and pongs.

@@ -11,7 +11,7 @@ use futures::{FutureExt, Sink, SinkExt};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 use crate::driver::{
-    Answered, Connection, Ending, LevelEvent, Message, Next, State, ping_ms, reason,
+    Answered, Connection, Ending, LevelEvent, Message, Next, State, Unavailable, ping_ms, reason,
 };
 use crate::wire::socket::{self as wire, StateFrames, close};
 use crate::wire::{Code, Problem};
@@ -46,12 +46,23 @@ where
         };
         let written = match next {
             Some(next) => write_boxed(sink, connection, Some(&mut pulse), next).await,
-            None => unstuck(sink.send(pulse.frame())).await,
+            None => write_beat(sink, connection, &pulse).await,
         };
         if let Err(end) = written {
             return end;
         }
     }
+}
+
+/// Writes a heartbeat, and the answers to its client's that are stuck behind a slow disk.
+async fn write_beat<K, E>(sink: &mut K, connection: &Connection, pulse: &Pulse) -> Result<(), End>
+where
+    K: Sink<Frame, Error = E> + Unpin,
+{
+    for answer in connection.outbox().stuck_beats() {
+        feed(sink, answer).await?;
+    }
+    unstuck(sink.send(pulse.frame())).await
 }
 
 /// [`write_ready`] on the heap, for as long as it runs: a silent socket need not keep room for it.
@@ -154,6 +165,9 @@ where
         }
         Message::Answer(id, Answered::Beat(ttl_ms)) => wire::beat_answer(id, ttl_ms),
         Message::Answer(id, Answered::Done) => wire::done(id),
+        Message::Answer(id, Answered::Unavailable) => {
+            wire::answer_error(id, &Problem::new(Code::Unavailable, Unavailable.to_string()))
+        }
         Message::Level(what, resource, figures) => wire::level(level(what), &resource, figures),
         Message::GoingAway(after_ms) => wire::going_away(after_ms),
         Message::Event(event) => match wire::event(&event) {

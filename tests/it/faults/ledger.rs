@@ -7,7 +7,7 @@ use std::collections::btree_map::Entry;
 use std::sync::{Mutex, MutexGuard};
 
 /// A lock, or a ticket of a resource.
-pub(super) type Thing = (String, Option<String>);
+pub(crate) type Thing = (String, Option<String>);
 
 #[derive(Debug)]
 struct Grant {
@@ -29,7 +29,7 @@ struct Book {
 
 /// The grants of a whole run.
 #[derive(Debug, Default)]
-pub(super) struct Ledger(Mutex<Book>);
+pub(crate) struct Ledger(Mutex<Book>);
 
 impl Ledger {
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -37,7 +37,7 @@ impl Ledger {
     }
 
     /// A party knows that it holds a thing.
-    pub(super) fn told(&self, party: usize, thing: &Thing, fence: u64) -> Result<(), String> {
+    pub(crate) fn told(&self, party: usize, thing: &Thing, fence: u64) -> Result<(), String> {
         let mut book = self.book();
         book.clock += 1;
         let told = book.clock;
@@ -61,7 +61,7 @@ impl Ledger {
     }
 
     /// It is about to give it up.
-    pub(super) fn giving_up(&self, thing: &Thing, fence: u64) {
+    pub(crate) fn giving_up(&self, thing: &Thing, fence: u64) {
         let mut book = self.book();
         book.clock += 1;
         let now = book.clock;
@@ -79,7 +79,7 @@ impl Ledger {
     }
 
     /// How many grants there were, if nothing ever had two holders.
-    pub(super) fn check(&self) -> Result<usize, String> {
+    pub(crate) fn check(&self) -> Result<usize, String> {
         let book = self.book();
         for (thing, grants) in &book.grants {
             let known = grants.iter().filter(|(_, grant)| !grant.revoked);

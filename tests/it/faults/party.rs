@@ -26,16 +26,16 @@ const BATCH_MAX: usize = 5;
 
 /// The resources that the parties share.
 pub(super) const LOCKS: [&str; 4] = ["L1", "L2", "L3", "L4"];
-pub(super) const TICKETS: [&str; 3] = ["T1", "T2", "T3"];
+pub(crate) const TICKETS: [&str; 3] = ["T1", "T2", "T3"];
 /// Tickets of each that stay.
-pub(super) const KEPT: [&str; 3] = ["k1", "k2", "k3"];
+pub(crate) const KEPT: [&str; 3] = ["k1", "k2", "k3"];
 
 /// The line is of no use any more.
 #[derive(Debug)]
 pub(super) struct Lost;
 
 /// One session.
-pub(super) struct Party {
+pub(crate) struct Party {
     number: usize,
     rng: Rng,
     proxy: SocketAddr,
@@ -47,11 +47,11 @@ pub(super) struct Party {
     under_way: VecDeque<(u64, Op)>,
     pub(super) view: View,
     /// Times that it came back.
-    pub(super) resumed: usize,
+    pub(crate) resumed: usize,
 }
 
 impl Party {
-    pub(super) fn new(number: usize, seed: u64, proxy: SocketAddr, ledger: Arc<Ledger>) -> Self {
+    pub(crate) fn new(number: usize, seed: u64, proxy: SocketAddr, ledger: Arc<Ledger>) -> Self {
         Self {
             number,
             rng: Rng::new(seed),
@@ -69,7 +69,7 @@ impl Party {
 
     /// Asks at random until nothing more befalls the lines, then until all is settled: nothing
     /// under way, no wait that ends by itself.
-    pub(super) async fn live(mut self, faults: Arc<Faults>) -> Self {
+    pub(crate) async fn live(mut self, faults: Arc<Faults>) -> Self {
         let mut rounds = 0;
         while rounds < ROUNDS_MIN || !faults.are_over() {
             rounds += 1;
@@ -96,12 +96,12 @@ impl Party {
     }
 
     /// Compares once more, now that everybody has settled.
-    pub(super) async fn compare(&mut self) {
+    pub(crate) async fn compare(&mut self) {
         self.round(vec![Op::Session]).await.expect("nothing befalls the lines any more");
     }
 
     /// Gives up what it holds and is still granted, until it waits for nothing.
-    pub(super) async fn wind_up(mut self) -> Self {
+    pub(crate) async fn wind_up(mut self) -> Self {
         loop {
             let held = self.view.holds.clone().into_iter();
             let batch: Vec<Op> = held.map(|(thing, fence)| Op::GiveUp { thing, fence }).collect();
@@ -300,7 +300,7 @@ impl Party {
     }
 
     /// Attaches again and again until it is told the state.
-    pub(super) async fn come_back(&mut self) {
+    pub(crate) async fn come_back(&mut self) {
         // The former line is closed before another is tried, as a client would.
         self.line = None;
         loop {

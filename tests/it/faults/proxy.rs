@@ -44,7 +44,7 @@ struct Plan {
 }
 
 /// What is left to happen.
-pub(super) struct Faults {
+pub(crate) struct Faults {
     rng: Mutex<Rng>,
     left: AtomicUsize,
     pub(super) cuts: AtomicUsize,
@@ -63,8 +63,18 @@ impl Faults {
         true
     }
 
+    /// Faults that somebody else makes, until they end.
+    pub(crate) fn elsewhere() -> Self {
+        let (rng, none) = (Mutex::new(Rng::new(0)), || AtomicUsize::new(0));
+        Self { rng, left: AtomicUsize::new(usize::MAX), cuts: none(), dumb: none() }
+    }
+
+    pub(crate) fn end(&self) {
+        self.left.store(0, Ordering::SeqCst);
+    }
+
     /// Nothing more will happen.
-    pub(super) fn are_over(&self) -> bool {
+    pub(crate) fn are_over(&self) -> bool {
         self.left.load(Ordering::SeqCst) == 0
     }
 

@@ -1,0 +1,95 @@
+//! What the journal is yet to be given, and how a server starts and pauses over what it keeps.
+
+use crate::deadlines::At;
+use crate::journal::codec::encode_command;
+use crate::machine::{Command, Fence, Reply};
+
+use super::Unavailable;
+use super::core::Core;
+
+/// Accepted commands, encoded, in the order in which they were applied.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) commands: Vec<u8>,
+    pub(super) count: u32,
+    /// Nobody has rung for the first of them yet.
+    pub(super) is_news: bool,
+}
+
+impl Gathered {
+    pub(super) fn add(&mut self, command: &Command) {
+        encode_command(command, &mut self.commands);
+        self.is_news |= self.count == 0;
+        self.count += 1;
+    }
+}
+
+/// Whether an accepted command changes anything: replay does without those that do not.
+pub(super) fn changes(command: &Command, reply: &Reply) -> bool {
+    match reply {
+        Reply::NotGranted | Reply::Released(false) | Reply::Cancelled(false) => false,
+        Reply::Granted { fresh: false, .. } => {
+            !matches!(command, Command::Lock { ask: None, .. } | Command::Claim { ask: None, .. })
+        }
+        _ => true,
+    }
+}
+
+impl Core {
+    /// The server starts. Fences go on from `fence` at least, and stay above those of an earlier
+    /// run as long as the wall clock does not fall back.
+    pub(super) fn boot(&mut self, fence: u64, wall_ms: u64) {
+        let now = self.enter();
+        if self.machine.counts().sessions > 0 || self.machine.emptied_mark() > 0 {
+            self.take_up(now);
+        }
+        let fence = Fence(wall_ms.saturating_mul(2048).max(fence));
+        let booted = self.submit(&Command::Boot { fence }, now).0;
+        assert_eq!(booted, Ok(Reply::Done), "the start is refused");
+    }
+
+    fn take_up(&mut self, now: At) {
+        let image = self.machine.image();
+        for session in image.sessions {
+            self.enter_session(session.party.id, session.party.ttl, now);
+        }
+        for wait in image.resources.into_iter().flat_map(|resource| resource.waits) {
+            if let Some(length) = wait.socket {
+                self.time_wait(wait.session, wait.id, length, now);
+            }
+        }
+        self.forget.push_back((now.after_ms(self.expire_ms), image.emptied_mark));
+    }
+
+    /// Whether anything may be asked.
+    pub(super) fn may_ask(&self) -> Result<(), Unavailable> {
+        if self.keeps { Ok(()) } else { Err(Unavailable) }
+    }
+
+    /// The disk is full: time stands still, and nothing may be asked, until it is no more.
+    pub(super) fn wait_for_room(&mut self) {
+        self.keeps = false;
+        self.enter();
+        self.clock.stop();
+    }
+
+    /// Nothing can be kept any more, nor said.
+    pub(super) fn give_up(&mut self) {
+        self.keeps = false;
+        self.leaving = true;
+        self.durable.fail();
+        // Whoever waits finds out by the end of the channel.
+        self.requests.clear();
+        for socket in self.presences.values().filter_map(|presence| presence.socket.as_ref()) {
+            socket.fail();
+        }
+    }
+
+    /// There is room again.
+    pub(super) fn go_on(&mut self) {
+        self.keeps = true;
+        self.clock.go_on();
+        // What is due is looked at anew.
+        self.clock.expect();
+    }
+}

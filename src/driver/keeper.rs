@@ -1,0 +1,304 @@
+//! The keeper: it gives the journal what was applied, in order, and says what of it is durable.
+//! It is alone with the disk; nobody waits for it under the driver's lock.
+//!
+//! What gathers while it writes goes into the next batch: one sync for as many as wait. A failed
+//! write or sync is the end. Only a full disk that has undone everything is waited for.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::journal::{
+    Batch, Description, Failure, Journal, Options, Recovered, Report, Sqlite, Store, Synced,
+};
+
+use super::clock::{self, Instant, instant};
+use super::durable::Stamp;
+use super::images::Images;
+use super::job::Job;
+use super::keeping::{Durability, Keeping, Kept, NotKept};
+use super::work::Bell;
+use super::{Driver, ids};
+
+/// From so many who ask at a time on, a batch is waited for to have nearly all of them.
+const CROWD: u32 = 8;
+/// Longest wait for it.
+const CROWD_MAX: Duration = Duration::from_millis(5);
+/// While a disk is as quick as this, half of the crowd is served meanwhile: nobody is waited for.
+const QUICK: Duration = Duration::from_millis(1);
+
+/// What is on its way to the journal.
+#[derive(Default)]
+struct Parcel {
+    commands: Vec<u8>,
+    count: u32,
+    next_fence: u64,
+    stamp: Stamp,
+}
+
+/// What a round came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// Something was made durable.
+    Kept,
+    /// There was nothing to do.
+    Idle,
+    /// The disk is full.
+    Full,
+}
+
+/// Alone with the journal.
+pub struct Keeper {
+    driver: Driver,
+    pub(super) journal: Journal,
+    pub(super) keeping: Keeping,
+    parcel: Parcel,
+    /// Something was written and no sync of it was begun.
+    is_unsynced: bool,
+    /// A sync was begun.
+    synced: Instant,
+    /// A sync that runs.
+    syncing: Option<Job<Synced>>,
+    /// How many commands the last batch had, and how long it took to write.
+    last: (u32, Duration),
+    pub(super) images: Images,
+    pub(super) kept: Kept,
+    report: Report,
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("kept", &self.kept).finish_non_exhaustive()
+    }
+}
+
+impl Keeper {
+    /// Opens the journal of a directory and takes up what it keeps. For `expire_ms` see
+    /// [`Driver::new`].
+    ///
+    /// # Errors
+    /// When the journal is damaged, in use, or not ours to use.
+    pub fn open(expire_ms: u32, keeping: Keeping) -> Result<(Driver, Self), NotKept> {
+        let store = Sqlite::open(&keeping.dir).map_err(|why| NotKept(why.to_string()))?;
+        Self::over(Arc::new(store), expire_ms, keeping, clock::wall_ms())
+    }
+
+    /// The same over any store, and by a wall clock (ms since 1970) that may be wrong.
+    ///
+    /// # Errors
+    /// As [`Keeper::open`].
+    pub fn over(
+        store: Arc<dyn Store>,
+        expire_ms: u32,
+        keeping: Keeping,
+        wall_ms: u64,
+    ) -> Result<(Driver, Self), NotKept> {
+        let options = Options { identity: ids::number() };
+        let opened = Journal::open(store, options).map_err(|why| NotKept(why.to_string()))?;
+        let Recovered { machine, fence, journal, report } = opened;
+        if let Some(dropped) = &report.dropped {
+            tracing::warn!("{}: {dropped}", report.file);
+        }
+        let driver = Driver::over(machine, expire_ms, fence, wall_ms);
+        let kept = Kept::new(keeping.durability);
+        let mut keeper = Self {
+            driver: driver.clone(),
+            journal,
+            keeping,
+            parcel: Parcel::default(),
+            is_unsynced: false,
+            synced: instant(),
+            syncing: None,
+            last: (0, Duration::ZERO),
+            images: Images::new(),
+            kept,
+            report,
+        };
+        // The start itself is kept before anybody is served, and with it the fences' new range.
+        keeper.gather();
+        keeper.keep(true).map_err(|why| NotKept(why.to_string()))?;
+        keeper.describe();
+        Ok((driver, keeper))
+    }
+
+    /// What was found at the start.
+    #[must_use]
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The journal's description.
+    #[must_use]
+    pub fn journal(&self) -> Description {
+        self.journal.describe()
+    }
+
+    pub(super) fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// Tells the status page.
+    pub(super) fn describe(&mut self) {
+        let Description { file, bytes, image_bytes, commands, .. } = self.journal.describe();
+        self.kept = Kept { file, bytes, image_bytes, commands, ..self.kept };
+        self.driver.set_kept(self.kept.clone());
+    }
+
+    /// Takes what has gathered. What could not be written for lack of room goes first, by itself.
+    fn gather(&mut self) {
+        if self.parcel.count > 0 {
+            return;
+        }
+        let mut core = self.driver.core();
+        let (next_fence, stamp) = (core.machine.next_fence().0, core.stamp());
+        let Some(gathered) = &mut core.gathered else { return };
+        std::mem::swap(&mut gathered.commands, &mut self.parcel.commands);
+        gathered.commands.clear();
+        (gathered.is_news, self.parcel.count) = (false, std::mem::take(&mut gathered.count));
+        (self.parcel.next_fence, self.parcel.stamp) = (next_fence, stamp);
+    }
+
+    /// Writes the parcel, and says that it is durable.
+    fn keep(&mut self, sync: bool) -> Result<(), Failure> {
+        let Parcel { commands, count, next_fence, stamp } = &self.parcel;
+        let batch = Batch { commands, count: *count, next_fence: *next_fence };
+        let start = instant();
+        let appended = self.journal.append(&batch, sync)?;
+        self.last = (*count, instant() - start);
+        let stamp = *stamp;
+        self.is_unsynced = true;
+        if appended.synced {
+            self.note_sync();
+        }
+        self.parcel.count = 0;
+        // A buffer that had to be large once is not kept for ever.
+        if self.parcel.commands.capacity() > 1 << 20 {
+            self.parcel.commands = Vec::new();
+        }
+        self.driver.is_durable(stamp);
+        Ok(())
+    }
+
+    /// All that was written is synced.
+    pub(super) fn note_sync(&mut self) {
+        self.is_unsynced = false;
+        self.synced = instant();
+        self.kept.synced_ms = Some(clock::wall_ms());
+    }
+
+    /// Does once what is to be done.
+    ///
+    /// # Errors
+    /// [`Failure`] is final: nothing that waits will become durable, and whoever waits was told.
+    pub fn round(&mut self) -> Result<Round, Failure> {
+        let round = self.work();
+        self.told(round)
+    }
+
+    /// Tells everybody of a failure.
+    pub(super) fn told<T>(&self, result: Result<T, Failure>) -> Result<T, Failure> {
+        result.inspect_err(|failure| self.driver.fail(&failure.to_string()))
+    }
+
+    fn work(&mut self) -> Result<Round, Failure> {
+        if let Some(failure) = self.journal.failure() {
+            return Err(failure.clone());
+        }
+        self.gather();
+        let mut round = Round::Idle;
+        if self.parcel.count > 0 {
+            match self.keep(self.keeping.durability == Durability::Always) {
+                Ok(()) => round = Round::Kept,
+                Err(Failure::Full) => {
+                    self.wait_for_room();
+                    return Ok(Round::Full);
+                }
+                Err(failure) => return Err(failure),
+            }
+            if std::mem::take(&mut self.kept.is_full) {
+                tracing::info!("the disk has room again");
+                self.driver.go_on();
+            }
+        }
+        if self.see_to_syncs()? {
+            round = Round::Kept;
+        }
+        if round == Round::Kept {
+            self.describe();
+        }
+        if self.see_to_images()? {
+            self.describe();
+        }
+        Ok(round)
+    }
+
+    fn wait_for_room(&mut self) {
+        if !std::mem::replace(&mut self.kept.is_full, true) {
+            tracing::error!("the disk is full: nothing is done until it is no more");
+            self.driver.wait_for_room();
+            self.describe();
+        }
+    }
+
+    /// In how long a sync is due, if one is.
+    pub(super) fn sync_due(&self) -> Option<Duration> {
+        let due = self.is_unsynced
+            && self.syncing.is_none()
+            && self.keeping.durability == Durability::Interval;
+        due.then(|| self.keeping.every.saturating_sub(instant() - self.synced))
+    }
+
+    /// Begins a sync that is due. Nobody waits for it, so the keeper does not either. Whether one
+    /// has ended.
+    fn see_to_syncs(&mut self) -> Result<bool, Failure> {
+        if self.sync_due().is_some_and(|due| due.is_zero()) {
+            let syncing = self.journal.begin_sync()?;
+            (self.is_unsynced, self.synced) = (false, instant());
+            let job = Job::begin("sync", self.bell(), move || syncing.run());
+            match job {
+                Ok(job) => self.syncing = Some(job),
+                Err(why) => {
+                    tracing::debug!("no thread for a sync: {why}");
+                    self.journal.sync()?;
+                    self.note_sync();
+                }
+            }
+        }
+        let Some(job) = self.syncing.take_if(|job| job.is_done()) else { return Ok(false) };
+        self.journal.end_sync(job.finish()?)?;
+        self.kept.synced_ms = Some(clock::wall_ms());
+        Ok(true)
+    }
+
+    /// How many commands may be waited for before the next batch, and for how long, when so many
+    /// have gathered. Whoever was answered together comes again at about the same time: who took
+    /// the first of them at once would let all others wait for two syncs. One who is alone waits
+    /// for nobody.
+    pub(super) fn crowd(&self, gathered: u32) -> Option<(u32, Duration)> {
+        let (count, took) = self.last;
+        let crowd = count + gathered;
+        let is_crowd =
+            crowd >= CROWD && took >= QUICK && self.keeping.durability == Durability::Always;
+        is_crowd.then(|| (crowd - crowd / 8, took.min(CROWD_MAX)))
+    }
+
+    pub(super) fn bell(&self) -> Arc<Bell> {
+        self.driver.0.bell.clone()
+    }
+
+    /// Whether something is done that the next round sees to.
+    pub(super) fn has_done(&self) -> bool {
+        self.images.is_done() || self.syncing.as_ref().is_some_and(Job::is_done)
+    }
+
+    /// Makes all durable and writes a last image: the next start is quick.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        self.end_image();
+        if let Some(job) = self.syncing.take() {
+            self.journal.end_sync(job.finish()?)?;
+        }
+        self.journal.sync()?;
+        self.note_sync();
+        self.image()
+    }
+}

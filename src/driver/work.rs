@@ -1,0 +1,135 @@
+//! The keeper at work: a thread of its own, which sleeps while there is nothing to keep.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
+
+use crate::journal::Failure;
+
+use super::Driver;
+use super::clock::instant;
+use super::keeper::{Keeper, Round};
+
+/// How often a full disk is tried again.
+const FULL_RETRY: Duration = Duration::from_millis(100);
+/// Most times that others go first.
+const YIELDS_MAX: u32 = 16;
+/// Between two looks how many have come.
+const CROWD_LOOK: Duration = Duration::from_micros(100);
+
+/// Wakes the keeper's thread.
+#[derive(Debug, Default)]
+pub(super) struct Bell {
+    sleeps: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        if self.sleeps.swap(false, Ordering::SeqCst)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    /// Sleeps until it is rung, or `most` is over, unless there is something to do.
+    fn sleep(&self, most: Option<Duration>, is_needed: impl FnOnce() -> bool) {
+        // Whoever comes with something after this looks, rings.
+        self.sleeps.store(true, Ordering::SeqCst);
+        if !is_needed() {
+            most.map_or_else(thread::park, thread::park_timeout);
+        }
+        self.sleeps.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Keeper {
+    /// Keeps until `stop` is set and all that was applied is durable, then writes a last image.
+    ///
+    /// # Errors
+    /// [`Failure`]: what waited for it was told that it is not kept.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<(), Failure> {
+        let result = self.run_until(stop);
+        self.end_image();
+        self.told(result)
+    }
+
+    fn run_until(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+        let driver = self.driver().clone();
+        let bell = &driver.0.bell;
+        let _ = bell.thread.set(thread::current());
+        loop {
+            // Before the round: what is applied before it is set is kept.
+            let stopping = stop.load(Ordering::SeqCst);
+            let_others_go(&driver);
+            match self.round()? {
+                Round::Kept => self.wait_for_crowd(&driver),
+                Round::Full if stopping || driver.is_leaving() => return Err(Failure::Full),
+                Round::Full => thread::sleep(FULL_RETRY),
+                Round::Idle if stopping => return self.finish(),
+                Round::Idle => bell.sleep(self.sync_due(), || {
+                    driver.gathered() > 0 || stop.load(Ordering::SeqCst) || self.has_done()
+                }),
+            }
+        }
+    }
+
+    fn wait_for_crowd(&self, driver: &Driver) {
+        let Some((count, most)) = self.crowd(driver.gathered()) else { return };
+        let start = instant();
+        while instant() - start < most && driver.gathered() < count {
+            thread::sleep(CROWD_LOOK);
+        }
+    }
+}
+
+/// As long as more comes by letting others go first, they do: whoever is ready to ask goes into the
+/// same batch. It costs one who is alone a microsecond.
+fn let_others_go(driver: &Driver) {
+    let mut before = 0;
+    for _ in 0..YIELDS_MAX {
+        let gathered = driver.gathered();
+        if gathered == before {
+            break;
+        }
+        before = gathered;
+        thread::yield_now();
+    }
+}
+
+/// A keeper at work in a thread of its own.
+#[derive(Debug)]
+pub struct AtWork {
+    driver: Driver,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<(), Failure>>,
+}
+
+impl AtWork {
+    /// Sets a keeper to work.
+    ///
+    /// # Errors
+    /// When the system has no thread for it.
+    pub fn new(keeper: Keeper) -> std::io::Result<Self> {
+        let (driver, stop) = (keeper.driver().clone(), Arc::new(AtomicBool::new(false)));
+        let stopped = stop.clone();
+        let run = move || keeper.run(&stopped);
+        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(run)?;
+        Ok(Self { driver, stop, thread })
+    }
+
+    /// Waits until all that was applied is durable and a last image is written. Blocks.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn finish(self) -> Result<(), Failure> {
+        self.stop.store(true, Ordering::SeqCst);
+        self.driver.0.bell.ring();
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(_) => Err(Failure::Broken("keeping panicked".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Commands as bytes: a byte that says which, then its fields in order. Optional fields come last,
+//! after a byte that says which of them there are.
+
+use super::{Bad, Reader, flags, has, put_bytes, put_name, put_number};
+use crate::machine::{Ask, Command, Fence, Length, SessionId, Way};
+
+const BOOT: u8 = 1;
+const OPEN: u8 = 2;
+const CLOSE: u8 = 3;
+const EXPIRE: u8 = 4;
+const ISSUE: u8 = 5;
+const REVOKE: u8 = 6;
+const CLAIM: u8 = 7;
+const RELEASE: u8 = 8;
+const LOCK: u8 = 9;
+const UNLOCK: u8 = 10;
+const CANCEL: u8 = 11;
+const TIME_OUT: u8 = 12;
+const WITHDRAW: u8 = 13;
+const WATCH: u8 = 14;
+const UNWATCH: u8 = 15;
+const FORGET: u8 = 16;
+
+/// Appends `command` to `out`.
+pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
+    use Command as C;
+    match command {
+        C::Boot { fence } => put_tagged_number(BOOT, fence.0, out),
+        C::Open { session, name, ttl, source } => {
+            put_session(OPEN, session, out);
+            put_bytes(name.as_str().as_bytes(), out);
+            put_number(ttl.as_ms().into(), out);
+            put_bytes(source.as_bytes(), out);
+        }
+        C::Close { session } => put_session(CLOSE, session, out),
+        C::Expire { sessions } => {
+            put_tagged_number(EXPIRE, sessions.len() as u64, out);
+            sessions.iter().for_each(|session| out.extend_from_slice(&session.0));
+        }
+        C::Issue { session, resource, ticket, data, notify } => {
+            put_session(ISSUE, session, out);
+            put_name(resource, out);
+            put_name(ticket, out);
+            put_bytes(data.as_bytes(), out);
+            out.push(flags([*notify]));
+        }
+        C::Revoke { session, resource, ticket } => {
+            put_session(REVOKE, session, out);
+            put_name(resource, out);
+            put_name(ticket, out);
+        }
+        C::Claim { session, resource, ticket, ask, again } => {
+            put_session(CLAIM, session, out);
+            put_name(resource, out);
+            out.push(flags([ticket.is_some(), ask.is_some(), *again]));
+            ticket.iter().for_each(|ticket| put_name(ticket, out));
+            put_ask(ask.as_ref(), out);
+        }
+        C::Release { session, resource, ticket, fence, by_socket } => {
+            put_session(RELEASE, session, out);
+            put_name(resource, out);
+            put_name(ticket, out);
+            put_release(*fence, *by_socket, out);
+        }
+        C::Lock { session, resource, ask } => {
+            put_session(LOCK, session, out);
+            put_name(resource, out);
+            out.push(flags([ask.is_some()]));
+            put_ask(ask.as_ref(), out);
+        }
+        C::Unlock { session, resource, fence, by_socket } => {
+            put_session(UNLOCK, session, out);
+            put_name(resource, out);
+            put_release(*fence, *by_socket, out);
+        }
+        C::Cancel { session, wait } => {
+            put_session(CANCEL, session, out);
+            put_number(wait.0, out);
+        }
+        C::TimeOut { wait } => put_tagged_number(TIME_OUT, wait.0, out),
+        C::Withdraw { wait, request } => {
+            put_tagged_number(WITHDRAW, wait.0, out);
+            put_number(request.0, out);
+        }
+        C::Watch { session, resource, changes } => {
+            put_session(WATCH, session, out);
+            put_name(resource, out);
+            out.push(flags([*changes]));
+        }
+        C::Unwatch { session, resource } => {
+            put_session(UNWATCH, session, out);
+            put_name(resource, out);
+        }
+        C::Forget { up_to } => put_tagged_number(FORGET, *up_to, out),
+    }
+}
+
+/// Reads one command.
+///
+/// # Errors
+/// [`Bad`] when the bytes do not begin with one.
+pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
+    use Command as C;
+    Ok(match from.byte()? {
+        BOOT => C::Boot { fence: from.fence()? },
+        OPEN => C::Open {
+            session: from.session()?,
+            name: from.session_name()?,
+            ttl: from.ttl()?,
+            source: from.text()?.into(),
+        },
+        CLOSE => C::Close { session: from.session()? },
+        EXPIRE => C::Expire { sessions: sessions(from)? },
+        ISSUE => C::Issue {
+            session: from.session()?,
+            resource: from.name()?,
+            ticket: from.name()?,
+            data: from.data()?,
+            notify: has(from.flags(1)?, 0),
+        },
+        REVOKE => {
+            C::Revoke { session: from.session()?, resource: from.name()?, ticket: from.name()? }
+        }
+        CLAIM => {
+            let (session, resource, flags) = (from.session()?, from.name()?, from.flags(7)?);
+            let ticket = if has(flags, 0) { Some(from.name()?) } else { None };
+            let ask = if has(flags, 1) { Some(ask(from)?) } else { None };
+            C::Claim { session, resource, ticket, ask, again: has(flags, 2) }
+        }
+        RELEASE => {
+            let (session, resource, ticket) = (from.session()?, from.name()?, from.name()?);
+            let (fence, by_socket) = release(from)?;
+            C::Release { session, resource, ticket, fence, by_socket }
+        }
+        LOCK => {
+            let (session, resource, flags) = (from.session()?, from.name()?, from.flags(1)?);
+            let ask = if has(flags, 0) { Some(ask(from)?) } else { None };
+            C::Lock { session, resource, ask }
+        }
+        UNLOCK => {
+            let (session, resource) = (from.session()?, from.name()?);
+            let (fence, by_socket) = release(from)?;
+            C::Unlock { session, resource, fence, by_socket }
+        }
+        CANCEL => C::Cancel { session: from.session()?, wait: from.wait()? },
+        TIME_OUT => C::TimeOut { wait: from.wait()? },
+        WITHDRAW => C::Withdraw { wait: from.wait()?, request: from.request()? },
+        WATCH => C::Watch {
+            session: from.session()?,
+            resource: from.name()?,
+            changes: has(from.flags(1)?, 0),
+        },
+        UNWATCH => C::Unwatch { session: from.session()?, resource: from.name()? },
+        FORGET => C::Forget { up_to: from.number()? },
+        other => return Err(Bad::Choice("command", other)),
+    })
+}
+
+fn put_session(tag: u8, session: &SessionId, out: &mut Vec<u8>) {
+    out.push(tag);
+    out.extend_from_slice(&session.0);
+}
+
+fn put_tagged_number(tag: u8, number: u64, out: &mut Vec<u8>) {
+    out.push(tag);
+    put_number(number, out);
+}
+
+fn sessions(from: &mut Reader<'_>) -> Result<Vec<SessionId>, Bad> {
+    let count = usize::try_from(from.number()?).map_err(|_| Bad::Short)?;
+    let bytes = from.take(count.checked_mul(20).ok_or(Bad::Short)?)?;
+    let (ids, _) = bytes.as_chunks();
+    Ok(ids.iter().copied().map(SessionId).collect())
+}
+
+fn put_release(fence: Option<Fence>, by_socket: bool, out: &mut Vec<u8>) {
+    out.push(flags([fence.is_some(), by_socket]));
+    fence.iter().for_each(|fence| put_number(fence.0, out));
+}
+
+fn release(from: &mut Reader<'_>) -> Result<(Option<Fence>, bool), Bad> {
+    let flags = from.flags(3)?;
+    let fence = if has(flags, 0) { Some(from.fence()?) } else { None };
+    Ok((fence, has(flags, 1)))
+}
+
+fn put_ask(ask: Option<&Ask>, out: &mut Vec<u8>) {
+    let Some(Ask { way, length }) = ask else { return };
+    out.push(flags([matches!(way, Way::Request(_)), matches!(length, Length::Session)]));
+    if let Way::Request(request) = way {
+        put_number(request.0, out);
+    }
+    if let Length::Ms(ms) = length {
+        put_number((*ms).into(), out);
+    }
+}
+
+fn ask(from: &mut Reader<'_>) -> Result<Ask, Bad> {
+    let flags = from.flags(3)?;
+    let way = if has(flags, 0) { Way::Request(from.request()?) } else { Way::Socket };
+    let length = if has(flags, 1) { Length::Session } else { from.ms()? };
+    Ok(Ask { way, length })
+}

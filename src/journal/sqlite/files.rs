@@ -1,0 +1,186 @@
+//! The directory: which files there are, and that their entries are durable.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::super::store::Failure;
+
+const LOCK: &str = "lock";
+const EPOCH: &str = "ticketd";
+const DRAFT: &str = "draft";
+/// What SQLite keeps beside a database.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// What an epoch's file is called.
+pub(super) fn name(epoch: u64) -> String {
+    format!("{epoch:08}.{EPOCH}")
+}
+
+/// Where an epoch is made.
+pub(super) fn draft(dir: &Path, epoch: u64) -> PathBuf {
+    dir.join(format!("{epoch:08}.{DRAFT}"))
+}
+
+/// A file that SQLite keeps beside a database.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// What went wrong with a file.
+pub(super) fn failure(path: &Path, error: &io::Error) -> Failure {
+    let what = format!("{}: {error}", path.display());
+    match error.kind() {
+        ErrorKind::StorageFull => Failure::Full,
+        ErrorKind::PermissionDenied
+        | ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::AlreadyExists
+        | ErrorKind::NotFound => Failure::Denied(what),
+        _ => Failure::Broken(what),
+    }
+}
+
+/// Creates a directory, and its parents, so that they stay.
+pub(super) fn create_dir(dir: &Path) -> Result<(), Failure> {
+    let parent = match dir.parent() {
+        Some(parent) if parent == Path::new("") => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    if dir.is_dir() {
+        // Whoever created it may have ended before this. If the parent is not ours, it is not new.
+        let _ = sync_dir(parent);
+        return Ok(());
+    }
+    create_dir(parent)?;
+    // Sessions' ids are in there, and they are secrets.
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists || !dir.is_dir() => {
+            Err(failure(dir, &error))
+        }
+        _ => sync_dir(parent),
+    }
+}
+
+/// Makes the entries of a directory durable.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), Failure> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| failure(dir, &error))
+}
+
+/// Makes a file durable.
+pub(super) fn sync_file(path: &Path) -> Result<(), Failure> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| failure(path, &error))
+}
+
+/// Takes the directory for this process, as long as the file lives.
+pub(super) fn lock(dir: &Path) -> Result<File, Failure> {
+    let path = dir.join(LOCK);
+    let file = File::options().create(true).append(true).open(&path);
+    take(dir, file.map_err(|error| failure(&path, &error))?)
+}
+
+/// Takes the directory, if it was ever used by a server.
+pub(super) fn lock_if_there(dir: &Path) -> Result<Option<File>, Failure> {
+    let path = dir.join(LOCK);
+    match File::open(&path) {
+        Ok(file) => take(dir, file).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failure(&path, &error)),
+    }
+}
+
+fn take(dir: &Path, file: File) -> Result<File, Failure> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::InUse(dir.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(failure(dir, &error)),
+    }
+}
+
+fn list(dir: &Path) -> Result<Vec<String>, Failure> {
+    let read = || {
+        let names = fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().into_string()));
+        names
+            .filter_map(|name: io::Result<_>| name.map(Result::ok).transpose())
+            .collect::<Result<_, _>>()
+    };
+    read().map_err(|error: io::Error| failure(dir, &error))
+}
+
+/// The epochs that are there, ascending.
+pub(super) fn epochs(dir: &Path) -> Result<Vec<u64>, Failure> {
+    let mut epochs: Vec<u64> = list(dir)?.iter().filter_map(|name| epoch(name)).collect();
+    epochs.sort_unstable();
+    Ok(epochs)
+}
+
+fn epoch(file: &str) -> Option<u64> {
+    let number = file.strip_suffix(EPOCH)?.strip_suffix('.')?.parse().ok()?;
+    (name(number) == file).then_some(number)
+}
+
+/// Removes drafts, and what stood beside epochs that are gone.
+pub(super) fn clean(dir: &Path) -> Result<(), Failure> {
+    let names = list(dir)?;
+    for file in &names {
+        let (stem, is_beside) = BESIDE
+            .iter()
+            .find_map(|suffix| file.strip_suffix(suffix))
+            .map_or((file.as_str(), false), |stem| (stem, true));
+        let is_draft = stem.strip_suffix(DRAFT).is_some_and(|stem| stem.ends_with('.'));
+        let is_orphan = is_beside && epoch(stem).is_some() && !names.iter().any(|n| n == stem);
+        if is_draft || is_orphan {
+            remove_one(&dir.join(file))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a database; first its own file, for good, since with it but without its log it would
+/// be damaged.
+pub(super) fn remove(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        remove_one(path)?;
+        sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    }
+    BESIDE.iter().try_for_each(|suffix| remove_one(&beside(path, suffix)))
+}
+
+pub(super) fn remove_one(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failure(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Renames a file, if it is there.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failure(from, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Renames an epoch so that it is none any more, and returns its new name.
+pub(super) fn set_aside(dir: &Path, epoch: u64) -> Result<String, Failure> {
+    let names = list(dir)?;
+    let mut aside = format!("{}.damaged", name(epoch));
+    let mut number = 1;
+    while names.iter().any(|name| name.starts_with(&aside)) {
+        number += 1;
+        aside = format!("{}.damaged{number}", name(epoch));
+    }
+    let (from, to) = (dir.join(name(epoch)), dir.join(&aside));
+    // First the log: without its database it would be cleaned away.
+    rename(&beside(&from, "-wal"), &beside(&to, "-wal"))?;
+    rename(&from, &to)?;
+    remove_one(&beside(&from, "-shm"))?;
+    sync_dir(dir)?;
+    Ok(aside)
+}

@@ -1,0 +1,164 @@
+//! An epoch that is appended to: every append is a commit to the log, every sync one of its file.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use super::super::store::{Failure, Log, Syncer};
+use super::files::{beside, failure, sync_dir};
+use super::{connect, length, reading, writing};
+
+pub(super) const INSERT: &str = "INSERT INTO rows(n, body) VALUES(?, ?)";
+
+pub(super) struct SqliteLog {
+    connection: Connection,
+    name: String,
+    rows: u64,
+    /// The log's file. SQLite keeps its locks on the other files, so that it may be opened here.
+    wal: File,
+    /// Once more, for syncs from elsewhere: the kernel tells each descriptor of a failed write,
+    /// but each only once.
+    wal_elsewhere: Arc<File>,
+    /// Size of the database file, which does not change.
+    image_bytes: u64,
+}
+
+impl SqliteLog {
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let connection = connect(path)?;
+        let rows = connection.query_row("SELECT coalesce(max(n), 0) FROM rows", [], |r| r.get(0));
+        let rows = rows.map_err(|error| reading(&name, &error))?;
+        // Having read, SQLite has opened the log, and created it if it was not there.
+        let wal = beside(path, "-wal");
+        let open = || File::open(&wal).map_err(|error| failure(&wal, &error));
+        let (wal, wal_elsewhere) = (open()?, Arc::new(open()?));
+        sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+        let image_bytes = length(path);
+        Ok(Self { connection, name, rows, wal, wal_elsewhere, image_bytes })
+    }
+
+    fn insert(&mut self, rows: &[&[u8]]) -> Result<(), rusqlite::Error> {
+        let mut insert = self.connection.prepare_cached(INSERT)?;
+        match rows {
+            [row] => {
+                insert.execute(params![self.rows + 1, row])?;
+            }
+            _ => {
+                self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+                for (number, row) in (self.rows + 1..).zip(rows) {
+                    insert.execute(params![number, row])?;
+                }
+                self.connection.prepare_cached("COMMIT")?.execute([])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of the last transaction is left.
+    fn undone(&self) -> bool {
+        self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok()
+    }
+}
+
+struct SqliteSyncer {
+    wal: Arc<File>,
+    name: String,
+}
+
+impl Syncer for SqliteSyncer {
+    fn sync(self: Box<Self>) -> Result<(), Failure> {
+        sync(&self.wal, &self.name)
+    }
+}
+
+fn sync(wal: &File, name: &str) -> Result<(), Failure> {
+    wal.sync_data().map_err(|error| {
+        // Whatever it says, and be it that the disk is full: what is on disk is in doubt.
+        Failure::Broken(format!("{name}-wal cannot be synced: {error}"))
+    })
+}
+
+impl Log for SqliteLog {
+    fn append(&mut self, rows: &[&[u8]]) -> Result<(), Failure> {
+        match self.insert(rows) {
+            Ok(()) => {
+                self.rows += rows.len() as u64;
+                Ok(())
+            }
+            Err(error) => Err(match writing(&self.name, &error) {
+                Failure::Full if !self.undone() => {
+                    Failure::Broken(format!("{}: the disk is full ({error})", self.name))
+                }
+                failure => failure,
+            }),
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), Failure> {
+        sync(&self.wal, &self.name)
+    }
+
+    fn syncer(&self) -> Box<dyn Syncer> {
+        Box::new(SqliteSyncer { wal: self.wal_elsewhere.clone(), name: self.name.clone() })
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.image_bytes + self.wal.metadata().map_or(0, |metadata| metadata.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::journal::{Sqlite, Store};
+
+    /// A disk that fills up, and is given room again.
+    #[test]
+    fn a_full_disk_undoes_the_append() {
+        let dir = std::env::temp_dir().join(format!("ticketd-full-{}", std::process::id()));
+        let store = Sqlite::open(&dir).unwrap();
+        drop(store.draft(1).unwrap().complete(b"first").unwrap());
+        let mut log = SqliteLog::open(&store.path(1)).unwrap();
+        let pages = |log: &SqliteLog, max: u32| {
+            let set = format!("PRAGMA max_page_count={max}");
+            log.connection.query_row(&set, [], |row| row.get::<_, u32>(0)).unwrap()
+        };
+        pages(&log, 12);
+        let row = vec![7; 3000];
+        let mut kept = 1;
+        let full = loop {
+            match log.append(&[&row]) {
+                Ok(()) => kept += 1,
+                Err(failure) => break failure,
+            }
+        };
+        assert_eq!(full, Failure::Full);
+        assert_eq!(log.append(&[b"small", &row, &row]), Err(Failure::Full));
+        assert!(log.connection.is_autocommit());
+        assert_eq!((log.rows(), kept), (4, 4));
+        pages(&log, 1000);
+        log.append(&[b"small", &row, &row]).unwrap();
+        log.sync().unwrap();
+        drop(log);
+        let mut lengths = Vec::new();
+        store
+            .rows(1, 0, &mut |number, row| {
+                lengths.push((number, row.len()));
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        let expected = [5, 3000, 3000, 3000, 5, 3000, 3000];
+        assert_eq!(lengths, (1..).zip(expected).collect::<Vec<_>>());
+        assert_eq!(store.inspect(1, &mut |_| {}), Ok(None));
+        fs::remove_dir_all(dir).unwrap();
+    }
+}

@@ -1,0 +1,230 @@
+//! The store on disk: one SQLite database an epoch, in one directory.
+//!
+//! An image is written into the database file proper and is static from then on. What is appended
+//! later goes to the write-ahead log beside it and stays there: nothing is ever copied back
+//! (no checkpoints) and nothing deleted, so an append costs what it writes and nothing stalls.
+//! SQLite writes, and we sync: its own syncing is off, and [`Log::sync`] syncs the log's file
+//! through a descriptor of ours. A commit's frames bear sums over all frames before them, so their
+//! order on disk does not matter.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `lock` | held by the one process that may write here |
+//! | `00000001.ticketd` | an epoch; `-wal` and `-shm` beside it belong to it |
+//! | `*.draft` | an epoch in the making; of no use after a crash |
+//! | `*.damaged*` | set aside by a repair |
+
+mod draft;
+mod files;
+mod log;
+mod look;
+mod wal;
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::store::{Draft, EachRow, Failure, Log, SCRAP_BYTES, Store, Tail};
+use files::beside;
+
+/// Size of a page. Every append writes whole pages to the log, so small ones suit small batches.
+const PAGE_BYTES: u32 = 1024;
+/// Scraps are read so many bytes at a time.
+const SCRAPS_BYTES: usize = 1 << 20;
+
+/// A directory of epochs.
+pub struct Sqlite {
+    dir: PathBuf,
+    /// Held as long as this lives.
+    _lock: Option<File>,
+    /// Nothing is to be changed here, not even by recovering.
+    looks_only: bool,
+}
+
+impl Sqlite {
+    /// Takes the directory, creating it if need be, and removes what crashes left behind.
+    ///
+    /// # Errors
+    /// [`Failure::InUse`] when another process has it; [`Failure::Denied`] when it is not to be
+    /// used.
+    pub fn open(dir: &Path) -> Result<Self, Failure> {
+        files::create_dir(dir)?;
+        let lock = Some(files::lock(dir)?);
+        files::clean(dir)?;
+        Ok(Self { dir: dir.to_owned(), _lock: lock, looks_only: false })
+    }
+
+    /// Looks at a directory without changing anything in it.
+    ///
+    /// # Errors
+    /// [`Failure::InUse`] when a process has it; [`Failure::Denied`] when it cannot be read.
+    pub fn look(dir: &Path) -> Result<Self, Failure> {
+        let lock = files::lock_if_there(dir)?;
+        Ok(Self { dir: dir.to_owned(), _lock: lock, looks_only: true })
+    }
+
+    /// The same directory, to be looked at only, by who has it open.
+    pub(super) fn looking(&self) -> Self {
+        Self { dir: self.dir.clone(), _lock: None, looks_only: true }
+    }
+
+    fn path(&self, epoch: u64) -> PathBuf {
+        self.dir.join(self.name(epoch))
+    }
+
+    fn connect(&self, epoch: u64) -> Result<Connection, Failure> {
+        if self.looks_only { look::connect(&self.path(epoch)) } else { connect(&self.path(epoch)) }
+    }
+}
+
+impl Store for Sqlite {
+    fn epochs(&self) -> Result<Vec<u64>, Failure> {
+        files::epochs(&self.dir)
+    }
+
+    fn name(&self, epoch: u64) -> String {
+        files::name(epoch)
+    }
+
+    fn draft(&self, epoch: u64) -> Result<Box<dyn Draft>, Failure> {
+        Ok(Box::new(draft::SqliteDraft::new(&self.dir, epoch)?))
+    }
+
+    fn open(&self, epoch: u64) -> Result<Box<dyn Log>, Failure> {
+        Ok(Box::new(log::SqliteLog::open(&self.path(epoch))?))
+    }
+
+    fn rows(&self, epoch: u64, after: u64, each: &mut EachRow<'_>) -> Result<(), Failure> {
+        let connection = self.connect(epoch)?;
+        read_rows(&connection, after, each).map_err(|error| reading(&self.name(epoch), &error))
+    }
+
+    fn inspect(&self, epoch: u64, scrap: &mut dyn FnMut(&[u8])) -> Result<Option<Tail>, Failure> {
+        let wal = beside(&self.path(epoch), "-wal");
+        let tail = inspect_wal(&wal, scrap).map_err(|error| files::failure(&wal, &error))?;
+        look::check_head(&self.path(epoch))?;
+        Ok(tail)
+    }
+
+    fn verify(&self, epoch: u64) -> Result<(), Failure> {
+        let (name, path) = (self.name(epoch), self.path(epoch));
+        // Pages in the log bear sums, so it is the database file by itself that is checked: that
+        // is quick. Unless another program took some of the log into it; then it is all.
+        let alone = look::connect_alone(&path).and_then(|connection| is_sound(&name, &connection));
+        match alone {
+            Err(Failure::Corrupt(_)) => is_sound(&name, &self.connect(epoch)?),
+            alone => alone,
+        }
+    }
+
+    fn remove(&self, epoch: u64) -> Result<(), Failure> {
+        files::remove(&self.path(epoch))
+    }
+
+    fn set_aside(&self, epoch: u64) -> Result<String, Failure> {
+        files::set_aside(&self.dir, epoch)
+    }
+}
+
+/// Opens a database that is there.
+fn connect(path: &Path) -> Result<Connection, Failure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        connection.execute_batch(
+            "PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=OFF; PRAGMA cell_size_check=ON;",
+        )?;
+        Ok(connection)
+    };
+    open().map_err(|error: rusqlite::Error| reading(&path.display().to_string(), &error))
+}
+
+fn read_rows(
+    connection: &Connection,
+    after: u64,
+    each: &mut EachRow<'_>,
+) -> Result<(), rusqlite::Error> {
+    let mut rows = connection.prepare("SELECT n, body FROM rows WHERE n > ? ORDER BY n")?;
+    let mut rows = rows.query([after])?;
+    while let Some(row) = rows.next()? {
+        if each(row.get(0)?, row.get_ref(1)?.as_blob()?).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn is_sound(name: &str, connection: &Connection) -> Result<(), Failure> {
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    match found.map_err(|error| reading(name, &error))?.as_str() {
+        "ok" => Ok(()),
+        what => Err(Failure::Corrupt(format!("{name} is not sound: {what}"))),
+    }
+}
+
+/// What went wrong while a database was read. What SQLite does not understand is corrupt.
+fn reading(name: &str, error: &rusqlite::Error) -> Failure {
+    let what = format!("{name}: {error}");
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            Failure::Denied(what)
+        }
+        Some(
+            ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed
+            | ErrorCode::DiskFull,
+        ) => Failure::Broken(what),
+        _ => Failure::Corrupt(what),
+    }
+}
+
+/// What went wrong while a database was written.
+fn writing(name: &str, error: &rusqlite::Error) -> Failure {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Failure::Full,
+        _ => Failure::Broken(format!("{name}: {error}")),
+    }
+}
+
+/// SQLite stops without a word at the first frame of the log that is not whole. Gives what is
+/// behind the last whole commit to `scrap`.
+fn inspect_wal(path: &Path, scrap: &mut dyn FnMut(&[u8])) -> std::io::Result<Option<Tail>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let offset = wal::read(&mut std::io::BufReader::with_capacity(1 << 18, &file), |_| {})?;
+    let bytes = file.metadata()?.len().saturating_sub(offset);
+    if bytes == 0 {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(offset))?;
+    let mut piece = Vec::new();
+    loop {
+        let kept = piece.len();
+        let read = (&mut file).take(SCRAPS_BYTES as u64).read_to_end(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        scrap(&piece);
+        piece.drain(..(kept + read).saturating_sub(SCRAP_BYTES));
+    }
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Some(Tail { file, offset, bytes }))
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}

@@ -1,0 +1,10 @@
+//! The journal: nothing that was durable is lost, whatever happens, and what was lost is told.
+
+mod crashes;
+mod damage;
+mod directory;
+mod failures;
+mod flips;
+mod images;
+mod samples;
+mod support;

@@ -1,0 +1,284 @@
+//! What version 1 wrote. Every later build must read these samples as they are; they are never
+//! rewritten, only joined by those of a later version. (`UPDATE_GOLDEN=1` writes one that is
+//! missing.)
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use ticketd::journal::codec::{
+    CHUNK_BYTES, ImageReader, Reader, decode_command, encode_command, encode_image,
+};
+use ticketd::machine::{
+    Ask, Command, Data, Fence, Image, Kind, Length, Name, Party, RequestId, ResourceImage,
+    SessionId, SessionImage, SessionName, TicketImage, Ttl, WaitId, WaitImage, WatchImage, Way,
+};
+
+use super::support::machine_of;
+use crate::random;
+
+#[test]
+fn every_command_of_version_1_is_read() {
+    let expected = commands();
+    let encoded: Vec<Vec<u8>> = expected
+        .iter()
+        .map(|command| {
+            let mut bytes = Vec::new();
+            encode_command(command, &mut bytes);
+            bytes
+        })
+        .collect();
+    let sample = sample("journal-v1.commands.hex", &encoded);
+    let read: Vec<Command> = sample
+        .iter()
+        .map(|bytes| {
+            let mut from = Reader::new(bytes);
+            let command = decode_command(&mut from).expect("is a command");
+            assert!(from.is_empty());
+            command
+        })
+        .collect();
+    assert_eq!(read, expected);
+    assert_eq!(encoded, sample, "version 1 is written differently; make it version 2");
+}
+
+#[test]
+fn an_image_of_version_1_is_read() {
+    let expected = image();
+    let encoded = encode(&expected);
+    let sample = sample("journal-v1.image.hex", &encoded);
+    assert_eq!(decode(&sample), expected);
+    assert_eq!(encoded, sample, "version 1 is written differently; make it version 2");
+}
+
+/// Cut anywhere, no part of a sample passes for a whole.
+#[test]
+fn cut_samples_are_refused() {
+    for command in commands() {
+        let mut bytes = Vec::new();
+        encode_command(&command, &mut bytes);
+        for length in 0..bytes.len() {
+            assert!(decode_command(&mut Reader::new(&bytes[..length])).is_err(), "{command:?}");
+        }
+    }
+}
+
+#[test]
+fn histories_and_their_images_come_back() {
+    for seed in 1..=40 {
+        let commands = random::accepted(seed, 300);
+        let mut bytes = Vec::new();
+        commands.iter().for_each(|command| encode_command(command, &mut bytes));
+        let mut from = Reader::new(&bytes);
+        for command in &commands {
+            assert_eq!(decode_command(&mut from).as_ref(), Ok(command), "seed {seed}");
+        }
+        assert!(from.is_empty());
+        let image = machine_of(&commands).image();
+        assert_eq!(decode(&encode(&image)), image, "seed {seed}");
+    }
+}
+
+/// Items that do not fit into one part go into several, and a part stays near its size.
+#[test]
+fn large_images_have_several_parts() {
+    let mut large = image();
+    let ticket = large.resources[0].tickets[0].clone();
+    for number in 0..1000 {
+        let name = Name::parse(&format!("ticket-{number}")).expect("is a name");
+        let data = Data::new(&[7; 1024]).expect("is short enough");
+        large.resources[0].tickets.push(TicketImage { name, data, ..ticket.clone() });
+    }
+    let parts = encode(&large);
+    assert!(parts.len() > 10);
+    assert!(parts.iter().all(|part| part.len() < CHUNK_BYTES + 2000));
+    assert_eq!(decode(&parts), large);
+}
+
+fn encode(image: &Image) -> Vec<Vec<u8>> {
+    let mut parts = Vec::new();
+    let encoded = encode_image(image, |part| {
+        parts.push(part.to_vec());
+        Ok::<_, ()>(())
+    });
+    assert_eq!(encoded, Ok(()));
+    parts
+}
+
+fn decode(parts: &[Vec<u8>]) -> Image {
+    let mut reader = ImageReader::new(&parts[0]).expect("is a head");
+    for part in &parts[1..] {
+        reader.part(part).expect("is a part");
+    }
+    reader.finish().expect("is complete")
+}
+
+/// The lines of a sample; a missing one is written if that is asked for.
+fn sample(name: &str, now: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && !path.exists() {
+        let mut text = String::new();
+        for bytes in now {
+            bytes.iter().for_each(|byte| write!(text, "{byte:02x}").expect("fits"));
+            text.push('\n');
+        }
+        fs::write(&path, text).expect("can be written");
+    }
+    let text = fs::read_to_string(&path).expect("the sample is there");
+    let bytes = |line: &str| {
+        let (pairs, _) = line.as_bytes().as_chunks::<2>();
+        let byte = |pair: &[u8; 2]| {
+            let digits = std::str::from_utf8(pair).expect("is ASCII");
+            u8::from_str_radix(digits, 16).expect("is hex")
+        };
+        pairs.iter().map(byte).collect()
+    };
+    text.lines().map(bytes).collect()
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).expect("is a name")
+}
+
+/// Every command, with every option there and not there.
+fn commands() -> Vec<Command> {
+    let session = SessionId(*b"twenty bytes of ksui");
+    let (resource, ticket) = (name("printers/ü"), name("laser"));
+    let open = |name: &str, ttl_ms: i64, source: &str| Command::Open {
+        session,
+        name: SessionName::parse(name).expect("is a name"),
+        ttl: Ttl::new(ttl_ms).expect("is a ttl"),
+        source: source.into(),
+    };
+    let issue = |data: &[u8], notify| Command::Issue {
+        session,
+        resource: resource.clone(),
+        ticket: ticket.clone(),
+        data: Data::new(data).expect("is short"),
+        notify,
+    };
+    let ways = [Way::Socket, Way::Request(RequestId(u64::MAX))];
+    let lengths = [Length::Ms(86_400_000), Length::Session];
+    let asks = ways.iter().flat_map(|&way| lengths.map(|length| Some(Ask { way, length })));
+    let asks: Vec<Option<Ask>> = asks.chain([None]).collect();
+    let fences = [None, Some(Fence((1 << 53) - 1))];
+    let mut all = vec![
+        Command::Boot { fence: Fence(3_712_345_678_901_248) },
+        open("", 50, ""),
+        open("worker", 86_400_000, "[2001:db8::1]:4711"),
+        Command::Close { session },
+        Command::Expire { sessions: vec![] },
+        Command::Expire { sessions: vec![session, SessionId([0; 20])] },
+        issue(b"", false),
+        issue(&[0, 255], true),
+        issue(&[7; 1024], true),
+        Command::Revoke { session, resource: resource.clone(), ticket: ticket.clone() },
+    ];
+    for &ask in &asks {
+        for (ticket, again) in [(None, true), (Some(ticket.clone()), false)] {
+            all.push(Command::Claim { session, resource: resource.clone(), ticket, ask, again });
+        }
+        all.push(Command::Lock { session, resource: resource.clone(), ask });
+    }
+    for fence in fences {
+        for by_socket in [false, true] {
+            let (resource, ticket) = (resource.clone(), ticket.clone());
+            all.push(Command::Unlock { session, resource: resource.clone(), fence, by_socket });
+            all.push(Command::Release { session, resource, ticket, fence, by_socket });
+        }
+    }
+    all.extend([
+        Command::Cancel { session, wait: WaitId(0) },
+        Command::TimeOut { wait: WaitId(127) },
+        Command::Withdraw { wait: WaitId(128), request: RequestId(1 << 40) },
+        Command::Watch { session, resource: resource.clone(), changes: false },
+        Command::Watch { session, resource: name(&"n".repeat(255)), changes: true },
+        Command::Unwatch { session, resource },
+        Command::Forget { up_to: 300 },
+    ]);
+    all
+}
+
+/// An image with everything, there and not there. It is nobody's state.
+fn image() -> Image {
+    let (one, two) = (SessionId([1; 20]), SessionId(*b"twenty bytes of ksui"));
+    let empty = ResourceImage {
+        name: name("a"),
+        known: true,
+        last: Kind::Tickets,
+        emptied: None,
+        lock: None,
+        tickets: vec![],
+        waits: vec![],
+        watches: vec![],
+    };
+    let watch = |session, changes, number| vec![WatchImage { session, changes, number }];
+    Image {
+        next_fence: (1 << 53) - 1,
+        next_wait: 128,
+        serial: 127,
+        emptied_mark: 0,
+        sessions: vec![
+            party(one, "", 50, ""),
+            party(two, "worker ü", 86_400_000, "192.0.2.1:4711"),
+        ],
+        resources: vec![
+            ResourceImage {
+                tickets: vec![
+                    ticket(one, "laser", &[], None),
+                    ticket(one, "inkjet", &[0, 255], Some((two, Fence(1 << 40)))),
+                ],
+                waits: vec![
+                    wait(1, two, None, None, &[1, u64::MAX]),
+                    wait(2, two, Some("laser"), Some(Length::Ms(1)), &[]),
+                    wait(3, two, Some("none"), Some(Length::Session), &[7]),
+                ],
+                watches: watch(two, true, 5),
+                ..empty.clone()
+            },
+            ResourceImage {
+                name: name("b"),
+                last: Kind::Lock,
+                lock: Some((one, Fence(9))),
+                ..empty.clone()
+            },
+            ResourceImage { name: name("c"), emptied: Some(70_000), ..empty.clone() },
+            ResourceImage {
+                name: name(&"ü".repeat(127)),
+                known: false,
+                watches: watch(one, false, 6),
+                ..empty
+            },
+        ],
+    }
+}
+
+fn party(id: SessionId, name: &str, ttl_ms: i64, source: &str) -> SessionImage {
+    let name = SessionName::parse(name).expect("is a name");
+    let ttl = Ttl::new(ttl_ms).expect("is a ttl");
+    SessionImage { party: Party { id, name, ttl, source: source.into() } }
+}
+
+/// A ticket; the claimed ones notify.
+fn ticket(
+    issuer: SessionId,
+    text: &str,
+    data: &[u8],
+    claim: Option<(SessionId, Fence)>,
+) -> TicketImage {
+    let (name, data) = (name(text), Data::new(data).expect("is short"));
+    TicketImage { name, data, issuer, claim, notify: claim.is_some(), place: 300, issued: 2 }
+}
+
+/// A wait; those of requests are shared.
+fn wait(
+    id: u64,
+    session: SessionId,
+    ticket: Option<&str>,
+    socket: Option<Length>,
+    requests: &[u64],
+) -> WaitImage {
+    let (id, ticket, shared) = (WaitId(id), ticket.map(name), !requests.is_empty());
+    let requests = requests.iter().copied().map(RequestId).collect();
+    WaitImage { id, session, ticket, socket, requests, shared }
+}

@@ -1,0 +1,47 @@
+//! What is not given to the journal changes nothing.
+
+use ticketd::journal::{Crash, Memory};
+use ticketd::machine::{Command, Fence};
+
+use super::support::{House, WALL_MS, later, recovered, request};
+use crate::random;
+
+const HISTORIES: u64 = 30;
+const STEPS: usize = 250;
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_journaled_changes_nothing() {
+    let mut unchanged = 0;
+    for seed in 0..HISTORIES {
+        let mut house = House::open(&Memory::new()).expect("is empty");
+        let boot = Command::Boot { fence: Fence(WALL_MS * 2048) };
+        for command in random::drawn(seed, &boot, STEPS) {
+            let (before, commands) = (house.image(), house.keeper.journal().commands);
+            let session = asker(&command);
+            let mut asked = later(request(&house.driver, session, command.clone()));
+            let at_once = asked.look();
+            house.keep();
+            let reply = at_once.unwrap_or_else(|| asked.now()).expect("is kept");
+            if house.keeper.journal().commands == commands {
+                unchanged += 1;
+                assert_eq!(house.image(), before, "{command:?}: {reply:?}");
+            } else {
+                assert!(reply.is_ok(), "a refusal is not journaled: {command:?}");
+            }
+        }
+        let live = house.image();
+        assert_eq!(recovered(&house.memory.crash(Crash::Lost)).0, live, "seed {seed}");
+        // Images and what is behind them come to the same.
+        house.keeper.image().expect("the journal works");
+        assert_eq!(recovered(&house.memory.crash(Crash::Lost)).0, live, "seed {seed}");
+    }
+    assert!(unchanged > 1000, "{unchanged}");
+}
+
+/// In whose name it comes does not matter here.
+fn asker(command: &Command) -> ticketd::machine::SessionId {
+    match command {
+        Command::Open { session, .. } | Command::Lock { session, .. } => *session,
+        _ => ticketd::machine::SessionId([0; 20]),
+    }
+}
