@@ -1,8 +1,12 @@
 //! How far what was applied is durable: nothing leaves before all that was applied before it is.
 
+use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::Unavailable;
 
@@ -16,8 +20,12 @@ pub struct Stamp(u64);
 pub(super) struct Durable {
     applied: AtomicU64,
     durable: AtomicU64,
-    /// Wakes those who wait for something to become durable.
-    reached: watch::Sender<u64>,
+    /// Who waits, for what, in order; the second number tells those apart who wait for the same.
+    waiting: Mutex<BTreeMap<(Stamp, u64), Waker>>,
+    /// Numbers those who wait.
+    numbers: AtomicU64,
+    /// Something has become durable, or never will.
+    news: Notify,
     /// Somebody else says what is durable; otherwise everything is at once.
     gated: bool,
     /// Nothing more will ever become durable.
@@ -27,8 +35,9 @@ pub(super) struct Durable {
 impl Durable {
     pub(super) fn new(gated: bool) -> Self {
         let (applied, durable) = (AtomicU64::new(0), AtomicU64::new(0));
-        let (reached, failed) = (watch::Sender::new(0), AtomicBool::new(false));
-        Self { applied, durable, reached, gated, failed }
+        let (waiting, numbers) = (Mutex::default(), AtomicU64::new(0));
+        let (news, failed) = (Notify::new(), AtomicBool::new(false));
+        Self { applied, durable, waiting, numbers, news, gated, failed }
     }
 
     /// One more command was applied. Called under the driver's lock.
@@ -45,16 +54,55 @@ impl Durable {
         Stamp(self.applied.load(Ordering::Relaxed))
     }
 
-    /// Everything up to here has become durable.
+    /// Everything up to here has become durable. Whoever waits for it finds out by
+    /// [`Durable::herald`] when this is said by a thread that is not the runtime's: it would wake
+    /// one by one from afar, which costs more than all that there is to do for them.
     pub(super) fn advance(&self, stamp: Stamp) {
         self.durable.fetch_max(stamp.0, Ordering::Release);
-        self.reached.send_replace(stamp.0);
+        self.tell();
     }
 
     /// Whatever is not durable by now never will be.
     pub(super) fn fail(&self) {
         self.failed.store(true, Ordering::Release);
-        self.reached.send_modify(|_| {});
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.wake();
+        } else {
+            self.news.notify_one();
+        }
+    }
+
+    /// Wakes those who wait, as things become durable. Runs until it is dropped.
+    pub(super) async fn herald(&self) {
+        loop {
+            self.news.notified().await;
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        let ready = {
+            let mut waiting = self.waiting();
+            let reached = if self.failed.load(Ordering::Acquire) {
+                u64::MAX
+            } else {
+                self.durable.load(Ordering::Acquire)
+            };
+            let later = waiting.split_off(&(Stamp(reached.saturating_add(1)), 0));
+            std::mem::replace(&mut *waiting, later)
+        };
+        ready.into_values().for_each(Waker::wake);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<(Stamp, u64), Waker>> {
+        match self.waiting.lock() {
+            Ok(waiting) => waiting,
+            Err(_) => std::process::abort(),
+        }
     }
 
     #[inline]
@@ -63,14 +111,47 @@ impl Durable {
     }
 
     /// Waits until everything up to the stamp is durable.
-    pub(super) async fn reached(&self, stamp: Stamp) -> Result<(), Unavailable> {
-        if self.has(stamp) {
-            return Ok(());
+    pub(super) fn reached(&self, stamp: Stamp) -> Reached<'_> {
+        Reached { durable: self, stamp, number: None }
+    }
+}
+
+/// Waits until everything up to a stamp is durable, or never will be.
+#[derive(Debug)]
+pub(super) struct Reached<'a> {
+    durable: &'a Durable,
+    stamp: Stamp,
+    /// Under which it waits.
+    number: Option<u64>,
+}
+
+impl Future for Reached<'_> {
+    type Output = Result<(), Unavailable>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let durable = self.durable;
+        if durable.has(self.stamp) {
+            return Poll::Ready(Ok(()));
         }
-        let failed = || self.failed.load(Ordering::Acquire);
-        let mut reached = self.reached.subscribe();
-        // The sender lives as long as this does, so that the error cannot come.
-        let _ = reached.wait_for(|_| self.has(stamp) || failed()).await;
-        if self.has(stamp) { Ok(()) } else { Err(Unavailable) }
+        let number =
+            *self.number.get_or_insert_with(|| durable.numbers.fetch_add(1, Ordering::Relaxed));
+        let mut waiting = durable.waiting();
+        // Looked at under the lock: who wakes looks at them first and at the list then.
+        if durable.has(self.stamp) {
+            return Poll::Ready(Ok(()));
+        }
+        if durable.failed.load(Ordering::Acquire) {
+            return Poll::Ready(Err(Unavailable));
+        }
+        waiting.insert((self.stamp, number), context.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Reached<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.durable.waiting().remove(&(self.stamp, number));
+        }
     }
 }

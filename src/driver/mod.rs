@@ -268,8 +268,13 @@ impl Driver {
         }
     }
 
-    /// Applies what falls due, when it does. Runs until it is dropped.
+    /// Applies what falls due, when it does, and wakes who waits for the keeper. Runs until it is
+    /// dropped.
     pub async fn run(self) {
+        tokio::join!(self.0.durable.herald(), self.tick());
+    }
+
+    async fn tick(&self) {
         loop {
             let wake = {
                 let mut core = self.core();
