@@ -16,6 +16,10 @@ fn drawn() -> u64 {
 
 /// Ends with 0 when the journal is sound, else with 1.
 pub(super) fn run(dir: &Path, repair: bool) -> ExitCode {
+    if !dir.is_dir() {
+        complain(&format!("{} is no directory", dir.display()));
+        return ExitCode::FAILURE;
+    }
     let found = if repair {
         journal::repair(dir, journal::Options { identity: drawn() })
     } else {

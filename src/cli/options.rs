@@ -44,9 +44,10 @@ pub(super) struct Options {
 
     /// What survives: with always a power cut, with interval the server's end and of a power cut
     /// all but the last --snapshot ms, with none the server's end
-    #[arg(long, env = "TICKETD_DURABILITY", value_name = "POLICY", default_value = "always")]
+    /// [default: always]
+    #[arg(long, env = "TICKETD_DURABILITY", value_name = "POLICY")]
     #[arg(value_parser = ["always", "interval", "none"])]
-    pub(super) durability: String,
+    pub(super) durability: Option<String>,
 
     /// How late a session ends at most, and how long an emptied resource stays known, in ms
     #[arg(long, env = "TICKETD_EXPIRE", value_name = "MS", default_value_t = 500)]

@@ -13,6 +13,10 @@ use super::complain;
 use super::options::Options;
 
 pub(super) fn run(options: &Options) -> ExitCode {
+    if options.durability.is_some() && options.snappath.is_none() {
+        complain("--durability needs --snappath: without it nothing is kept");
+        return ExitCode::from(2);
+    }
     log_to_stderr(options.loglevel);
     raise_descriptor_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -39,9 +43,9 @@ async fn serve(options: &Options) -> Result<(), String> {
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
         keeping: options.snappath.clone().map(|dir| Keeping {
             dir,
-            durability: match options.durability.as_str() {
-                "interval" => Durability::Interval,
-                "none" => Durability::None,
+            durability: match options.durability.as_deref() {
+                Some("interval") => Durability::Interval,
+                Some("none") => Durability::None,
                 _ => Durability::Always,
             },
             every: Duration::from_millis(options.snapshot.into()),

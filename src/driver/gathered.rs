@@ -2,7 +2,7 @@
 
 use crate::deadlines::At;
 use crate::journal::codec::encode_command;
-use crate::machine::{Command, Fence, Reply};
+use crate::machine::{Command, Fence, NUMBER_END, Reply};
 
 use super::Unavailable;
 use super::core::Core;
@@ -35,6 +35,9 @@ pub(super) fn changes(command: &Command, reply: &Reply) -> bool {
     }
 }
 
+/// A clock that would leave fewer fences than these is not believed: they would never come back.
+const FENCES_LEFT: u64 = 1 << 48;
+
 impl Core {
     /// The server starts. Fences go on from `fence` at least, and stay above those of an earlier
     /// run as long as the wall clock does not fall back.
@@ -43,7 +46,12 @@ impl Core {
         if self.machine.counts().sessions > 0 || self.machine.emptied_mark() > 0 {
             self.take_up(now);
         }
-        let fence = Fence(wall_ms.saturating_mul(2048).max(fence));
+        let mut by_clock = wall_ms.saturating_mul(2048);
+        if by_clock >= NUMBER_END - FENCES_LEFT {
+            tracing::error!("the wall clock is beyond the year 2100: fences go on without it");
+            by_clock = 1;
+        }
+        let fence = Fence(by_clock.max(fence));
         let booted = self.submit(&Command::Boot { fence }, now).0;
         assert_eq!(booted, Ok(Reply::Done), "the start is refused");
     }

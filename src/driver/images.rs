@@ -22,6 +22,8 @@ pub(super) struct Images {
     last: Instant,
     /// None is begun before.
     not_before: Instant,
+    /// One is to be written however small the journal is.
+    is_wanted: bool,
     /// One that is being written, and what to set to end that soon.
     job: Option<(Job<Done>, Arc<AtomicBool>)>,
 }
@@ -31,7 +33,14 @@ type Done = (Imaging, Result<(), NoImage>);
 impl Images {
     pub(super) fn new() -> Self {
         let now = instant();
-        Self { last: now, not_before: now, job: None }
+        Self { last: now, not_before: now, is_wanted: false, job: None }
+    }
+
+    /// What was read at the start may never have reached the disk, if the run before ended by a
+    /// failed sync: the system forgets what it could not write. What is behind an image does not
+    /// build on it.
+    pub(super) fn want_one(&mut self) {
+        self.is_wanted = true;
     }
 
     fn is_due(&self, every: Duration) -> bool {
@@ -82,7 +91,8 @@ impl Keeper {
             return switched.map(|()| true);
         }
         let (behind, image) = (self.behind_image(), self.kept.image_bytes);
-        if behind > self.keeping.image_after_bytes.max(image)
+        let is_large = behind > self.keeping.image_after_bytes.max(image);
+        if (is_large || self.images.is_wanted)
             && self.images.is_due(self.keeping.every)
             && let Some(imaging) = self.journal.begin_image()
         {
@@ -99,7 +109,7 @@ impl Keeper {
     fn switch(&mut self, imaging: Imaging, remove: impl FnOnce(Retired)) -> Result<(), Failure> {
         match self.journal.switch(imaging) {
             Ok(old) => {
-                self.images.last = instant();
+                (self.images.last, self.images.is_wanted) = (instant(), false);
                 self.note_sync();
                 self.kept.imaged_ms = Some(clock::wall_ms());
                 remove(old);

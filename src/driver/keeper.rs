@@ -20,13 +20,6 @@ use super::keeping::{Durability, Keeping, Kept, NotKept};
 use super::work::Bell;
 use super::{Driver, ids};
 
-/// From so many who ask at a time on, a batch is waited for to have nearly all of them.
-const CROWD: u32 = 8;
-/// Longest wait for it.
-const CROWD_MAX: Duration = Duration::from_millis(5);
-/// While a disk is as quick as this, half of the crowd is served meanwhile: nobody is waited for.
-const QUICK: Duration = Duration::from_millis(1);
-
 /// What is on its way to the journal.
 #[derive(Default)]
 struct Parcel {
@@ -59,8 +52,6 @@ pub struct Keeper {
     synced: Instant,
     /// A sync that runs.
     syncing: Option<Job<Synced>>,
-    /// How many commands the last batch had, and how long it took to write.
-    last: (u32, Duration),
     pub(super) images: Images,
     pub(super) kept: Kept,
     report: Report,
@@ -109,7 +100,6 @@ impl Keeper {
             is_unsynced: false,
             synced: instant(),
             syncing: None,
-            last: (0, Duration::ZERO),
             images: Images::new(),
             kept,
             report,
@@ -162,9 +152,7 @@ impl Keeper {
     fn keep(&mut self, sync: bool) -> Result<(), Failure> {
         let Parcel { commands, count, next_fence, stamp } = &self.parcel;
         let batch = Batch { commands, count: *count, next_fence: *next_fence };
-        let start = instant();
         let appended = self.journal.append(&batch, sync)?;
-        self.last = (*count, instant() - start);
         let stamp = *stamp;
         self.is_unsynced = true;
         if appended.synced {
@@ -211,6 +199,11 @@ impl Keeper {
                 Ok(()) => round = Round::Kept,
                 Err(Failure::Full) => {
                     self.wait_for_room();
+                    // What was written is synced all the same, and a new image may make room.
+                    self.see_to_syncs()?;
+                    if self.images.is_done() {
+                        self.see_to_images()?;
+                    }
                     return Ok(Round::Full);
                 }
                 Err(failure) => return Err(failure),
@@ -268,18 +261,6 @@ impl Keeper {
         self.journal.end_sync(job.finish()?)?;
         self.kept.synced_ms = Some(clock::wall_ms());
         Ok(true)
-    }
-
-    /// How many commands may be waited for before the next batch, and for how long, when so many
-    /// have gathered. Whoever was answered together comes again at about the same time: who took
-    /// the first of them at once would let all others wait for two syncs. One who is alone waits
-    /// for nobody.
-    pub(super) fn crowd(&self, gathered: u32) -> Option<(u32, Duration)> {
-        let (count, took) = self.last;
-        let crowd = count + gathered;
-        let is_crowd =
-            crowd >= CROWD && took >= QUICK && self.keeping.durability == Durability::Always;
-        is_crowd.then(|| (crowd - crowd / 8, took.min(CROWD_MAX)))
     }
 
     pub(super) fn bell(&self) -> Arc<Bell> {

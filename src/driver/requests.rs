@@ -287,8 +287,10 @@ impl Driver {
     }
 
     fn drop_share(&self, share: Arc<Share>) {
-        let Some(share) = Arc::into_inner(share) else { return };
+        // Under the lock from the start: whoever is told of the grant in another way meanwhile
+        // finds the share and confirms it, or comes after it was undone.
         let mut core = self.core();
+        let Some(share) = Arc::into_inner(share) else { return };
         core.untold.remove(&share.fence);
         if share.told.load(Ordering::Acquire) {
             return;

@@ -8,15 +8,12 @@ use std::time::Duration;
 use crate::journal::Failure;
 
 use super::Driver;
-use super::clock::instant;
 use super::keeper::{Keeper, Round};
 
 /// How often a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_millis(100);
 /// Most times that others go first.
 const YIELDS_MAX: u32 = 16;
-/// Between two looks how many have come.
-const CROWD_LOOK: Duration = Duration::from_micros(100);
 
 /// Wakes the keeper's thread.
 #[derive(Debug, Default)]
@@ -60,12 +57,15 @@ impl Keeper {
         let driver = self.driver().clone();
         let bell = &driver.0.bell;
         let _ = bell.thread.set(thread::current());
+        if self.report().commands > 0 {
+            self.images.want_one();
+        }
         loop {
             // Before the round: what is applied before it is set is kept.
             let stopping = stop.load(Ordering::SeqCst);
             let_others_go(&driver);
             match self.round()? {
-                Round::Kept => self.wait_for_crowd(&driver),
+                Round::Kept => {}
                 Round::Full if stopping || driver.is_leaving() => return Err(Failure::Full),
                 Round::Full => thread::sleep(FULL_RETRY),
                 Round::Idle if stopping => return self.finish(),
@@ -73,14 +73,6 @@ impl Keeper {
                     driver.gathered() > 0 || stop.load(Ordering::SeqCst) || self.has_done()
                 }),
             }
-        }
-    }
-
-    fn wait_for_crowd(&self, driver: &Driver) {
-        let Some((count, most)) = self.crowd(driver.gathered()) else { return };
-        let start = instant();
-        while instant() - start < most && driver.gathered() < count {
-            thread::sleep(CROWD_LOOK);
         }
     }
 }
@@ -96,6 +88,17 @@ fn let_others_go(driver: &Driver) {
         }
         before = gathered;
         thread::yield_now();
+    }
+}
+
+/// Should keeping panic, nobody waits for it for ever.
+struct Told(Driver);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.fail("keeping panicked");
+        }
     }
 }
 
@@ -115,7 +118,10 @@ impl AtWork {
     pub fn new(keeper: Keeper) -> std::io::Result<Self> {
         let (driver, stop) = (keeper.driver().clone(), Arc::new(AtomicBool::new(false)));
         let stopped = stop.clone();
-        let run = move || keeper.run(&stopped);
+        let run = move || {
+            let _told = Told(keeper.driver().clone());
+            keeper.run(&stopped)
+        };
         let thread = thread::Builder::new().name("keeper".to_owned()).spawn(run)?;
         Ok(Self { driver, stop, thread })
     }

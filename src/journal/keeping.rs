@@ -145,7 +145,7 @@ impl Journal {
         self.alive()?;
         let reserve = batch.next_fence >= self.fences_end;
         let fences_end = if reserve {
-            (batch.next_fence + FENCES_RESERVED).min(NUMBER_END)
+            batch.next_fence.saturating_add(FENCES_RESERVED).min(NUMBER_END)
         } else {
             self.fences_end
         };

@@ -102,6 +102,7 @@ async fn what_makes_no_sense_is_refused_in_one_line() {
         (&["--snapshot", "0"], "0"),
         (&["-snapshot=soon"], "soon"),
         (&["--durability", "often"], "often"),
+        (&["--durability", "always"], "--snappath"),
         (&["--image-after", "-1"], "-1"),
         (&["--snappath"], "--snappath"),
     ] {

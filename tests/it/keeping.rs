@@ -9,5 +9,6 @@ mod killed;
 mod order;
 mod program;
 mod restarts;
+mod retry;
 mod script;
 mod support;

@@ -125,6 +125,24 @@ fn epoch(file: &str) -> Option<u64> {
     (name(number) == file).then_some(number)
 }
 
+/// A log whose database is gone, though it was there: its epoch was not in the making. Beside
+/// others it is what is left of one that was removed.
+pub(super) fn bereft(dir: &Path) -> Result<Option<String>, Failure> {
+    let names = list(dir)?;
+    if names.iter().any(|name| epoch(name).is_some()) {
+        return Ok(None);
+    }
+    let logs = names.iter().filter_map(|file| epoch(file.strip_suffix("-wal")?));
+    let lost = logs.filter(|&log| !draft(dir, log).exists()).max();
+    Ok(lost.map(|log| {
+        let file = name(log);
+        format!(
+            "{file} is missing, though its log {file}-wal is there: put it back, or move the log \
+             away to go on without it"
+        )
+    }))
+}
+
 /// Removes drafts, and what stood beside epochs that are gone.
 pub(super) fn clean(dir: &Path) -> Result<(), Failure> {
     let names = list(dir)?;

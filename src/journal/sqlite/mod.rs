@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::store::{Draft, EachRow, Failure, Log, SCRAP_BYTES, Store, Tail};
@@ -54,6 +55,9 @@ impl Sqlite {
     pub fn open(dir: &Path) -> Result<Self, Failure> {
         files::create_dir(dir)?;
         let lock = Some(files::lock(dir)?);
+        if let Some(what) = files::bereft(dir)? {
+            return Err(Failure::Corrupt(what));
+        }
         files::clean(dir)?;
         Ok(Self { dir: dir.to_owned(), _lock: lock, looks_only: false })
     }
@@ -64,6 +68,9 @@ impl Sqlite {
     /// [`Failure::InUse`] when a process has it; [`Failure::Denied`] when it cannot be read.
     pub fn look(dir: &Path) -> Result<Self, Failure> {
         let lock = files::lock_if_there(dir)?;
+        if let Some(what) = files::bereft(dir)? {
+            return Err(Failure::Corrupt(what));
+        }
         Ok(Self { dir: dir.to_owned(), _lock: lock, looks_only: true })
     }
 
@@ -193,6 +200,10 @@ fn reading(name: &str, error: &rusqlite::Error) -> Failure {
 fn writing(name: &str, error: &rusqlite::Error) -> Failure {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Failure::Full,
+        // No room for the log's index, which is built anew from the log: nothing was written.
+        _ if error.sqlite_error().map(|e| e.extended_code) == Some(SQLITE_IOERR_SHMSIZE) => {
+            Failure::Full
+        }
         _ => Failure::Broken(format!("{name}: {error}")),
     }
 }

@@ -153,3 +153,28 @@ async fn a_directory_is_created_and_shut_to_others() {
     server.signal(Signal::TERM);
     assert!(server.ended().await.0.success());
 }
+
+/// A log was copied without its database, or that was lost: once this was "sound", and the next
+/// start threw the log away.
+#[tokio::test]
+async fn a_log_without_its_database_is_not_passed_over() {
+    let dir = used().await;
+    fs::remove_file(dir.path().join("00000001.ticketd")).expect("was there");
+    let before = dir.names();
+    for words in [&["check", dir.text()][..], &["-l", "127.0.0.1:0", "--snappath", dir.text()]] {
+        let (code, stdout, stderr) = run(words, &[]).await;
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert!(stderr.contains("00000001.ticketd is missing"), "{stderr}");
+    }
+    assert_eq!(dir.names(), before);
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_there_is_not_made_by_a_repair() {
+    let dir = Dir::new();
+    let typo = dir.path().join("typo");
+    let (code, _, stderr) = run(&["check", "--repair", typo.to_str().expect("is text")], &[]).await;
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("is no directory"), "{stderr}");
+    assert!(!typo.exists());
+}
