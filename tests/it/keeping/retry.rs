@@ -9,8 +9,8 @@ use std::thread;
 use ticketd::driver::Driver;
 use ticketd::machine::{Command, Name, Reply, SessionId, SessionName, Ttl};
 
-/// Before the bug was mended one of some ten tries went wrong.
-const TRIES: u32 = 400;
+/// Before the bug was mended one of some thousand went wrong.
+const TRIES: u32 = 10_000;
 
 async fn open(driver: &Driver, name: &str) -> SessionId {
     let name = SessionName::parse(name).expect("a name");
