@@ -1,3 +1,4 @@
+// The types of ticketd-client, and what each thing promises; written by hand, held against the code by tsc.
 /// <reference lib="esnext.disposable" />
 
 /** Text, or bytes; at most 1024 of them. */
