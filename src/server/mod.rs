@@ -14,6 +14,7 @@ mod socket;
 mod socket_tests;
 mod status;
 mod upgrade;
+mod views;
 
 pub use crate::driver::{Durability, Keeping};
 pub use guard::Bounds;

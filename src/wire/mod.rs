@@ -6,6 +6,7 @@ pub mod problem;
 pub mod query;
 pub mod rest;
 pub mod socket;
+pub mod views;
 
 pub use code::Code;
 pub use id::{read_id, write_id};

@@ -3,6 +3,7 @@
 mod bodies;
 mod edges;
 mod fences;
+mod large;
 mod mended;
 mod names;
 mod origins;
