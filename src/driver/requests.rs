@@ -275,21 +275,15 @@ impl Driver {
     /// # Errors
     /// [`super::Unavailable`] when the server cannot promise that what is seen will be remembered.
     pub async fn look<T>(&self, look: impl FnOnce(&Machine) -> T) -> Result<T, super::Unavailable> {
-        let (seen, stamp) = self.glance(look)?;
+        let (seen, stamp) = {
+            let mut core = self.core();
+            core.may_ask()?;
+            core.enter();
+            core.operations += 1;
+            (look(&core.machine), core.stamp())
+        };
         self.settled(stamp).await?;
         Ok(seen)
-    }
-
-    /// The same, but that what is seen may be told only when everything up to the stamp is durable.
-    pub(super) fn glance<T>(
-        &self,
-        look: impl FnOnce(&Machine) -> T,
-    ) -> Result<(T, Stamp), super::Unavailable> {
-        let mut core = self.core();
-        core.may_ask()?;
-        core.enter();
-        core.operations += 1;
-        Ok((look(&core.machine), core.stamp()))
     }
 
     fn drop_share(&self, share: Arc<Share>) {

@@ -3,10 +3,14 @@
 
 use std::vec;
 
-use crate::machine::{Machine, Name, ResourceView, Scan, SessionId, SessionView, TicketView};
+use crate::machine::{
+    IssuedState, Machine, Name, ResourceView, Scan, SessionId, SessionView, TicketView,
+};
 
 use super::{Driver, Unavailable};
 
+/// Most issued tickets that a state has from the visit that asks for it.
+pub(super) const ISSUED_WHOLE_MAX: usize = 1000;
 /// Most that a visit lists of one session or resource.
 pub const WHOLE_MAX: usize = 500;
 /// When so much was listed, the visit ends.
@@ -199,6 +203,7 @@ impl Driver {
         &self,
         slice: fn(&Machine, &mut Scan) -> Vec<K>,
     ) -> Result<Vec<K>, Unavailable> {
+        self.look(|_| ()).await?;
         let seen = self.look_through(|machine, scan| Some(slice(machine, scan))).await?;
         let mut keys = seen.unwrap_or_default();
         aside(move || {
@@ -209,7 +214,21 @@ impl Driver {
         .await
     }
 
-    /// Looks slice by slice. `None` when a slice says so.
+    /// The tickets that a session issued, oldest first, as its state lists them; gathered like
+    /// [`Viewed::gather`].
+    pub(super) async fn issued(
+        &self,
+        id: &SessionId,
+    ) -> Result<Option<Vec<IssuedState>>, Unavailable> {
+        let slice = |machine: &Machine, scan: &mut Scan| machine.issued_states_slice(id, scan);
+        match self.look_through(slice).await? {
+            Some(seen) => in_order(seen).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Looks slice by slice. `None` when a slice says so. Whoever may ask at the first slice is
+    /// answered: a full disk is waited for.
     async fn look_through<T>(
         &self,
         mut slice: impl FnMut(&Machine, &mut Scan) -> Option<Vec<T>>,
@@ -217,7 +236,11 @@ impl Driver {
         let mut scan = Scan::default();
         let mut all = Vec::new();
         loop {
-            let (seen, stamp) = self.glance(|machine| slice(machine, &mut scan))?;
+            let (seen, stamp) = {
+                let mut core = self.core();
+                core.enter();
+                (slice(&core.machine, &mut scan), core.stamp())
+            };
             let is_gone = seen.is_none();
             all.extend(seen.unwrap_or_default());
             if is_gone || scan.done {

@@ -12,13 +12,20 @@ impl Machine {
     /// All that a session has; `None` when there is no such session.
     #[must_use]
     pub fn state(&self, id: &SessionId) -> Option<SessionState> {
+        let issued = self.issued_states(self.tables.session_ids.get(id)?);
+        self.state_head(id).map(|state| SessionState { issued, ..state })
+    }
+
+    /// The same without the tickets that it issued.
+    #[must_use]
+    pub fn state_head(&self, id: &SessionId) -> Option<SessionState> {
         let key = self.tables.session_ids.get(id)?;
         Some(SessionState {
             party: self.party(key).clone(),
             holds: self.hold_states(key),
             waits: self.wait_states(key),
             watches: self.watch_states(key),
-            issued: self.issued_states(key),
+            issued: Vec::new(),
         })
     }
 

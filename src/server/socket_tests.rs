@@ -2,6 +2,7 @@
 //! crosses while something applied is not durable yet.
 
 mod crossings;
+mod large_states;
 mod slow_disk;
 
 use std::pin::Pin;
