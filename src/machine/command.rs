@@ -268,7 +268,7 @@ pub enum Refusal {
     NotHolder,
     /// The named ticket is claimed by another, and the command did not ask to wait.
     TicketHeld,
-    /// A count of section 5 is used up.
+    /// A count of the limits (protocol, section 6) is used up.
     Limit(Count),
 }
 

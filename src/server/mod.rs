@@ -6,6 +6,7 @@ mod call;
 mod connections;
 mod guard;
 mod linger;
+mod package;
 mod pages;
 mod rest;
 mod routes;

@@ -6,7 +6,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::routing::{MethodRouter, get, post, put};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::wire::Problem;
+use crate::wire::{Code, Problem};
 
 use super::answer::{self, Answer, FENCE_HEADER};
 use super::call::{self, Call, SESSION_HEADER};
@@ -63,6 +63,11 @@ fn static_router() -> Router<App> {
         let answer = async |_, call: Call| Ok(page.answer(call.headers()));
         router = router.route(page.path, get(run(answer)));
     }
+    let answer = async |_, call: Call| match pages::package() {
+        Some(page) => Ok(page.answer(call.headers())),
+        None => Err(Problem::new(Code::Internal, "the package cannot be made")),
+    };
+    router = router.route(pages::PACKAGE, get(run(answer)));
     for (path, way) in pages::DIRECTORY {
         router = router.route(path, get(run(async |_, _| Ok(pages::redirect(way)))));
     }

@@ -1,4 +1,4 @@
-//! The socket over real connections: what section 3 of the protocol says, story by story.
+//! The socket over real connections: what the document says (protocol, section 3), story by story.
 
 mod client;
 mod frames;
