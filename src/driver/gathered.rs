@@ -58,7 +58,8 @@ impl Core {
 
     fn take_up(&mut self, now: At) {
         let image = self.machine.image();
-        for session in image.sessions {
+        // The condemned end with the `Boot`.
+        for session in image.sessions.into_iter().filter(|session| !session.condemned) {
             self.enter_session(session.party.id, session.party.ttl, now);
         }
         for wait in image.resources.into_iter().flat_map(|resource| resource.waits) {

@@ -10,6 +10,7 @@ mod busy;
 mod clock;
 mod core;
 mod durable;
+mod expiry;
 mod gathered;
 mod ids;
 mod images;
@@ -18,6 +19,7 @@ mod keeper;
 mod keeping;
 mod levels;
 mod message;
+mod narration;
 mod outbox;
 mod requests;
 mod sockets;
@@ -63,7 +65,8 @@ impl std::error::Error for Unavailable {}
 pub struct Driver(Arc<Shared>);
 
 struct Shared {
-    core: Mutex<Core>,
+    /// Fair in the end, so that the slices of a backlog let others in between.
+    core: parking_lot::Mutex<Core>,
     durable: Arc<Durable>,
     /// Wakes the timer when something has become due earlier than it was to wake.
     earlier: Notify,
@@ -87,7 +90,7 @@ impl fmt::Debug for Driver {
 /// and a restart is better than a second grant. Letting go of it wakes the timer when something
 /// has become due earlier than it was to wake.
 struct Guard<'a> {
-    core: MutexGuard<'a, Core>,
+    core: parking_lot::MutexGuard<'a, Core>,
     /// Dropped behind the lock: the keeper's first step is to take that.
     ring: Ring<'a>,
     shared: &'a Shared,
@@ -182,7 +185,7 @@ impl Driver {
 
     fn of(core: Core, durable: Arc<Durable>) -> Self {
         Self(Arc::new(Shared {
-            core: Mutex::new(core),
+            core: parking_lot::Mutex::new(core),
             durable,
             earlier: Notify::new(),
             wakes: AtomicU64::new(u64::MAX),
@@ -193,14 +196,10 @@ impl Driver {
     }
 
     fn core(&self) -> Guard<'_> {
-        match self.0.core.lock() {
-            Ok(core) => {
-                let was_panicking = std::thread::panicking();
-                let ring = Ring { bell: &self.0.bell, is_due: false };
-                Guard { core, ring, shared: &self.0, was_panicking }
-            }
-            Err(_) => std::process::abort(),
-        }
+        let core = self.0.core.lock();
+        let was_panicking = std::thread::panicking();
+        let ring = Ring { bell: &self.0.bell, is_due: false };
+        Guard { core, ring, shared: &self.0, was_panicking }
     }
 
     /// Everything applied so far has become durable.
@@ -280,7 +279,12 @@ impl Driver {
                 let mut core = self.core();
                 let wake = core.pulse();
                 self.0.wakes.store(core.next_due().as_micros(), Ordering::Relaxed);
-                wake
+                if core.backlog.is_empty() { Some(wake) } else { None }
+            };
+            let Some(wake) = wake else {
+                // Whoever waits for the lock goes before the next slice.
+                tokio::task::yield_now().await;
+                continue;
             };
             match wake {
                 None => self.0.earlier.notified().await,

@@ -3,6 +3,7 @@
 //! The driver here is gated: nothing is durable before the story says so. Futures are polled by
 //! hand, so that a client can hang up (its future is dropped) at any point.
 
+mod many;
 mod time;
 
 use std::pin::Pin;
