@@ -79,13 +79,13 @@ async fn a_failure_at_any_call_acknowledges_nothing_that_is_lost() {
 /// granted either.
 async fn assert_all_are_told(house: &mut House, guests: &mut Guests) {
     for asked in guests.asked.drain(..).chain(guests.waits.drain(..)) {
-        assert_eq!(asked.now().map_err(|Unavailable| "unavailable"), Err("unavailable"));
+        assert_eq!(asked.now(), Err(Unavailable::Failed));
     }
     for socket in &guests.sockets {
         let told = heard(socket);
         let (answers, end) = told.split_at(told.len() - 2);
         assert_eq!(end, ["going away", "end GoingAway"]);
-        assert!(answers.iter().all(|said| said.ends_with(" unavailable")), "{told:?}");
+        assert!(answers.iter().all(|said| said.ends_with(" unavailable, Failed")), "{told:?}");
     }
     let session = guests.requests[0];
     assert!(later(request(&house.driver, session, lock(session, "new"))).now().is_err());
@@ -128,16 +128,18 @@ async fn a_full_disk_at_any_call_is_waited_for() {
 async fn assert_nothing_is_done(house: &mut House, guests: &mut Guests) {
     let calls = house.memory.calls();
     let session = guests.requests[0];
-    assert!(later(request(&house.driver, session, lock(session, "new"))).now().is_err());
-    assert!(later(wait_for(&house.driver, session, "new", 1000)).now().is_err());
+    let full = Unavailable::Full;
+    let asked = later(request(&house.driver, session, lock(session, "new"))).now();
+    assert_eq!(asked, Err(full));
+    assert_eq!(later(wait_for(&house.driver, session, "new", 1000)).now(), Err(full));
     let driver = house.driver.clone();
-    assert!(later(async move { driver.look(|_| ()).await }).now().is_err());
-    assert!(later(open(&house.driver, "new", 1000)).now().is_err());
+    assert_eq!(later(async move { driver.look(|_| ()).await }).now(), Err(full));
+    assert_eq!(later(open(&house.driver, "new", 1000)).now(), Err(full));
     let socket = &guests.sockets[0];
     assert!(socket.ask([(Some(999), Asked::Beat)]));
     ask(socket, 1000, lock(socket.session(), "new"));
     let said = heard(socket);
-    assert_eq!(said[0], "1000 unavailable");
+    assert_eq!(said[0], "1000 unavailable, Full");
     // A beat may be stuck behind what waits, until the socket's next heartbeat.
     assert_eq!(said.len() - 1 + socket.outbox().stuck_beats().len(), 1, "{said:?}");
     assert!(guests.asked.iter_mut().all(Later::is_open));
