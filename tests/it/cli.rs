@@ -1,6 +1,7 @@
 //! The program: what it says, what it refuses, and how it ends.
 
 mod check;
+mod directory;
 
 use std::net::TcpListener;
 use std::process::Stdio;

@@ -3,6 +3,7 @@
 //! time is virtual; in `kill` it is the program itself.
 
 mod faults;
+mod gone;
 mod histories;
 mod kill;
 mod killed;

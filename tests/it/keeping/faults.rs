@@ -1,8 +1,11 @@
 //! Each call to the disk fails in turn. A failure is the end, and said to be; a full disk is
 //! waited for, while time stands still.
 
-use ticketd::driver::{Asked, Round, Unavailable};
-use ticketd::journal::{Crash, Failure, Fault, Memory};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use ticketd::driver::{Asked, Keeper, Keeping, Round, Unavailable};
+use ticketd::journal::{Crash, Failure, Fault, Journal, Memory, Options};
 use ticketd::machine::Length;
 
 use super::script::{Guests, Story, play};
@@ -122,6 +125,34 @@ async fn a_full_disk_at_any_call_is_waited_for() {
         full += story.full;
     }
     assert!(full > 150, "only {full} times full");
+}
+
+/// A stop is said to be well only if there is a last image. Once it was said of any.
+#[test]
+fn a_failure_of_the_last_image_is_told() {
+    let mut failed = 0;
+    for call in 1.. {
+        let memory = Memory::new();
+        let keeping = Keeping { image_after_bytes: u64::MAX, ..Keeping::default() };
+        let store = Arc::new(memory.clone());
+        let (driver, keeper) = Keeper::over(store, 500, keeping, 1).expect("is new");
+        let failure = if call % 2 == 0 { Failure::Full } else { Failure::Broken("out".to_owned()) };
+        fail(&memory, call, &failure, false);
+        let calls = memory.calls() + call;
+        let stopped = keeper.run(&AtomicBool::new(true));
+        if memory.calls() < calls {
+            assert_eq!(stopped, Ok(()));
+            break;
+        }
+        failed += usize::from(stopped.is_err());
+        let store = Arc::new(memory.crash(Crash::Lost));
+        let commands =
+            Journal::open(store, Options { identity: 7 }).expect("opens").report.commands;
+        // What fails at the very end is only the removal of the old one.
+        assert!(stopped.is_err() || commands == 0, "call {call}");
+        drop(driver);
+    }
+    assert!(failed >= 5, "{failed}");
 }
 
 /// While the disk is full: whoever asks is told so at once, and whoever waits goes on waiting.
