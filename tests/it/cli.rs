@@ -1,5 +1,6 @@
 //! The program: what it says, what it refuses, and how it ends.
 
+mod backup;
 mod check;
 mod directory;
 

@@ -2,6 +2,7 @@
 //! a restart finds it. The journal is in memory, its keeper does one round when it is told to, and
 //! time is virtual; in `kill` it is the program itself.
 
+mod backups;
 mod faults;
 mod gone;
 mod histories;

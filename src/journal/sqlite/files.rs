@@ -71,7 +71,7 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), Failure> {
 }
 
 /// Makes the entries of a directory durable.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), Failure> {
+pub(in super::super) fn sync_dir(dir: &Path) -> Result<(), Failure> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| failure(dir, &error))
 }
 

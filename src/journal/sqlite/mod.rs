@@ -14,6 +14,7 @@
 //! | `*.draft` | an epoch in the making; of no use after a crash |
 //! | `*.damaged*` | set aside by a repair |
 
+mod copying;
 mod draft;
 mod files;
 mod log;
@@ -32,7 +33,9 @@ use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::store::{Draft, EachRow, Failure, Log, SCRAP_BYTES, Store, Tail};
+pub(super) use copying::{Copied, copy};
 use files::beside;
+pub(super) use files::sync_dir;
 use place::Place;
 
 /// Size of a page. Every append writes whole pages to the log, so small ones suit small batches.
