@@ -52,10 +52,7 @@ impl Named {
 
 /// What a file is that is open and has lost its name.
 pub(super) fn gone(path: &Path) -> Failure {
-    Failure::Gone(format!(
-        "{} was removed, moved or replaced while it was in use: nothing more can be kept",
-        path.display()
-    ))
+    Failure::Gone(format!("{} was removed, moved or replaced while it was in use", path.display()))
 }
 
 /// A directory of epochs.
