@@ -28,6 +28,13 @@ pub(super) enum Verb {
         #[arg(long)]
         repair: bool,
     },
+    /// Make a checked copy of a journal, also while its server runs
+    Backup {
+        /// The journal's directory
+        dir: PathBuf,
+        /// The copy's name, which must be new
+        target: PathBuf,
+    },
 }
 
 /// The server's options.

@@ -11,6 +11,7 @@ use crate::machine::{
     WaitId,
 };
 
+use super::Unavailable;
 use super::clock::Clock;
 use super::durable::{Durable, Stamp};
 use super::expiry::Backlog;
@@ -85,8 +86,8 @@ pub(super) struct Core {
     pub(super) epoch: Arc<str>,
     /// What the journal is yet to be given; `None` without one.
     pub(super) gathered: Option<Gathered>,
-    /// Whether it can be promised that what is done now will be remembered.
-    pub(super) keeps: bool,
+    /// Why it cannot be promised that what is done now will be remembered, if it cannot.
+    pub(super) refuses: Option<Unavailable>,
 }
 
 impl Core {
@@ -117,7 +118,7 @@ impl Core {
             leaving: false,
             epoch: ids::epoch(),
             gathered: None,
-            keeps: true,
+            refuses: None,
         }
     }
 

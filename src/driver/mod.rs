@@ -48,13 +48,24 @@ use self::durable::Durable;
 use self::gathered::Gathered;
 use self::work::Bell;
 
-/// The server cannot promise that it will remember what it would say: it says nothing.
+/// Why the server cannot promise that it will remember what it would say: it says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable;
+pub enum Unavailable {
+    /// Its disk is full. It goes on when there is room.
+    Full,
+    /// It is about to end.
+    Leaving,
+    /// It can keep nothing any more, and ends.
+    Failed,
+}
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server is going away")
+        f.write_str(match self {
+            Self::Full => "the server's disk is full: it does nothing until there is room",
+            Self::Leaving => "the server is going away",
+            Self::Failed => "the server cannot keep anything any more and is going away",
+        })
     }
 }
 
@@ -248,9 +259,9 @@ impl Driver {
     /// Nothing can be kept any more: whoever waits for it is told so, and sockets that the server
     /// goes away.
     fn fail(&self, why: &str) {
-        let mut core = self.core();
-        core.give_up();
-        drop(core);
+        if self.core().give_up() {
+            tracing::error!("nothing can be kept any more: {why}");
+        }
         self.0.failure.send_replace(Some(why.to_owned()));
     }
 

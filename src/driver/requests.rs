@@ -212,7 +212,10 @@ impl Driver {
             }
             Ok((Outcome::TimedOut, stamp)) => (Ok(Reply::NotGranted), None, stamp),
             Ok((Outcome::SessionGone, stamp)) => (Err(Refusal::SessionNotFound), None, stamp),
-            Err(_) => return Err(super::Unavailable),
+            Err(_) => {
+                let why = self.core().may_ask().err();
+                return Err(why.unwrap_or(super::Unavailable::Leaving));
+            }
         };
         let answer = Answer { reply, driver: self.clone(), share };
         self.finish((answer, stamp)).await

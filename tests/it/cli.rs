@@ -1,6 +1,8 @@
 //! The program: what it says, what it refuses, and how it ends.
 
+mod backup;
 mod check;
+mod directory;
 
 use std::net::TcpListener;
 use std::process::Stdio;

@@ -163,7 +163,7 @@ async fn greet(
             Ok(()) => Ok(Err(Refusal::SessionNotFound.into())),
             Err(why) => Ok(Err(unavailable(why))),
         },
-        Err(NotAttached::Unavailable) => Ok(Err(unavailable(Unavailable))),
+        Err(NotAttached::Unavailable(why)) => Ok(Err(unavailable(why))),
     }
 }
 
