@@ -196,6 +196,14 @@ impl Connection {
         }
     }
 
+    /// The client says no more: the socket is to be closed when everything before that was
+    /// answered, unless it is to be closed for another reason already.
+    pub fn closing(&self) {
+        let mut core = self.driver.core();
+        core.enter();
+        self.outbox.end(Ending::Closed, core.stamp());
+    }
+
     /// The client said what it may not: the socket is to be closed when everything before that
     /// was answered, unless it is to be closed for another reason already.
     pub fn fault(&self, code: u16, reason: &'static str) {
