@@ -197,11 +197,10 @@ impl Connection {
     }
 
     /// The client says no more: the socket is to be closed when everything before that was
-    /// answered, unless it is to be closed for another reason already.
+    /// answered, unless it is to be closed for another reason already. The end itself says nothing
+    /// that would have to be durable.
     pub fn closing(&self) {
-        let mut core = self.driver.core();
-        core.enter();
-        self.outbox.end(Ending::Closed, core.stamp());
+        self.outbox.end(Ending::Closed, Stamp::default());
     }
 
     /// The client said what it may not: the socket is to be closed when everything before that

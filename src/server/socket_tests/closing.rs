@@ -60,6 +60,22 @@ async fn an_answer_that_is_not_durable_yet_is_waited_for_5_s_at_most() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asked_nothing_waits_for_nobody_else() {
+    let driver = gated();
+    let [mut peer, other] = [Peer::new(&driver), Peer::new(&driver)];
+    for peer in [&peer, &other] {
+        peer.say(&json!({"id": 0, "op": "hello", "ttl": 60_000}));
+    }
+    settle().await;
+    driver.make_durable();
+    peer.text().await;
+    other.say(&json!({"id": 1, "op": "lock", "resource": "db"}));
+    settle().await;
+    peer.close();
+    assert!(peer.is_cut().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn hello_itself_is_answered_before_a_close() {
     let driver = gated();
     let mut peer = Peer::new(&driver);
