@@ -68,6 +68,8 @@ pub enum Ending {
     TooSlow,
     /// The server stops.
     GoingAway,
+    /// Its client has closed.
+    Closed,
     /// It said what it may not; the close code and what to say of it.
     Fault(u16, &'static str),
 }

@@ -196,6 +196,13 @@ impl Connection {
         }
     }
 
+    /// The client says no more: the socket is to be closed when everything before that was
+    /// answered, unless it is to be closed for another reason already. The end itself says nothing
+    /// that would have to be durable.
+    pub fn closing(&self) {
+        self.outbox.end(Ending::Closed, Stamp::default());
+    }
+
     /// The client said what it may not: the socket is to be closed when everything before that
     /// was answered, unless it is to be closed for another reason already.
     pub fn fault(&self, code: u16, reason: &'static str) {

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,6 +18,7 @@ use tower::ServiceExt;
 use tracing::Level;
 
 use super::App;
+use super::answer::Answer;
 use super::guard::Visit;
 use super::linger::Lingering;
 
@@ -90,20 +92,19 @@ fn is_of_connection(why: &io::Error) -> bool {
 
 async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     let visit = Arc::new(app.guard.enter(peer.ip()));
-    let refused = visit.is_too_many();
     let traffic = Arc::new(Traffic::default());
     let counted = traffic.clone();
     let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer { address: peer, visit: visit.clone() });
-        let (router, under_way) = (router.clone(), counted.begin());
+        let (router, under_way, refused) = (router.clone(), counted.begin(), visit.is_too_many());
         async move {
             let _under_way = under_way;
             if !tracing::enabled!(Level::DEBUG) {
-                return router.oneshot(request).await;
+                return Ok(last_if(refused, router.oneshot(request).await?));
             }
             let (method, path) = (request.method().clone(), without_ids(request.uri().path()));
-            let answer = router.oneshot(request).await;
+            let answer = router.oneshot(request).await.map(|answer| last_if(refused, answer));
             let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
             tracing::debug!(%peer, %method, path, status);
             answer
@@ -111,7 +112,6 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     });
     let connection = http1::Builder::new()
         .header_read_timeout(None)
-        .keep_alive(!refused)
         .max_buf_size(HEAD_MAX_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
@@ -127,6 +127,15 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     if let Err(why) = ended {
         tracing::debug!(%why, "connection");
     }
+}
+
+/// The answer to one of too many connections, which is its last; unless it becomes a socket, which
+/// may turn out to be none too many.
+fn last_if(refused: bool, mut answer: Answer) -> Answer {
+    if refused && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// What goes on on a connection. One timer watches it, however many requests it serves.

@@ -14,11 +14,12 @@ mod socket;
 #[cfg(test)]
 mod socket_tests;
 mod status;
+mod strangers;
 mod upgrade;
 
 pub use crate::driver::{Durability, Keeping};
 pub use guard::Bounds;
-pub use upgrade::NAMELESS_MAX;
+pub use strangers::{NAMELESS_MAX, NAMELESS_OF_ONE_MAX};
 
 use std::fmt;
 use std::io;
@@ -79,7 +80,7 @@ pub(crate) struct Shared {
     /// Open sockets.
     pub(crate) sockets: Arc<AtomicUsize>,
     /// Those of them that have not said `hello`.
-    pub(crate) nameless: Arc<AtomicUsize>,
+    pub(crate) nameless: Arc<strangers::Strangers>,
 }
 
 /// A cheap handle on [`Shared`].

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, any, get, post, put};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::wire::{Code, Problem};
@@ -17,7 +17,7 @@ const PREFLIGHT_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(60
 
 pub(crate) fn router(app: &App) -> Router {
     let paths: [(&str, MethodRouter<App>); 11] = [
-        ("/api/v1/ws", get(upgrade::upgrade)),
+        ("/api/v1/ws", any(upgrade::upgrade)),
         ("/api/v1/sessions", post(run(rest::open_session))),
         (
             "/api/v1/sessions/{id}",

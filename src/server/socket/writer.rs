@@ -5,10 +5,9 @@ use std::sync::OnceLock;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::ws::Message as Frame;
 use futures::{FutureExt, Sink, SinkExt};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
 use crate::driver::{
     Answered, Connection, Ending, LevelEvent, Message, Next, State, ping_ms, reason,
@@ -207,6 +206,8 @@ fn told(ending: Ending) -> End {
         Ending::Replaced => (close::REPLACED, "replaced"),
         Ending::TooSlow => (close::TOO_SLOW, "too slow"),
         Ending::GoingAway => (close::GOING_AWAY, "going away"),
+        // Its own close is answered.
+        Ending::Closed => return None,
         Ending::Fault(code, reason) => (code, reason),
     })
 }

@@ -89,7 +89,7 @@ fn lives_on(peer: Peer, asks: bool) -> JoinHandle<(Peer, usize)> {
         let to = peer.to.clone();
         tokio::spawn(async move {
             sleep(Duration::from_millis(4500)).await;
-            to.unbounded_send(Frame::text(lock.to_string())).unwrap();
+            to.unbounded_send(Incoming::Frame(Frame::text(lock.to_string()))).unwrap();
         });
     }
     lives(peer)
