@@ -1,7 +1,7 @@
 //! Connections: taken, served by hyper, and let go when the server stops.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustix::net::sockopt::set_ipv6_v6only;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tower::ServiceExt;
 use tracing::Level;
@@ -40,19 +41,30 @@ pub(crate) struct Peer {
     pub(crate) visit: Arc<Visit>,
 }
 
-/// Listens on `host:port`; an empty host is all of them, as in Go.
+/// Listens on `host:port`; an empty host is all of them, of both families.
 pub(crate) async fn bind(listen: &str) -> io::Result<TcpListener> {
-    let address = match listen.strip_prefix(':') {
-        Some(port) => match port.parse() {
-            Ok(port) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
-            Err(_) => return Err(io::Error::new(io::ErrorKind::InvalidInput, "invalid port")),
-        },
-        None => lookup_host(listen)
-            .await?
-            .next()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no such address"))?,
+    let Some(port) = listen.strip_prefix(':') else {
+        let mut addresses = lookup_host(listen).await?;
+        let none = || io::Error::new(io::ErrorKind::InvalidInput, "no such address");
+        return listen_on(addresses.next().ok_or_else(none)?);
     };
+    let invalid = |_| io::Error::new(io::ErrorKind::InvalidInput, "invalid port");
+    let port = port.parse().map_err(invalid)?;
+    match listen_on((Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(why) if why.kind() != io::ErrorKind::AddrInUse => {
+            tracing::debug!(%why, "no IPv6");
+            listen_on((Ipv4Addr::UNSPECIFIED, port).into())
+        }
+        listening => listening,
+    }
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        // Whatever the system's default is: who comes by IPv4 is taken, too.
+        set_ipv6_v6only(&socket, false)?;
+    }
     socket.set_reuseaddr(true)?;
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
@@ -67,6 +79,8 @@ pub(crate) async fn accept(listener: &TcpListener, app: &App, router: &Router) {
                 if let Err(why) = stream.set_nodelay(true) {
                     tracing::debug!(%why, "TCP_NODELAY");
                 }
+                // Who comes by IPv4 to a socket of both families is shown and counted as such.
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                 app.tasks.spawn(serve(stream, peer, app.clone(), router.clone()));
             }
             // The client has gone already.

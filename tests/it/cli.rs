@@ -2,7 +2,7 @@
 
 mod check;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -212,6 +212,25 @@ async fn it_warns_when_everybody_can_reach_it() {
     }
     let server = Program::start(&["-l", "localhost:0"]).await;
     assert!(server.address.ip().is_loopback());
+}
+
+/// `:8001` was all addresses of IPv4 only: `http://[::1]:8001` was refused, and so was `localhost`
+/// where it means that.
+#[tokio::test]
+async fn without_a_host_it_listens_on_all_addresses_of_both_families() {
+    let server = Program::start(&["-l", ":0"]).await;
+    let port = server.address.port();
+    let one = TcpListener::bind("[::1]:0");
+    let hosts = ["127.0.0.1", "::1"].into_iter().take(1 + usize::from(one.is_ok()));
+    for host in hosts {
+        let address = SocketAddr::new(host.parse().expect("an address"), port);
+        let mut party = Party::open(address, "one").await;
+        let look = format!("GET /sessions/{}", party.id);
+        let answer = party.ask(&look).await;
+        let source = answer.json()["Src"].as_str().expect("a text").to_owned();
+        let source: SocketAddr = source.parse().expect("an address");
+        assert_eq!(source.ip(), address.ip(), "shown as it came");
+    }
 }
 
 #[tokio::test]
