@@ -8,8 +8,9 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH};
 use axum::http::request::Parts;
+use futures::future::BoxFuture;
 
-use crate::machine::{DATA_MAX_BYTES, Data, Name, SessionId};
+use crate::machine::{DATA_MAX_BYTES, Data, Name, SessionId, Ttl};
 use crate::wire::{Code, Problem, query};
 
 use super::connections::Peer;
@@ -92,6 +93,19 @@ impl Call {
         self.peer().map(|peer| peer.visit.clone())
     }
 
+    /// What waits, given the session's ttl, until the client of a request in a queue has closed its
+    /// side, or its machine has not answered for about that ttl.
+    pub(crate) fn hang_up(&self) -> impl FnOnce(Ttl) -> BoxFuture<'static, ()> + use<> {
+        let line = self.peer().map(|peer| peer.line.clone());
+        move |ttl| {
+            Box::pin(async move {
+                let Some(line) = line else { return std::future::pending().await };
+                let _probed = line.probed(ttl);
+                line.closed().await;
+            })
+        }
+    }
+
     /// Whether the address has connections and requests left.
     pub(crate) fn check_bounds(&self) -> Result<(), Problem> {
         let Some(Peer { visit, .. }) = self.peer() else { return Ok(()) };
@@ -114,8 +128,8 @@ impl Call {
         query::data(&read_body(self.body, DATA_MAX_BYTES).await?)
     }
 
-    /// Reads a body that means nothing to its end. As long as there is something of it to come,
-    /// nobody would see that the client hangs up.
+    /// Reads a body that means nothing to its end: a request takes its place in a queue when all of
+    /// it is there.
     pub(crate) async fn discard_body(&mut self) -> Result<(), Problem> {
         let body = std::mem::take(&mut self.body);
         if !body.is_end_stream() {

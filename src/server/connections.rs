@@ -19,6 +19,7 @@ use tracing::Level;
 
 use super::App;
 use super::guard::Visit;
+use super::line::Line;
 use super::linger::Lingering;
 
 /// How long a connection is idle, or a request's head on its way, before it is closed; at most
@@ -39,6 +40,7 @@ const BACKLOG: u32 = 4096;
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) visit: Arc<Visit>,
+    pub(crate) line: Line,
 }
 
 /// Listens on `host:port`; an empty host is all of them, of both families.
@@ -102,14 +104,18 @@ fn is_of_connection(why: &io::Error) -> bool {
     )
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
+/// Serves one connection to its end.
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     let visit = Arc::new(app.guard.enter(peer.ip()));
     let refused = visit.is_too_many();
     let traffic = Arc::new(Traffic::default());
     let counted = traffic.clone();
     let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
+    let line = stream.line();
+    let theirs = line.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer { address: peer, visit: visit.clone() });
+        let line = theirs.clone();
+        request.extensions_mut().insert(Peer { address: peer, visit: visit.clone(), line });
         let (router, under_way) = (router.clone(), counted.begin());
         async move {
             let _under_way = under_way;
@@ -126,6 +132,8 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     let connection = http1::Builder::new()
         .header_read_timeout(None)
         .keep_alive(!refused)
+        // Who has finished sending still gets its answers; who waits in a queue looks at the line.
+        .half_close(true)
         .max_buf_size(HEAD_MAX_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
@@ -133,6 +141,8 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = traffic.none() => return,
+        // Nobody can be answered any more: grants that were not handed over are undone.
+        () = line.cut() => return,
         () = app.stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

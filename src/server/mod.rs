@@ -5,6 +5,9 @@ mod answer;
 mod call;
 mod connections;
 mod guard;
+mod line;
+#[cfg(test)]
+mod line_tests;
 mod linger;
 mod pages;
 mod rest;

@@ -105,7 +105,8 @@ pub(super) async fn claim_ticket(app: App, mut call: Call) -> Result {
     let answer = if wait_ms == 0 {
         app.driver.request(session, command(None)).await?
     } else {
-        app.driver.request_waiting(session, wait_ms, |ask| command(Some(ask))).await?
+        let command = |ask| command(Some(ask));
+        app.driver.request_waiting_unless(session, wait_ms, command, call.hang_up()).await?
     };
     match &answer.reply {
         Ok(Reply::Granted { grant: Grant::Ticket(grant), .. }) => {
@@ -151,7 +152,8 @@ pub(super) async fn lock(app: App, mut call: Call) -> Result {
     let answer = if wait_ms == 0 {
         app.driver.request(session, command(None)).await?
     } else {
-        app.driver.request_waiting(session, wait_ms, |ask| command(Some(ask))).await?
+        let command = |ask| command(Some(ask));
+        app.driver.request_waiting_unless(session, wait_ms, command, call.hang_up()).await?
     };
     match &answer.reply {
         Ok(Reply::Granted { grant: Grant::Lock(grant), .. }) => {

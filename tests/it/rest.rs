@@ -3,6 +3,7 @@
 mod bodies;
 mod edges;
 mod fences;
+mod half_closed;
 mod mended;
 mod names;
 mod origins;

@@ -243,6 +243,17 @@ impl Client {
         in_time(self.stream.write_all(bytes)).await.is_ok()
     }
 
+    /// Says that nothing more will be sent; answers are still read.
+    pub(crate) async fn finish(&mut self) {
+        in_time(self.stream.shutdown()).await.expect("the line is there");
+    }
+
+    /// Hangs up in a way that the server cannot mistake: nothing can be sent to it any more.
+    pub(crate) fn cut(self) {
+        let stream = self.stream.into_inner().into_std().expect("a stream");
+        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("is set");
+    }
+
     /// Sends a request such as `POST /locks/db` without reading its answer.
     pub(crate) async fn send(&mut self, request: &str) {
         self.send_body(request, b"").await;
