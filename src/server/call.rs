@@ -23,6 +23,17 @@ const USELESS_MAX_BYTES: usize = 64 * 1024;
 /// The header that names the session instead of the query.
 pub(crate) const SESSION_HEADER: &str = "ticketd-session";
 
+/// The header that may say how long to wait (RFC 7240).
+const PREFER: &str = "prefer";
+
+/// How long a client would wait for a grant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) ms: u32,
+    /// Whether the header said so.
+    pub(crate) preferred: bool,
+}
+
 pub(crate) struct Call {
     parts: Parts,
     body: Body,
@@ -72,11 +83,15 @@ impl Call {
         query::session(self.query().get("sessid")?.as_deref())
     }
 
-    /// How long the client would wait for a grant, in ms.
-    pub(crate) fn wait_ms(&self) -> Result<u32, Problem> {
-        let prefer = self.parts.headers.get_all("prefer").iter();
+    /// How long the client would wait for a grant.
+    pub(crate) fn wait(&self) -> Result<Wait, Problem> {
+        if let Some(ms) = self.query().wait_ms()? {
+            return Ok(Wait { ms, preferred: false });
+        }
+        let prefer = self.parts.headers.get_all(PREFER).iter();
         let prefer: Vec<&str> = prefer.filter_map(|value| value.to_str().ok()).collect();
-        self.query().wait_ms(Some(&*prefer.join(",")).filter(|prefer| !prefer.is_empty()))
+        let preferred = query::preferred_wait_ms(&prefer.join(","));
+        Ok(Wait { ms: preferred.unwrap_or(0), preferred: preferred.is_some() })
     }
 
     /// The address that the request comes from.

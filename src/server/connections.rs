@@ -1,5 +1,6 @@
 //! Connections: taken, served by hyper, and let go when the server stops.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,12 +21,10 @@ use tracing::Level;
 
 use super::App;
 use super::guard::Visit;
+use super::http;
 use super::line::Line;
 use super::linger::Lingering;
 
-/// How long a connection is idle, or a request's head on its way, before it is closed; at most
-/// twice as long.
-const IDLE_MAX: Duration = Duration::from_secs(15);
 /// Most bytes of a request's head.
 const HEAD_MAX_BYTES: usize = 16 * 1024;
 /// How long accepting pauses when the system has no room for a connection.
@@ -108,22 +108,26 @@ fn is_of_connection(why: &io::Error) -> bool {
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     let visit = Arc::new(app.guard.enter(peer.ip()));
     let refused = visit.is_too_many();
+    let idle = Duration::from_millis(app.config.idle_ms.into());
+    let told_idle = HeaderValue::try_from(format!("timeout={}", idle.as_secs())).ok();
     let traffic = Arc::new(Traffic::default());
     let counted = traffic.clone();
     let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
     let line = stream.line();
-    let theirs = line.clone();
+    let (theirs, stopping) = (line.clone(), app.stopping.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         let line = theirs.clone();
         request.extensions_mut().insert(Peer { address: peer, visit: visit.clone(), line });
         let (router, under_way) = (router.clone(), counted.begin());
+        let goes_on = !refused && http::goes_on(&request) && !stopping.is_cancelled();
+        let told_idle = told_idle.clone().filter(|_| goes_on);
         async move {
             let _under_way = under_way;
             if !tracing::enabled!(Level::DEBUG) {
-                return router.oneshot(request).await;
+                return answer(router, request, told_idle).await;
             }
             let (method, path) = (request.method().clone(), without_ids(request.uri().path()));
-            let answer = router.oneshot(request).await;
+            let answer = answer(router, request, told_idle).await;
             let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
             tracing::debug!(%peer, %method, path, status);
             answer
@@ -140,7 +144,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router:
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = traffic.none() => return,
+        () = traffic.none(idle) => return,
         // Nobody can be answered any more: grants that were not handed over are undone.
         () = line.cut() => return,
         () = app.stopping.cancelled() => {
@@ -151,6 +155,21 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router:
     if let Err(why) = ended {
         tracing::debug!(%why, "connection");
     }
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    told_idle: Option<HeaderValue>,
+) -> Result<Response<Body>, Infallible> {
+    let mut answer = match http::refused(&request) {
+        Some(refusal) => refusal,
+        None => router.oneshot(request).await?,
+    };
+    if let Some(idle) = told_idle {
+        http::tell_idle(&mut answer, idle);
+    }
+    Ok(answer)
 }
 
 /// What goes on on a connection. One timer watches it, however many requests it serves.
@@ -169,11 +188,12 @@ impl Traffic {
         UnderWay(self.clone())
     }
 
-    /// Waits until a while has passed in which no request was under way and nothing was written.
-    async fn none(&self) {
+    /// Waits until `idle` has passed in which no request was under way and nothing was written; at
+    /// most twice as long.
+    async fn none(&self, idle: Duration) {
         let mut last = (0, 0);
         loop {
-            tokio::time::sleep(IDLE_MAX).await;
+            tokio::time::sleep(idle).await;
             let [begun, ended, written] =
                 [&self.begun, &self.ended, &*self.written].map(|n| n.load(Ordering::Relaxed));
             if begun == ended && last == (begun, written) {
@@ -205,23 +225,25 @@ fn without_ids(path: &str) -> String {
 mod tests {
     use super::*;
 
+    const IDLE: Duration = Duration::from_secs(15);
+
     /// A dump that its reader took 49 s for was cut after 30: its handler had long ended.
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_still_writes_is_not_idle() {
         let traffic = Arc::new(Traffic::default());
         drop(traffic.begin());
         let theirs = traffic.clone();
-        let watch = tokio::spawn(async move { theirs.none().await });
+        let watch = tokio::spawn(async move { theirs.none(IDLE).await });
         for _ in 0..20 {
-            tokio::time::sleep(IDLE_MAX - Duration::from_secs(1)).await;
+            tokio::time::sleep(IDLE - Duration::from_secs(1)).await;
             traffic.written.fetch_add(1, Ordering::Relaxed);
         }
         assert!(!watch.is_finished(), "it was cut while it was written to");
         let under_way = traffic.begin();
-        tokio::time::sleep(IDLE_MAX * 4).await;
+        tokio::time::sleep(IDLE * 4).await;
         assert!(!watch.is_finished(), "it was cut while a request waited");
         drop(under_way);
-        tokio::time::sleep(IDLE_MAX * 3).await;
+        tokio::time::sleep(IDLE * 3).await;
         assert!(watch.is_finished(), "it was idle");
     }
 }

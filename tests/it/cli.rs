@@ -38,6 +38,7 @@ async fn help_names_options_and_variables() {
             "snappath",
             "durability",
             "expire",
+            "idle",
             "snapshot",
             "image-after",
             "loglevel",
@@ -90,6 +91,8 @@ async fn what_makes_no_sense_is_refused_in_one_line() {
         (&["--expire=soon"], "soon"),
         (&["--expire", "99999999999999999999"], "99999999999999999999"),
         (&["--expire"], "--expire"),
+        (&["--idle", "0"], "0"),
+        (&["-idle=soon"], "soon"),
         (&["--loglevel", "4"], "4"),
         (&["-loglevel", "-1"], "-1"),
         (&["--no-such-option"], "--no-such-option"),
@@ -218,7 +221,7 @@ async fn it_warns_when_everybody_can_reach_it() {
 /// where it means that.
 #[tokio::test]
 async fn without_a_host_it_listens_on_all_addresses_of_both_families() {
-    let server = Program::start(&["-l", ":0"]).await;
+    let server = Program::start(&["-l", ":0", "--idle", "30000"]).await;
     let port = server.address.port();
     let one = TcpListener::bind("[::1]:0");
     let hosts = ["127.0.0.1", "::1"].into_iter().take(1 + usize::from(one.is_ok()));
@@ -230,6 +233,7 @@ async fn without_a_host_it_listens_on_all_addresses_of_both_families() {
         let source = answer.json()["Src"].as_str().expect("a text").to_owned();
         let source: SocketAddr = source.parse().expect("an address");
         assert_eq!(source.ip(), address.ip(), "shown as it came");
+        assert_eq!(answer.header("keep-alive"), "timeout=30");
     }
 }
 

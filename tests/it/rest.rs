@@ -1,6 +1,7 @@
 //! Stories told to a server over HTTP.
 
 mod bodies;
+mod connections;
 mod edges;
 mod fences;
 mod half_closed;

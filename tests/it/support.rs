@@ -323,7 +323,8 @@ impl Client {
 
     async fn read_answer(&mut self) -> Option<Answer> {
         let first = self.read_line().await?;
-        let status = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let rest = first.strip_prefix("HTTP/1.1 ").or_else(|| first.strip_prefix("HTTP/1.0 "));
+        let status = rest.and_then(|rest| rest.get(..3)?.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no answer but {first:?}"));
         let mut headers = Vec::new();
         loop {
