@@ -5,6 +5,10 @@ mod answer;
 mod call;
 mod connections;
 mod guard;
+mod http;
+mod line;
+#[cfg(test)]
+mod line_tests;
 mod linger;
 mod package;
 mod pages;
@@ -45,6 +49,9 @@ pub struct Config {
     pub listen: String,
     /// How late a session ends at most, and how long an emptied resource stays known, in ms.
     pub expire_ms: u32,
+    /// How long a connection may idle between requests, and a request's head be on its way, before
+    /// it is closed, in ms; at most twice as long.
+    pub idle_ms: u32,
     /// Origins of pages that may use this server; `*` for all.
     pub allow_origins: Vec<HeaderValue>,
     /// What one address may take.
@@ -58,6 +65,7 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:0".to_owned(),
             expire_ms: 500,
+            idle_ms: 15_000,
             allow_origins: Vec::new(),
             bounds: Bounds::default(),
             keeping: None,
