@@ -110,7 +110,10 @@ fn is_of_connection(why: &io::Error) -> bool {
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router: Router) {
     let visit = Arc::new(app.guard.enter(peer.ip()));
     let idle = Duration::from_millis(app.config.idle_ms.into());
-    let told_idle = HeaderValue::try_from(format!("timeout={}", idle.as_secs())).ok();
+    let told_idle = match idle.as_secs() {
+        0 => None,
+        seconds => HeaderValue::try_from(format!("timeout={seconds}")).ok(),
+    };
     let traffic = Arc::new(Traffic::default());
     let counted = traffic.clone();
     let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);

@@ -35,7 +35,7 @@ pub(crate) fn goes_on<B>(request: &Request<B>) -> bool {
 pub(crate) fn tell_idle<B>(answer: &mut Response<B>, idle: HeaderValue) {
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         // What is about the connection is named in that header. (RFC 9110, section 7.6.1)
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+        answer.headers_mut().append(CONNECTION, HeaderValue::from_static("keep-alive"));
         answer.headers_mut().insert(KEEP_ALIVE, idle);
     }
 }

@@ -59,7 +59,7 @@ async fn who_asks_for_something_else_is_told_what_there_is() {
         let head = head(&server, headers).await;
         assert!(head.starts_with("http/1.1 426 "), "{headers:?}: {head}");
         assert!(head.contains("upgrade: websocket\r\n"), "{headers:?}: {head}");
-        assert!(head.contains("connection: upgrade\r\n"), "{headers:?}: {head}");
+        assert!(head.contains("connection: upgrade"), "{headers:?}: {head}");
         assert!(head.contains("sec-websocket-version: 13\r\n"), "{headers:?}: {head}");
     }
     let head = head(&server, &[upgrade[0], upgrade[1], VERSION]).await;
