@@ -63,12 +63,13 @@ async fn nothing_is_acknowledged_into_files_that_are_gone() {
 
         remove(&above.join("journal"));
         let mut acknowledged = 0;
+        // Between two requests the connection may end without one, as any that is idle.
         let refusal = in_time(async {
             loop {
                 let request = format!("POST /tickets/work?name=job-{acknowledged}");
-                match party.ask_with(&request, "data").await {
-                    answer if answer.status == 200 => acknowledged += 1,
-                    answer => break answer,
+                match party.try_ask(&request, b"data").await {
+                    Some(answer) if answer.status == 200 => acknowledged += 1,
+                    refusal => break refusal,
                 }
             }
         })
@@ -76,7 +77,7 @@ async fn nothing_is_acknowledged_into_files_that_are_gone() {
         if policy == "always" {
             assert_eq!(acknowledged, 0, "what is synced after that is lost");
         }
-        assert_eq!(refusal.status, 503, "{}", refusal.said());
+        assert!(refusal.is_none_or(|refusal| refusal.status == 503));
         assert_eq!(waiter.answer().await.status, 503);
         let Heard::Json(event) = in_time(line.hear()).await else { panic!("no event") };
         assert_eq!(event["event"], "going-away");
