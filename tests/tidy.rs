@@ -23,8 +23,11 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Single modules that may name more than their layer does.
-const DOORS: &[(&[&str], &[&str])] =
-    &[(&["cli", "serve"], &["server"]), (&["cli", "check"], &["journal"])];
+const DOORS: &[(&[&str], &[&str])] = &[
+    (&["cli", "serve"], &["server"]),
+    (&["cli", "check"], &["journal"]),
+    (&["cli", "backup"], &["journal"]),
+];
 
 /// What a layer is deliberately without: crates, and modules of `std`.
 const WITHOUT: &[(&str, &[&str])] = &[

@@ -1,10 +1,13 @@
 //! The command line: without a sub-command it is the server.
 
+mod backup;
 mod check;
 mod options;
 mod serve;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -17,6 +20,7 @@ use options::{Verb, Words};
 pub fn main() -> ExitCode {
     match Words::try_parse_from(options::in_our_spelling(std::env::args_os())) {
         Ok(Words { command: Some(Verb::Check { dir, repair }), .. }) => check::run(&dir, repair),
+        Ok(Words { command: Some(Verb::Backup { dir, target }), .. }) => backup::run(&dir, &target),
         Ok(Words { command: None, options }) => serve::run(&options),
         Err(why) if matches!(why.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let _ = write!(std::io::stdout(), "{why}");
@@ -29,6 +33,19 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// A random number, as the standard library seeds its hashes with.
+fn drawn() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Whether it is a directory; if not, says so.
+fn is_directory(dir: &Path) -> bool {
+    if !dir.is_dir() {
+        complain(&format!("{} is no directory", dir.display()));
+    }
+    dir.is_dir()
 }
 
 /// Says on standard error, in one line, what is wrong.

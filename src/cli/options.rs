@@ -28,6 +28,13 @@ pub(super) enum Verb {
         #[arg(long)]
         repair: bool,
     },
+    /// Make a checked copy of a journal, also while its server runs
+    Backup {
+        /// The journal's directory
+        dir: PathBuf,
+        /// The copy's name, which must be new
+        target: PathBuf,
+    },
 }
 
 /// The server's options.
@@ -54,6 +61,13 @@ pub(super) struct Options {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
     #[arg(allow_negative_numbers = true)]
     pub(super) expire: u32,
+
+    /// How long a connection may idle between requests, and a request's head be on its way, in ms;
+    /// at most twice as long
+    #[arg(long, env = "TICKETD_IDLE", value_name = "MS", default_value_t = 15_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    #[arg(allow_negative_numbers = true)]
+    pub(super) idle: u32,
 
     /// How often an image is written at most, and with --durability interval how often is synced,
     /// in ms

@@ -39,6 +39,7 @@ async fn serve(options: &Options) -> Result<(), String> {
     let config = Config {
         listen: options.listen.clone(),
         expire_ms: options.expire,
+        idle_ms: options.idle,
         allow_origins: options.allow_origin.clone(),
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
         keeping: options.snappath.clone().map(|dir| Keeping {

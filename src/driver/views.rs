@@ -136,7 +136,7 @@ async fn aside<T: Send + 'static>(
     sort: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Unavailable> {
     // It fails when the runtime ends.
-    tokio::task::spawn_blocking(sort).await.map_err(|_| Unavailable)
+    tokio::task::spawn_blocking(sort).await.map_err(|_| Unavailable::Leaving)
 }
 
 impl Driver {

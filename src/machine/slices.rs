@@ -53,7 +53,7 @@ impl Machine {
     /// How much a session's view would list; `None` when there is no such session.
     #[must_use]
     pub fn session_size(&self, id: &SessionId) -> Option<usize> {
-        let session = &self.tables.sessions[self.tables.session_ids.get(id)? as usize];
+        let session = &self.tables.sessions[self.living_key(id)? as usize];
         Some(session.holds() + session.issued.len())
     }
 
@@ -67,14 +67,14 @@ impl Machine {
     /// How many tickets a session has issued that are there yet.
     #[must_use]
     pub fn issued_count(&self, id: &SessionId) -> usize {
-        let key = self.tables.session_ids.get(id);
+        let key = self.living_key(id);
         key.map_or(0, |key| self.tables.sessions[key as usize].issued.len())
     }
 
     /// A session's view without its tickets.
     #[must_use]
     pub fn session_head(&self, id: &SessionId) -> Option<SessionView> {
-        let key = self.tables.session_ids.get(id)?;
+        let key = self.living_key(id)?;
         let (party, locks) = (self.party(key).clone(), self.lock_names(key));
         Some(SessionView { party, claims: Vec::new(), issued: Vec::new(), locks })
     }
@@ -87,7 +87,9 @@ impl Machine {
 
     /// Ids of sessions.
     pub fn session_ids_slice(&self, scan: &mut Scan) -> Vec<SessionId> {
-        scan.go_on(&self.tables.sessions, |session| Some(session.party.id))
+        scan.go_on(&self.tables.sessions, |session| {
+            (!session.condemned).then_some(session.party.id)
+        })
     }
 
     /// Names of known resources. One that was forgotten and came again may be seen twice.
@@ -107,7 +109,7 @@ impl Machine {
     /// Tickets that a session issued, numbered from the oldest to the newest; `None` when there is
     /// no such session.
     pub fn issued_slice(&self, id: &SessionId, scan: &mut Scan) -> Option<Vec<(u64, TicketView)>> {
-        let key = self.tables.session_ids.get(id)?;
+        let key = self.living_key(id)?;
         Some(self.issued_by(key, scan, |ticket| self.view_of(ticket)))
     }
 
@@ -117,7 +119,7 @@ impl Machine {
         id: &SessionId,
         scan: &mut Scan,
     ) -> Option<Vec<(u64, IssuedState)>> {
-        let key = self.tables.session_ids.get(id)?;
+        let key = self.living_key(id)?;
         Some(self.issued_by(key, scan, |ticket| self.issued_state(ticket)))
     }
 
@@ -142,7 +144,7 @@ impl Machine {
         id: &SessionId,
         scan: &mut Scan,
     ) -> Option<Vec<(Fence, TicketView)>> {
-        let key = self.tables.session_ids.get(id)?;
+        let key = self.living_key(id)?;
         let (_, next_fence) = scan.begin(self);
         let behind = scan.claim.map_or(Bound::Unbounded, Bound::Excluded);
         let claims = &self.tables.sessions[key as usize].claims;

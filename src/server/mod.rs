@@ -5,7 +5,12 @@ mod answer;
 mod call;
 mod connections;
 mod guard;
+mod http;
+mod line;
+#[cfg(test)]
+mod line_tests;
 mod linger;
+mod package;
 mod pages;
 mod rest;
 mod routes;
@@ -13,12 +18,13 @@ mod socket;
 #[cfg(test)]
 mod socket_tests;
 mod status;
+mod strangers;
 mod upgrade;
 mod views;
 
 pub use crate::driver::{Durability, Keeping};
 pub use guard::Bounds;
-pub use upgrade::NAMELESS_MAX;
+pub use strangers::{NAMELESS_MAX, NAMELESS_OF_ONE_MAX};
 
 use std::fmt;
 use std::io;
@@ -44,6 +50,9 @@ pub struct Config {
     pub listen: String,
     /// How late a session ends at most, and how long an emptied resource stays known, in ms.
     pub expire_ms: u32,
+    /// How long a connection may idle between requests, and a request's head be on its way, before
+    /// it is closed, in ms; at most twice as long.
+    pub idle_ms: u32,
     /// Origins of pages that may use this server; `*` for all.
     pub allow_origins: Vec<HeaderValue>,
     /// What one address may take.
@@ -57,6 +66,7 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:0".to_owned(),
             expire_ms: 500,
+            idle_ms: 15_000,
             allow_origins: Vec::new(),
             bounds: Bounds::default(),
             keeping: None,
@@ -79,7 +89,7 @@ pub(crate) struct Shared {
     /// Open sockets.
     pub(crate) sockets: Arc<AtomicUsize>,
     /// Those of them that have not said `hello`.
-    pub(crate) nameless: Arc<AtomicUsize>,
+    pub(crate) nameless: Arc<strangers::Strangers>,
 }
 
 /// A cheap handle on [`Shared`].

@@ -3,10 +3,10 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, any, get, post, put};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::wire::Problem;
+use crate::wire::{Code, Problem};
 
 use super::answer::{self, Answer, FENCE_HEADER};
 use super::call::{self, Call, SESSION_HEADER};
@@ -17,7 +17,7 @@ const PREFLIGHT_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(60
 
 pub(crate) fn router(app: &App) -> Router {
     let paths: [(&str, MethodRouter<App>); 11] = [
-        ("/api/v1/ws", get(upgrade::upgrade)),
+        ("/api/v1/ws", any(upgrade::upgrade)),
         ("/api/v1/sessions", post(run(rest::open_session))),
         (
             "/api/v1/sessions/{id}",
@@ -63,6 +63,11 @@ fn static_router() -> Router<App> {
         let answer = async |_, call: Call| Ok(page.answer(call.headers()));
         router = router.route(page.path, get(run(answer)));
     }
+    let answer = async |_, call: Call| match pages::package() {
+        Some(page) => Ok(page.answer(call.headers())),
+        None => Err(Problem::new(Code::Internal, "the package cannot be made")),
+    };
+    router = router.route(pages::PACKAGE, get(run(answer)));
     for (path, way) in pages::DIRECTORY {
         router = router.route(path, get(run(async |_, _| Ok(pages::redirect(way)))));
     }

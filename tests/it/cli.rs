@@ -1,8 +1,10 @@
 //! The program: what it says, what it refuses, and how it ends.
 
+mod backup;
 mod check;
+mod directory;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -38,6 +40,7 @@ async fn help_names_options_and_variables() {
             "snappath",
             "durability",
             "expire",
+            "idle",
             "snapshot",
             "image-after",
             "loglevel",
@@ -90,6 +93,8 @@ async fn what_makes_no_sense_is_refused_in_one_line() {
         (&["--expire=soon"], "soon"),
         (&["--expire", "99999999999999999999"], "99999999999999999999"),
         (&["--expire"], "--expire"),
+        (&["--idle", "0"], "0"),
+        (&["-idle=soon"], "soon"),
         (&["--loglevel", "4"], "4"),
         (&["-loglevel", "-1"], "-1"),
         (&["--no-such-option"], "--no-such-option"),
@@ -212,6 +217,26 @@ async fn it_warns_when_everybody_can_reach_it() {
     }
     let server = Program::start(&["-l", "localhost:0"]).await;
     assert!(server.address.ip().is_loopback());
+}
+
+/// `:8001` was all addresses of IPv4 only: `http://[::1]:8001` was refused, and so was `localhost`
+/// where it means that.
+#[tokio::test]
+async fn without_a_host_it_listens_on_all_addresses_of_both_families() {
+    let server = Program::start(&["-l", ":0", "--idle", "30000"]).await;
+    let port = server.address.port();
+    let one = TcpListener::bind("[::1]:0");
+    let hosts = ["127.0.0.1", "::1"].into_iter().take(1 + usize::from(one.is_ok()));
+    for host in hosts {
+        let address = SocketAddr::new(host.parse().expect("an address"), port);
+        let mut party = Party::open(address, "one").await;
+        let look = format!("GET /sessions/{}", party.id);
+        let answer = party.ask(&look).await;
+        let source = answer.json()["Src"].as_str().expect("a text").to_owned();
+        let source: SocketAddr = source.parse().expect("an address");
+        assert_eq!(source.ip(), address.ip(), "shown as it came");
+        assert_eq!(answer.header("keep-alive"), "timeout=30");
+    }
 }
 
 #[tokio::test]

@@ -243,6 +243,17 @@ impl Client {
         in_time(self.stream.write_all(bytes)).await.is_ok()
     }
 
+    /// Says that nothing more will be sent; answers are still read.
+    pub(crate) async fn finish(&mut self) {
+        in_time(self.stream.shutdown()).await.expect("the line is there");
+    }
+
+    /// Hangs up in a way that the server cannot mistake: nothing can be sent to it any more.
+    pub(crate) fn cut(self) {
+        let stream = self.stream.into_inner().into_std().expect("a stream");
+        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("is set");
+    }
+
     /// Sends a request such as `POST /locks/db` without reading its answer.
     pub(crate) async fn send(&mut self, request: &str) {
         self.send_body(request, b"").await;
@@ -312,7 +323,8 @@ impl Client {
 
     async fn read_answer(&mut self) -> Option<Answer> {
         let first = self.read_line().await?;
-        let status = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let rest = first.strip_prefix("HTTP/1.1 ").or_else(|| first.strip_prefix("HTTP/1.0 "));
+        let status = rest.and_then(|rest| rest.get(..3)?.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no answer but {first:?}"));
         let mut headers = Vec::new();
         loop {
