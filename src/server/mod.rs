@@ -110,7 +110,12 @@ impl Shared {
     pub(crate) fn admit(&self, parts: &Parts) -> Result<(), Problem> {
         self.origins.check(parts).map_err(|foreign| {
             let (kind, what) = foreign.notice();
-            self.notices.refused(kind, what);
+            match parts.extensions.get::<connections::Peer>() {
+                Some(peer) => {
+                    self.notices.refused(kind, format_args!("{what} from {}", peer.address.ip()));
+                }
+                None => self.notices.refused(kind, what),
+            }
             foreign.problem()
         })
     }

@@ -177,7 +177,7 @@ async fn what_is_refused_is_logged_with_a_count_and_a_stop_with_what_is_under_wa
     server.signal(Signal::TERM);
     let stderr = server.ended().await.1;
     let lines = stderr.lines().filter(|line| line.contains("foreign page")).collect::<Vec<_>>();
-    assert!(lines[0].contains(r#""https://evil.example""#), "{stderr}");
+    assert!(lines[0].contains(r#""https://evil.example" from 127.0.0.1"#), "{stderr}");
     assert!(lines[1].contains("19 more") || lines.len() > 2, "{stderr}");
     assert!(lines.len() < 10, "{stderr}");
     assert!(stderr.contains("stopping") && stderr.contains("sessions=1"), "{stderr}");
