@@ -12,11 +12,12 @@ use std::{fs, io};
 /// Each layer and the other layers it may name. A new module at the top of `src` gets a row.
 const LAYERS: &[(&str, &[&str])] = &[
     ("machine", &[]),
+    ("notices", &[]),
     ("deadlines", &["machine"]),
     ("wire", &["machine"]),
     ("journal", &["machine"]),
-    ("driver", &["machine", "deadlines", "journal"]),
-    ("server", &["driver", "wire", "machine"]),
+    ("driver", &["machine", "deadlines", "journal", "notices"]),
+    ("server", &["driver", "wire", "machine", "notices"]),
     ("client", &["wire"]),
     ("cli", &["client", "wire"]),
     ("main", &["cli"]),

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod log;
 mod options;
 mod serve;
 
@@ -10,7 +11,6 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
 use options::{Verb, Words};
@@ -18,7 +18,7 @@ use options::{Verb, Words};
 /// The program. Ends with 0 when all went well, 2 when it was called wrongly, else 1.
 #[must_use]
 pub fn main() -> ExitCode {
-    match Words::try_parse_from(options::in_our_spelling(std::env::args_os())) {
+    match Words::read(std::env::args_os()) {
         Ok(Words { command: Some(Verb::Check { dir, repair }), .. }) => check::run(&dir, repair),
         Ok(Words { command: Some(Verb::Backup { dir, target }), .. }) => backup::run(&dir, &target),
         Ok(Words { command: None, options }) => serve::run(&options),
@@ -28,8 +28,7 @@ pub fn main() -> ExitCode {
         }
         Err(why) => {
             let why = why.to_string();
-            let line = why.lines().next().unwrap_or("error: wrong usage");
-            complain(line.strip_prefix("error: ").unwrap_or(line));
+            complain(why.strip_prefix("error: ").unwrap_or(&why).trim_end());
             ExitCode::from(2)
         }
     }
@@ -48,7 +47,7 @@ fn is_directory(dir: &Path) -> bool {
     dir.is_dir()
 }
 
-/// Says on standard error, in one line, what is wrong.
+/// Says on standard error what is wrong.
 fn complain(what: &str) {
     let _ = writeln!(std::io::stderr(), "ticketd: {what}");
 }

@@ -10,6 +10,7 @@ use crate::machine::{
     Command, Event, Fence, Grant, Length, Machine, Refusal, Reply, RequestId, SessionId, Ttl,
     WaitId,
 };
+use crate::notices::{Kind, Notices};
 
 use super::Unavailable;
 use super::clock::Clock;
@@ -88,6 +89,7 @@ pub(super) struct Core {
     pub(super) gathered: Option<Gathered>,
     /// Why it cannot be promised that what is done now will be remembered, if it cannot.
     pub(super) refuses: Option<Unavailable>,
+    pub(super) notices: Arc<Notices>,
 }
 
 impl Core {
@@ -119,6 +121,7 @@ impl Core {
             epoch: ids::epoch(),
             gathered: None,
             refuses: None,
+            notices: Arc::default(),
         }
     }
 
@@ -187,6 +190,9 @@ impl Core {
     ) -> Stamp {
         let mark = self.machine.emptied_mark();
         let reply = self.machine.apply(command, &mut self.events);
+        if let Err(bound @ Refusal::Limit(_)) = reply {
+            self.notices.refused(Kind::Bound, bound);
+        }
         let stamp = match (&mut self.gathered, &reply) {
             (Some(gathered), Ok(reply)) if changes(command, reply) => {
                 gathered.add(command);
@@ -345,3 +351,38 @@ impl Core {
 
 /// For commands of the driver's own, which nobody waits to be answered.
 pub(super) fn no_answer(_: &mut Core, _: Result<Reply, Refusal>, _: Stamp) {}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read};
+
+    use crate::machine::{Name, SessionName};
+
+    use super::*;
+
+    /// Only who ran into a bound was told; whoever runs the server learned nothing.
+    #[tokio::test]
+    async fn a_bound_that_is_reached_is_told_to_the_log() {
+        let (mut log, told) = io::pipe().unwrap();
+        let told = tracing_subscriber::fmt().with_writer(Arc::new(told)).finish();
+        tracing::subscriber::with_default(told, || {
+            let mut core = Core::new(500, Arc::new(Durable::new(false)));
+            core.boot(0, 0);
+            let now = core.enter();
+            let name = SessionName::parse("worker 1").unwrap();
+            let session = core.open(name, Ttl::new(10_000).unwrap(), "here".into(), now).0;
+            for number in 0..10_003 {
+                let resource = Name::parse(&format!("r{number}")).unwrap();
+                let watch = Command::Watch { session, resource, changes: true };
+                let _ = core.submit(&watch, now);
+            }
+            core.notices.finish();
+        });
+        let mut text = String::new();
+        log.read_to_string(&mut text).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].contains("a session has at most 10000 watches"), "{text}");
+        assert!(lines[1].contains("2 more"), "{text}");
+    }
+}

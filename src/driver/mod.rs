@@ -44,6 +44,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
 use crate::machine::{Counts, Machine};
+use crate::notices::Notices;
 
 use self::core::Core;
 use self::durable::Durable;
@@ -91,6 +92,7 @@ struct Shared {
     kept: Mutex<Option<Kept>>,
     /// Why nothing can be kept any more.
     failure: watch::Sender<Option<String>>,
+    notices: Arc<Notices>,
 }
 
 impl fmt::Debug for Driver {
@@ -198,6 +200,7 @@ impl Driver {
 
     fn of(core: Core, durable: Arc<Durable>) -> Self {
         Self(Arc::new(Shared {
+            notices: core.notices.clone(),
             core: parking_lot::Mutex::new(core),
             durable,
             earlier: Notify::new(),
@@ -307,6 +310,12 @@ impl Driver {
                 },
             }
         }
+    }
+
+    /// Where the log is told what is refused.
+    #[must_use]
+    pub fn notices(&self) -> Arc<Notices> {
+        self.0.notices.clone()
     }
 
     /// Figures for the status page.

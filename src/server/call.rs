@@ -45,6 +45,10 @@ impl Call {
         Self { parts, body }
     }
 
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     pub(crate) fn into_parts(self) -> Parts {
         self.parts
     }
@@ -125,6 +129,7 @@ impl Call {
     pub(crate) fn check_bounds(&self) -> Result<(), Problem> {
         let Some(Peer { visit, .. }) = self.peer() else { return Ok(()) };
         if visit.is_too_many() {
+            visit.tell_too_many();
             return Err(Problem::new(Code::Limit, "too many connections from this address"));
         }
         if !visit.may_ask() {

@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tower::ServiceExt;
 use tracing::Level;
 
+use crate::wire::without_ids;
+
 use super::App;
 use super::answer::Answer;
 use super::guard::Visit;
@@ -224,14 +226,6 @@ struct UnderWay(Arc<Traffic>);
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// A path as the log may show it: ids are secrets.
-fn without_ids(path: &str) -> String {
-    match path.split_once("/sessions/") {
-        Some((before, _)) => format!("{before}/sessions/…"),
-        None => path.to_owned(),
     }
 }
 

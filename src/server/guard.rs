@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::machine::SessionId;
+use crate::notices::{Kind, Notices};
 
 /// The bounds; 0 is none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,6 +79,7 @@ impl Inner {
 pub(crate) struct Guard {
     bounds: Bounds,
     inner: Mutex<Inner>,
+    notices: Arc<Notices>,
 }
 
 /// One request, in the unit of budgets.
@@ -89,8 +91,8 @@ fn now() -> Instant {
 }
 
 impl Guard {
-    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
-        Arc::new(Self { bounds, inner: Mutex::default() })
+    pub(crate) fn new(bounds: Bounds, notices: Arc<Notices>) -> Arc<Self> {
+        Arc::new(Self { bounds, inner: Mutex::default(), notices })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -136,10 +138,20 @@ impl Visit {
             return true;
         }
         let mut inner = self.guard.inner();
-        inner.count(&self.place, self.guard.bounds)
+        let may = inner.count(&self.place, self.guard.bounds)
             || session
                 .and_then(|session| inner.seats.get(session))
-                .is_some_and(|former| former.counts() && former.address == self.place.address)
+                .is_some_and(|former| former.counts() && former.address == self.place.address);
+        drop(inner);
+        if !may {
+            self.tell_too_many();
+        }
+        may
+    }
+
+    /// Tells the log that something is refused because the address has too many connections.
+    pub(crate) fn tell_too_many(&self) {
+        self.guard.notices.refused(Kind::Connections, self.place.address);
     }
 
     /// A socket of this connection's speaks for the session, for as long as what is returned
@@ -180,7 +192,11 @@ impl Visit {
                 taken.budget = budget;
                 true
             }
-            None => false,
+            None => {
+                drop(inner);
+                self.guard.notices.refused(Kind::Rate, self.place.address);
+                false
+            }
         }
     }
 }
@@ -241,7 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_budget_is_spent_and_earned_again_however_often_one_reconnects() {
-        let guard = Guard::new(Bounds { connections: 0, rate: 2 });
+        let guard = Guard::new(Bounds { connections: 0, rate: 2 }, Arc::default());
         assert!(guard.enter(HOME).may_ask() && guard.enter(HOME).may_ask());
         assert!(!guard.enter(HOME).may_ask());
         tokio::time::advance(Duration::from_millis(500)).await;
@@ -251,7 +267,7 @@ mod tests {
 
     #[test]
     fn connections_are_counted_while_they_last() {
-        let guard = Guard::new(Bounds { connections: 1, rate: 0 });
+        let guard = Guard::new(Bounds { connections: 1, rate: 0 }, Arc::default());
         let first = guard.enter(HOME);
         assert!(!first.is_too_many() && guard.enter(HOME).is_too_many());
         drop(first);
@@ -260,7 +276,7 @@ mod tests {
         let first = guard.enter(mapped);
         assert!(guard.enter(HOME).is_too_many(), "it is the same address");
         drop(first);
-        let off = Guard::new(Bounds::default());
+        let off = Guard::new(Bounds::default(), Arc::default());
         let visits: Vec<_> = (0..100).map(|_| off.enter(HOME)).collect();
         assert!(visits.iter().all(|visit| !visit.is_too_many() && visit.may_ask()));
     }
@@ -276,7 +292,7 @@ mod tests {
     /// has found out: its own dead line kept it out, with a code that says "do not come back".
     #[test]
     fn who_takes_over_takes_the_place_in_the_count_too() {
-        let guard = Guard::new(Bounds { connections: 2, rate: 0 });
+        let guard = Guard::new(Bounds { connections: 2, rate: 0 }, Arc::default());
         let [dead, other] = [enter(&guard, HOME), enter(&guard, HOME)];
         let (dead_seat, other_seat) = (dead.sit(SESSION), other.sit(OTHER));
         let back = enter(&guard, HOME);
@@ -299,7 +315,7 @@ mod tests {
 
     #[test]
     fn nobody_takes_the_place_of_another_address() {
-        let guard = Guard::new(Bounds { connections: 1, rate: 0 });
+        let guard = Guard::new(Bounds { connections: 1, rate: 0 }, Arc::default());
         let away = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
         let [home, theirs] = [enter(&guard, HOME), enter(&guard, away)];
         let _seats = [home.sit(SESSION), theirs.sit(OTHER)];

@@ -2,11 +2,12 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::routing::{MethodRouter, any, get, post, put};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::wire::{Code, Problem};
+use crate::wire::{AllowedOrigin, Code, Problem};
 
 use super::answer::{self, Answer, FENCE_HEADER};
 use super::call::{self, Call, SESSION_HEADER};
@@ -94,7 +95,8 @@ where
         let call = Call::new(request);
         let documents = call.wants_documents();
         Box::pin(async move {
-            let answer = match call.check_bounds() {
+            let may_come = call.check_bounds().and_then(|()| app.admit(call.parts()));
+            let answer = match may_come {
                 Ok(()) => handle(app, call).await,
                 Err(problem) => Err(problem),
             };
@@ -113,14 +115,19 @@ fn cors(config: &Config) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
-    let allowed = if origins.contains(&HeaderValue::from_static("*")) {
+    let listed = |allowed: &AllowedOrigin| match allowed {
+        AllowedOrigin::Of(origin) => HeaderValue::from_str(origin).ok(),
+        AllowedOrigin::Any => None,
+    };
+    let allowed = if origins.contains(&AllowedOrigin::Any) {
         AllowOrigin::any()
     } else {
-        AllowOrigin::list(origins.iter().cloned())
+        AllowOrigin::list(origins.iter().filter_map(listed))
     };
     let headers = [
         HeaderName::from_static(SESSION_HEADER),
-        HeaderName::from_static("content-type"),
+        AUTHORIZATION,
+        CONTENT_TYPE,
         HeaderName::from_static("prefer"),
     ];
     Some(
@@ -128,7 +135,7 @@ fn cors(config: &Config) -> Option<CorsLayer> {
             .allow_origin(allowed)
             .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
             .allow_headers(headers)
-            .expose_headers([FENCE_HEADER])
+            .expose_headers([FENCE_HEADER, RETRY_AFTER, WWW_AUTHENTICATE])
             .max_age(PREFLIGHT_MAX_AGE),
     )
 }

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ALLOW, CONNECTION, HOST, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::notices::Kind;
 use crate::wire::socket::SUBPROTOCOL;
 use crate::wire::{Code, Problem};
 
@@ -54,8 +55,7 @@ pub(super) async fn upgrade(State(app): State<App>, request: Request) -> Answer 
     if parts.method != Method::GET {
         return refused(StatusCode::METHOD_NOT_ALLOWED, documents, [(ALLOW, GET)]);
     }
-    if !may_come(&parts.headers, &app.config.allow_origins) {
-        let problem = Problem::new(Code::Forbidden, "pages of this origin may not connect");
+    if let Err(problem) = app.admit(&parts) {
         return answer::problem(&problem, documents);
     }
     let upgrade = parts.extensions.remove::<OnUpgrade>();
@@ -71,6 +71,7 @@ pub(super) async fn upgrade(State(app): State<App>, request: Request) -> Answer 
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.address.ip());
     let Some(nameless) = app.nameless.enter(peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
     else {
+        app.notices.refused(Kind::Nameless, &source);
         let problem = Problem::new(Code::Limit, "too many sockets have not said hello");
         return answer::problem(&problem, documents);
     };
@@ -125,46 +126,4 @@ fn switching(key: &HeaderValue, headers: &HeaderMap) -> Answer {
         said.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
     answer
-}
-
-/// Browsers name the page that asks: it must be the server's own or an allowed one. Other
-/// programs name none.
-fn may_come(headers: &HeaderMap, allowed: &[HeaderValue]) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    if allowed.iter().any(|allowed| allowed == "*" || allowed == origin) {
-        return true;
-    }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let (Some(host), Ok(origin)) = (host, origin.to_str()) else { return false };
-    let Some((scheme, authority)) = origin.split_once("://") else { return false };
-    let default_port = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
-    let bare = |host: &str| host.strip_suffix(default_port).unwrap_or(host).to_ascii_lowercase();
-    bare(authority) == bare(host)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_come_from_the_own_host_or_an_allowed_one() {
-        let allowed = [HeaderValue::from_static("https://app.example")];
-        for (origin, host, may) in [
-            (None, Some("a:8001"), true),
-            (Some("http://a:8001"), Some("a:8001"), true),
-            (Some("http://A:8001"), Some("a:8001"), true),
-            (Some("http://a"), Some("a:80"), true),
-            (Some("https://a"), Some("a"), true),
-            (Some("http://a:8002"), Some("a:8001"), false),
-            (Some("http://evil"), Some("a:8001"), false),
-            (Some("null"), Some("a:8001"), false),
-            (Some("https://app.example"), Some("a:8001"), true),
-            (Some("http://a:8001"), None, false),
-        ] {
-            let mut headers = HeaderMap::new();
-            origin.map(|origin| headers.insert(ORIGIN, HeaderValue::from_static(origin)));
-            host.map(|host| headers.insert(HOST, HeaderValue::from_static(host)));
-            assert_eq!(may_come(&headers, &allowed), may, "{origin:?} {host:?}");
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod code;
 mod id;
+mod origin;
 pub mod problem;
 pub mod query;
 pub mod rest;
@@ -9,5 +10,6 @@ pub mod socket;
 pub mod views;
 
 pub use code::Code;
-pub use id::{read_id, write_id};
+pub use id::{read_id, without_ids, write_id};
+pub use origin::{AllowedOrigin, KnownHost, Unfit, is_host};
 pub use problem::Problem;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use ticketd::server::{Config, Server};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -163,6 +163,12 @@ impl Program {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
         rustix::process::kill_process(pid.expect("it runs"), signal).expect("it can be told");
+    }
+
+    /// Waits for its end without reading what it writes to stderr.
+    pub(crate) async fn ended_unread(mut self) -> (ExitStatus, ChildStderr) {
+        let stderr = self.child.stderr.take().expect("its stderr");
+        (in_time(self.child.wait()).await.expect("a status"), stderr)
     }
 
     /// Waits for its end; how it ended, and all that it wrote to stderr.
