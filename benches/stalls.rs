@@ -86,7 +86,7 @@ fn readers(cores: &Cores) -> Outcome {
     let start = now();
     let alone = other.refresh_until(|| since(start) > READING / 2)?;
     figure("nobody reads: longest", largest(&alone), "ms", Target::None);
-    for target in [format!("/api/v1/sessions/{id}"), "/dump/tickets".to_owned()] {
+    for target in [format!("/api/v1/sessions/{id}"), "/api/v1/dump/resources".to_owned()] {
         let what = target.split('/').take(4).collect::<Vec<_>>().join("/");
         let (enough, read) = (AtomicBool::new(false), AtomicU32::new(0));
         let address = server.address;

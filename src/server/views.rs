@@ -60,10 +60,20 @@ pub(super) async fn one<K: Listed>(
         Some(Seen::Whole(view)) => Ok(Some(Body::from(text(view).collect::<String>()))),
         Some(Seen::Large) => {
             let Some(view) = key.gather(driver).await? else { return Ok(None) };
-            let pieces = text(view).map(|piece| Ok::<_, Unavailable>(Bytes::from(piece)));
-            Ok(Some(Body::from_stream(stream::iter(pieces))))
+            let pieces = stream::unfold(text(view), async |mut pieces| {
+                let piece = next_after_others(&mut pieces).await?;
+                Some((Ok::<_, Unavailable>(Bytes::from(piece)), pieces))
+            });
+            Ok(Some(Body::from_stream(pieces)))
         }
     }
+}
+
+/// The next piece. Others go first: the thread of a client that reads as fast as it is written to
+/// would have nothing else to do.
+async fn next_after_others(pieces: &mut impl Iterator<Item = String>) -> Option<String> {
+    tokio::task::yield_now().await;
+    pieces.next()
 }
 
 /// A dump of these. Each entry is whole; two entries may be of different moments.
@@ -103,7 +113,7 @@ impl<K: Listed> Dump<K> {
     async fn next(&mut self) -> Result<(String, bool), Unavailable> {
         let mut text = String::new();
         loop {
-            for piece in self.entry.by_ref() {
+            while let Some(piece) = next_after_others(&mut self.entry).await {
                 text.push_str(&piece);
                 if text.len() >= PIECE_BYTES {
                     return Ok((text, false));

@@ -163,6 +163,8 @@ where
     }
     for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
         unstuck(sink.feed(Frame::text(frame))).await?;
+        // Others go before the next 64 KiB.
+        tokio::task::yield_now().await;
         if let Some(beat) = pulse.as_mut().and_then(|pulse| pulse.due()) {
             unstuck(sink.feed(beat)).await?;
         }
