@@ -186,6 +186,27 @@ async fn what_is_refused_is_logged_with_a_count_and_a_stop_with_what_is_under_wa
     assert!(server.ended().await.1.contains("--allow-origin '*'"));
 }
 
+/// Who looked for the reason why a lock had passed on found nothing in the log.
+#[tokio::test]
+async fn an_expiry_that_costs_somebody_something_is_logged_with_what_passed_on() {
+    let server = Program::start(&["-l", "127.0.0.1:0", "--expire", "50"]).await;
+    let mut client = Client::connect(server.address).await;
+    let _idle = Party::open_for(server.address, "idle", 50).await;
+    let mut holder = Party::open_for(server.address, "holder", 1000).await;
+    for lock in ["a", "b"] {
+        assert_eq!(holder.says(&format!("POST /locks/{lock}")).await, "200 true");
+    }
+    in_time(async { while client.ask("GET /status").await.json()["Sessions"] != 0 {} }).await;
+    server.signal(Signal::TERM);
+    let stderr = server.ended().await.1;
+    let told = stderr.lines().filter(|line| line.contains("expired")).collect::<Vec<_>>();
+    assert_eq!(told.len(), 1, "{stderr}");
+    for what in [r#"name="holder""#, "locks=2", "claims=0", "waits=0"] {
+        assert!(told[0].contains(what), "{stderr}");
+    }
+    assert!(!stderr.contains(&holder.id), "{stderr}");
+}
+
 #[tokio::test]
 async fn where_it_cannot_listen_it_says_so_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
