@@ -1,9 +1,15 @@
 // The data of a ticket, from and to the wire: text when it is UTF-8, else base64. What is far too
 // long is cut to what is still too long.
 
-/** @param {string | Uint8Array | undefined} data */
-export const pack = (data) =>
-  typeof data === "object" ? { data64: btoa(String.fromCharCode(...data.slice(0, 20_000))) } : { data };
+/** @param {any} data */
+export const pack = (data) => {
+  // Also when it is of another realm. Half a surrogate is no text.
+  if (data?.[Symbol.toStringTag] === "Uint8Array") return { data64: btoa(String.fromCharCode(...data.slice(0, 20_000))) };
+  if (data !== undefined && (typeof data !== "string" || /\p{Cs}/u.test(data))) {
+    throw new TypeError("data is text or a Uint8Array; JSON.stringify() anything else");
+  }
+  return { data };
+};
 
 /** @param {{ data?: string, data64?: string }} wire @returns {Uint8Array} */
 export const unpack = ({ data, data64 }) =>

@@ -13,3 +13,25 @@ export class TicketdError extends Error {
   }
   name = /** @type {const} */ ("TicketdError");
 }
+
+/**
+ * The same error with the stack of who called: it came about in the handler of some message.
+ * @param {any} error @param {Error} at Made where the call came in.
+ */
+export const called = (error, at) => {
+  // What is none of the helper's, like the reason of somebody's signal, is left as it is.
+  if (!(error instanceof TicketdError)) return error;
+  const copy = new TicketdError(error.code, error.message);
+  copy.stack = `${copy}\n${`${at.stack}`.replace(/^Error.*\n/, "")}`;
+  return copy;
+};
+
+/**
+ * A promise whose errors have the caller's stack; `raw` rejects with just what it is given.
+ * @param {(resolve: (value?: any) => void, reject: (error: any) => void, raw: (error: any) => void) => void} run
+ * @returns {Promise<any>}
+ */
+export const promised = (run) => {
+  const at = new Error();
+  return new Promise((resolve, reject) => run(resolve, (error) => reject(called(error, at)), reject));
+};

@@ -1,21 +1,54 @@
 // Queues: those of one session who want the same thing have one wait on the wire at a time.
 
+import { TicketdError, promised } from "./error.js";
+
 /**
  * @typedef {{ tries?: boolean, done: (hold: any) => void, fail: (error: any) => void }} Caller
  *
  * @typedef {object} View What a resumed session has.
  * @property {any[]} holds Those that nobody here knows and nobody is giving up. @property {any[]} waits
+ * @property {number} seen The highest fence heard of.
  */
 
-/** Names have no control characters. @param {string} resource @param {string} [ticket] */
-export const named = (resource, ticket) => `${resource}\n${ticket}`;
+/** A key: those of locks and of tickets are never the same. @param {string[]} names */
+export const named = (...names) => JSON.stringify(names);
+
+/** What is no name, the server would refuse, or close the line for. @param {any} name */
+export const check = (name) => {
+  if (typeof name !== "string" || !/^[^\p{Cc}\p{Cs}]+$/u.test(name) || new TextEncoder().encode(name).length > 255) {
+    throw new TicketdError("bad-request", "a name is text of 1 to 255 bytes without control characters");
+  }
+};
+
+const /** @type {WeakMap<AbortSignal, [AbortSignal, Set<() => void>, () => void]>} */ heard = new WeakMap();
+
+/**
+ * Runs that when the signal aborts, even if a listener of others stops the event: what depends on a signal is aborted
+ * by the platform. One for all who listen, as nothing may be left behind by each of them.
+ * @param {AbortSignal | undefined} signal @param {() => void} run @returns {() => void} Ends it.
+ */
+export const onAbort = (signal, run) => {
+  if (!signal) return () => {};
+  if (!heard.has(signal)) {
+    const all = new Set();
+    heard.set(signal, [AbortSignal.any?.([signal]) ?? signal, all, () => all.forEach((run) => run())]);
+  }
+  const [own, all, tell] = /** @type {any} */ (heard.get(signal));
+  all.add(run);
+  own.addEventListener("abort", tell);
+  return () => {
+    all.delete(run);
+    if (!all.size) own.removeEventListener("abort", tell);
+  };
+};
 
 /**
  * @param {(members: object, then: (ok: any, error: any) => void) => any} request
  * @param {(grant: any) => any} held Makes a hold of a grant. @param {(grant: any) => void} drop Gives it back.
  * @param {Map<unknown, any>} things What is held, by its fence. @param {Map<number, any>} pending
+ * @param {() => number} seen The highest fence heard of.
  */
-export const gates = (request, held, drop, things, pending) => {
+export const gates = (request, held, drop, things, pending, seen) => {
   const /** @type {Map<unknown, ReturnType<typeof make>>} */ all = new Map();
   const /** @type {Map<number, ReturnType<typeof make>>} */ waits = new Map();
 
@@ -26,6 +59,7 @@ export const gates = (request, held, drop, things, pending) => {
   const make = (op, resource, ticket, key) => {
     let /** @type {any} What was asked and is not answered. */ asked;
     let wait = 0;
+    let /** What is granted to it has a higher fence. */ since = 0;
     const /** @type {Caller[]} */ waiting = [];
 
     const withdraw = () => {
@@ -48,6 +82,7 @@ export const gates = (request, held, drop, things, pending) => {
           if (ok) awaits(wait === mine ? 0 : wait);
         });
       } else if (first) {
+        since = seen();
         asked = request({ op, resource, ticket, wait: first.tries ? undefined : true }, (ok, error) => {
           asked = undefined;
           if (ok.granted) return gate.grant(ok.ticket ?? { ...ok, resource });
@@ -80,12 +115,17 @@ export const gates = (request, held, drop, things, pending) => {
 
       /** After a resume: the state says what became of what was asked, or waited for. */
       open(/** @type {View} */ view) {
+        const from = since;
+        since = view.seen;
         if (!wait && !asked?.sent) return;
         withdraw();
         const mine = view.waits.find((w) =>
           wait ? w.wait === wait : w.resource === resource && w.ticket === ticket && !waits.has(w.wait),
         );
-        const at = view.holds.findIndex((h) => h.resource === resource && (ticket ?? h.ticket) === h.ticket);
+        // What is older was taken some other way, by REST.
+        const at = view.holds.findIndex(
+          (h) => h.resource === resource && (ticket ?? h.ticket) === h.ticket && h.fence > from,
+        );
         if (mine || at < 0) awaits(mine?.wait);
         else gate.grant(view.holds.splice(at, 1)[0]);
       },
@@ -117,27 +157,33 @@ export const gates = (request, held, drop, things, pending) => {
   /**
    * Waits, or tries.
    * @param {string} op @param {string} resource
-   * @param {{ ticket?: string, signal?: AbortSignal, ifAvailable?: boolean }} [options] @returns {Promise<any>}
+   * @param {{ ticket?: string, signal?: AbortSignal, ifAvailable?: boolean } | null} [options]
    */
-  const enter = (op, resource, { ticket, signal, ifAvailable } = {}) =>
-    new Promise((resolve, reject) => {
+  const enter = (op, resource, options) =>
+    promised((resolve, reject, raw) => {
+      const { ticket, signal, ifAvailable, ...rest } = options ?? {};
+      check(resource);
+      if (op === "lock") Object.assign(rest, { ticket });
+      else if (ticket !== undefined) check(ticket);
+      for (const [name, value] of Object.entries(rest)) {
+        if (value !== undefined) throw new TypeError(`${op}() has no option "${name}"`);
+      }
       signal?.throwIfAborted();
-      const key = op === "lock" ? resource : ticket === undefined ? {} : named(resource, ticket);
+      const key = op === "lock" ? named(resource) : ticket === undefined ? {} : named(resource, ticket);
       const gate = all.get(key) ?? make(op, resource, ticket, key);
       const { waiting, next } = gate;
       if (ifAvailable && (gate.held || waiting.length)) return resolve(null);
       all.set(key, gate);
       const settle = (/** @type {(value: any) => void} */ how) => (/** @type {any} */ value) => {
-        signal?.removeEventListener("abort", leave);
+        forget();
         waiting.splice(waiting.indexOf(caller), 1);
         how(value);
       };
-      const leave = () => {
-        caller.fail(signal?.reason);
-        next();
-      };
       const caller = { tries: ifAvailable, done: settle(resolve), fail: settle(reject) };
-      signal?.addEventListener("abort", leave);
+      const forget = onAbort(signal, () => {
+        settle(raw)(signal?.reason);
+        next();
+      });
       waiting.push(caller);
       next();
     });

@@ -1,8 +1,8 @@
 // A session: what is asked, what one has, and how that is set right after a resume.
 
 import { pack, unpack } from "./bytes.js";
-import { TicketdError } from "./error.js";
-import { gates, named } from "./gate.js";
+import { TicketdError, called, promised } from "./error.js";
+import { check, gates, named, onAbort } from "./gate.js";
 import { open } from "./line.js";
 
 /**
@@ -22,8 +22,13 @@ const FRAME_MAX = 20_000;
  * @param {(session: any) => void} resolve @param {(error: any) => void} reject
  */
 export const begin = (options, resolve, reject) => {
+  const { ttl, min, max } = options;
+  if (!(Number.isInteger(ttl) && ttl >= 50 && ttl <= 86_400_000 && min >= 0 && max >= 0)) {
+    throw new TicketdError("bad-request", "ttl is a whole number of ms from 50 to 86400000, and backoff is in ms");
+  }
   let /** @type {TicketdError | undefined} Why nothing can be done any more. */ over;
   let last = 0;
+  let /** The highest fence heard of. */ seen = 0;
   let closed = never;
   const end = new AbortController();
   const /** @type {Map<number, Request>} */ pending = new Map();
@@ -74,11 +79,12 @@ export const begin = (options, resolve, reject) => {
   const thing = (key, members, by, op = by) => {
     const abort = new AbortController();
     let /** @type {any} */ ended;
+    let how = "";
     return {
       ...members,
       over: never,
       get signal() {
-        if (look() && members.fence) this.lose(new TicketdError("session-lost"));
+        if (look() && members.fence && things.get(key) === this) forfeit([this]);
         return abort.signal;
       },
       lose(/** @type {any} */ why) {
@@ -92,17 +98,22 @@ export const begin = (options, resolve, reject) => {
       leave(/** @type {string} */ op) {
         const { resource, name: ticket, fence } = members;
         if (things.delete(key)) {
-          ended = new Promise((resolve, reject) =>
+          how = op;
+          ended = promised((resolve, reject) =>
             request({ op, resource, ticket, fence }, (ok, error) => {
-              if (ok || /not-/.test(error.code)) return resolve(0);
-              if (!over) things.set(key, this);
+              const gone = over || /lost|revoked/.test(error?.code);
+              if (ok || (gone && op !== "revoke") || /not-/.test(error.code)) return resolve();
+              if (!gone) things.set(key, this);
               reject(error);
             }),
           );
-          if (!fence) abort.abort(new TicketdError("ticket-revoked"));
+          // What is done is not issued any more, also when it was issued here.
+          if (fence && op === "revoke") things.get(named(resource, ticket))?.lose("done");
+          abort.abort(new TicketdError(!fence ? "ticket-revoked" : op === "revoke" ? "done" : "released"));
           this.over();
         }
-        return ended;
+        // How something else ended is told to who asked for that.
+        return how === op ? ended : ended?.catch(never);
       },
       async [by]() {
         await this.leave(op);
@@ -122,8 +133,9 @@ export const begin = (options, resolve, reject) => {
       return JSON.parse(this.text());
     },
     async done() {
-      // Work that is done after the ticket was lost may be another's by now.
-      this.signal.throwIfAborted();
+      // Work that is done after the ticket was lost, or given back, may be another's by now.
+      const { reason } = this.signal;
+      if (reason && reason.code !== "done") throw called(reason, new Error());
       await this.leave("revoke");
     },
   };
@@ -136,11 +148,26 @@ export const begin = (options, resolve, reject) => {
     return hold;
   };
 
-  /** Gives back what nobody here wants; should that fail, the next resume sees to it. @param {any} hold */
-  const drop = ({ resource, ticket, fence }) =>
-    request({ op: ticket ? "release" : "unlock", resource, ticket, fence });
+  /** Nobody waits for that any more; should it fail, it is tried again after the next resume. @param {any} mine */
+  const quietly = (mine) => {
+    if (mine) {
+      mine.then = (/** @type {any} */ _, /** @type {any} */ error) => {
+        if (error?.retryable && !over) pending.set(mine.message.id, mine);
+      };
+    }
+  };
+  /** Gives back what nobody here wants. @param {any} hold */
+  const drop = ({ resource, ticket, name = ticket, fence }) =>
+    quietly(request({ op: name ? "release" : "unlock", resource, ticket: name, fence }));
 
-  const [enter, waits, query, all] = gates(request, held, drop, things, pending);
+  /** The clock took them: the server may have them still, and they go back before they are asked for anew. @param {any[]} holds */
+  const forfeit = (holds) => {
+    const why = new TicketdError("session-lost");
+    holds.forEach(drop);
+    for (const hold of holds) hold.lose(why);
+  };
+
+  const [enter, waits, query, all] = gates(request, held, drop, things, pending, () => seen);
 
   /**
    * An iterator over what comes by itself. It ends by its signal, and when one closes the session; it
@@ -154,17 +181,18 @@ export const begin = (options, resolve, reject) => {
     const stop = new AbortController();
     const end = () => stop.abort();
     const generator = (async function* () {
-      signal?.addEventListener("abort", end, stop);
+      const forget = onAbort(signal, end);
       try {
         if (!signal?.aborted) yield* items(stop.signal);
       } catch (/** @type {any} */ error) {
         if (!stop.signal.aborted && error.code !== "closed") throw error;
       } finally {
+        forget();
         end();
       }
     })();
     return {
-      next: () => generator.next(),
+      next: () => promised((resolve, reject) => generator.next().then(resolve, reject)),
       // Ends the `next()` under way first: the generator itself would wait for it.
       return(value) {
         end();
@@ -200,8 +228,10 @@ export const begin = (options, resolve, reject) => {
 
   const [run, send, look] = open(options, {
     pass({ id, ok, error, event, ...detail }) {
+      seen = Math.max(seen, detail.fence ?? ok?.fence ?? ok?.ticket?.fence ?? 0);
       if (!event) return settle(id, ok ?? 0, error && new TicketdError(error.code, error.message));
       const { resource, ticket, fence, wait, reason } = detail;
+      if (reason === "revoked") things.get(named(resource, ticket))?.lose(reason);
       const thing = things.get(fence ?? named(resource, ticket));
       if (/granted/.test(event)) (waits.get(wait)?.grant ?? drop)(detail);
       if (event === "wait-ended") waits.get(wait)?.wait();
@@ -216,8 +246,13 @@ export const begin = (options, resolve, reject) => {
     },
 
     unsafe() {
-      const why = new TicketdError("session-lost");
-      for (const thing of [...things.values()]) if (thing.fence) thing.lose(why);
+      // Who gives up a hold need not wait any longer: it is gone. Whether the work was done, nobody knows.
+      for (const request of pending.values()) {
+        if (!request.message.fence) continue;
+        request.then(0, new TicketdError("session-lost"));
+        quietly(request);
+      }
+      forfeit([...things.values()].filter((thing) => thing.fence));
     },
 
     // The whole state, in parts: all that was asked, had and waited for is set right by it.
@@ -241,15 +276,21 @@ export const begin = (options, resolve, reject) => {
           settle(id, sent || !fence || op !== "revoke" ? {} : 0, new TicketdError("ticket-revoked"));
         }
       }
-      const view = { holds: list("holds").filter((/** @type {any} */ h) => !known.has(h.fence)), waits: list("waits") };
+      for (const { fence } of list("holds")) seen = Math.max(seen, fence);
+      const view = {
+        holds: list("holds").filter((/** @type {any} */ h) => !known.has(h.fence)),
+        waits: list("waits"),
+        seen,
+      };
       for (const gate of [...all.values()]) gate.open(view);
       for (const resource of watched.keys()) {
         const now = list("watches").find((/** @type {any} */ w) => w.resource === resource);
         now ? changed(resource, now) : subscribe(resource);
       }
       for (const hold of view.holds) {
-        // Of a session that another page began, locks are kept: to lock them again confirms them.
-        if (!first || hold.ticket) drop(hold);
+        // Of a session that another page began, locks are kept: to lock them again confirms them. Later, what
+        // nobody here asked for was taken by REST, and is its to give back.
+        if (first && hold.ticket) drop(hold);
       }
       const { session: id, name } = parts.at(-1);
       Object.assign(session, { id, name });
@@ -275,16 +316,29 @@ export const begin = (options, resolve, reject) => {
     },
   });
 
-  /** @param {string} resource @param {any} options @param {any} [run] */
-  const withLock = async (resource, options, run = options) => {
-    const { mode, steal, ...rest } = run === options ? {} : options;
-    if (mode === "shared" || steal) throw new TicketdError("bad-request");
-    const lock = await enter("lock", resource, rest);
+  /** @param {string} resource @param {any[]} rest Options, if there are some, and what is to be run. */
+  const withLock = async (resource, ...rest) => {
+    const at = new Error();
+    const run = rest.pop();
+    const { mode = "exclusive", steal, ...options } = rest[0] ?? {};
+    if (typeof run !== "function") throw new TypeError("the last argument must be a function");
+    if (mode !== "exclusive" || steal) throw new TicketdError("bad-request", "locks are exclusive, and never stolen");
+    const lock = await enter("lock", resource, options);
+    let result;
     try {
-      return await run(lock);
-    } finally {
-      await lock?.release();
+      result = await run(lock);
+    } catch (error) {
+      await lock?.release().catch(never);
+      throw error;
     }
+    // What ran on after the loss ran beside whoever got the lock next.
+    const why = lock?.signal.reason;
+    const error =
+      why && why.code !== "released"
+        ? called(why, at)
+        : await lock?.release().catch((/** @type {any} */ error) => error);
+    if (error) throw Object.assign(error, { result });
+    return result;
   };
 
   const session = Object.assign(new EventTarget(), {
@@ -300,9 +354,11 @@ export const begin = (options, resolve, reject) => {
     withLock,
     locks: { request: withLock, query },
 
-    /** @param {string} resource @param {{ concurrency?: number, signal?: AbortSignal }} [options] */
-    claims: (resource, { concurrency = 1, signal } = {}) =>
-      iterate(signal, async function* (stop) {
+    /** @param {string} resource @param {{ concurrency?: number, signal?: AbortSignal } | null} [options] */
+    claims(resource, options) {
+      let { concurrency = 1, signal } = options ?? {};
+      return iterate(signal, async function* (stop) {
+        if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is a whole number from 1");
         const /** @type {Set<Promise<any>>} */ ahead = new Set();
         let wake = never;
         stop.addEventListener("abort", () => {
@@ -332,18 +388,21 @@ export const begin = (options, resolve, reject) => {
           if (ticket.signal.aborted) ticket.over();
           else yield ticket;
         }
-      }),
+      });
+    },
 
     /**
-     * @param {string} resource @param {string} name @param {any} data @param {{ notify?: boolean }} [options]
-     * @returns {Promise<any>}
+     * @param {string} resource @param {string} name @param {any} data @param {{ notify?: boolean } | null} [options]
      */
-    issue(resource, name, data, { notify } = {}) {
+    async issue(resource, name, data, options) {
+      const notify = options?.notify;
+      check(resource);
+      check(name);
       const key = named(resource, name);
       const mine = things.get(key) ?? thing(key, { resource, name }, "revoke");
       mine.update = (/** @type {any} */ data) =>
-        new Promise((resolve, reject) => {
-          mine.signal.throwIfAborted();
+        promised((resolve, reject) => {
+          if (mine.signal.aborted) return reject(mine.signal.reason);
           request(
             { op: "issue", resource, ticket: name, notify, ...pack(data) },
             (ok, error) => {
@@ -357,9 +416,10 @@ export const begin = (options, resolve, reject) => {
       return mine.update(data);
     },
 
-    /** @param {string} resource @param {{ signal?: AbortSignal }} [options] */
-    watch: (resource, { signal } = {}) =>
-      iterate(signal, async function* (stop) {
+    /** @param {string} resource @param {{ signal?: AbortSignal } | null} [options] */
+    watch: (resource, options) =>
+      iterate(options?.signal, async function* (stop) {
+        check(resource);
         const of = watched.get(resource) ?? { waits: new Set() };
         let again = never;
         let /** @type {any} */ seen;
