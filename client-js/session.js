@@ -97,7 +97,9 @@ export const begin = (options, resolve, reject) => {
       /** Gives it up; that it is gone already is as good. Should it fail, it is kept, for another try. */
       leave(/** @type {string} */ op) {
         const { resource, name: ticket, fence } = members;
-        if (things.delete(key)) {
+        // What is issued anew under the name is another's to give up.
+        if (things.get(key) === this) {
+          things.delete(key);
           how = op;
           ended = promised((resolve, reject) =>
             request({ op, resource, ticket, fence }, (ok, error) => {
