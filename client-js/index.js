@@ -16,19 +16,26 @@ export const connect = async (url, { ttl = 10_000, signal, backoff, ...options }
   const WebSocket =
     options.WebSocket ??
     globalThis.WebSocket ??
-    (await import(/* webpackIgnore: true */ /* @vite-ignore */ WS)).default;
+    (
+      await import(/* webpackIgnore: true */ /* @vite-ignore */ WS).catch((cause) => {
+        throw new TicketdError("no-websocket", "no WebSocket: npm install ws, or pass one", cause);
+      })
+    ).default;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const session = begin(
-      { min: 100, max: 10_000, ...backoff, ...options, url: to.href, WebSocket, ttl, attempt: Date.now() },
-      resolve,
-      reject,
-    );
     const leave = () => {
-      if (session.id) return;
       reject(signal?.reason);
       session.close();
     };
-    signal?.addEventListener("abort", leave, session);
+    const settled = (/** @type {(what: any) => void} */ how) => (/** @type {any} */ what) => {
+      signal?.removeEventListener("abort", leave);
+      how(what);
+    };
+    signal?.addEventListener("abort", leave);
+    const session = begin(
+      { min: 100, max: 10_000, ...backoff, ...options, url: to.href, WebSocket, ttl, attempt: Date.now() },
+      settled(resolve),
+      settled(reject),
+    );
   });
 };

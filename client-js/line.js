@@ -1,9 +1,52 @@
 // The thin part around the heart: one socket, one timer, and what the page tells of itself.
 
 import { clock } from "./clock.js";
+import { TicketdError } from "./error.js";
 import { link as start, step } from "./link.js";
 
 /** @import { Input, Link } from "./link.js" */
+
+/** Every message is a JSON object with an event, or with an answer. @param {any} data */
+const parse = (data) => {
+  const message = JSON.parse(data);
+  const { ok, part, error, event } = message;
+  if (typeof (error ? error.code : event) === "string" || Object(ok ?? part) === (ok ?? part)) return message;
+  throw new TypeError(`${data}`.slice(0, 99));
+};
+
+/** What is final, by what is said of it, and what it is called. @type {[RegExp, string, string][]} */
+const FINAL = [
+  [/: 401/, "unauthorized", "needs a token"],
+  [/: 403/, "forbidden", "not allowed: see --allow-origin, --host"],
+  [/ENOTFOUND/, "unavailable", "no such host"],
+  // Of the statuses, those pass that say "later".
+  [/: [1-4](?!08|25|29)|protocol|Inv|EPROTO|SSL|CERT|SIGN|HPE/, "protocol", "no ticketd there (http or https?)"],
+];
+
+/**
+ * Why a socket did not open.
+ *
+ * @param {string} url @param {any} error As `ws` tells it. Browsers, and Node's own WebSocket, do not.
+ */
+const refusal = async (url, error) => {
+  const to = new URL(url.replace("ws", "http"));
+  if (!/[A-Z]{4}|: \d|protocol|Inv/.test(error?.code + error?.message)) {
+    const signal = AbortSignal.timeout(2000);
+    // Pages of other origins may ask for the first, too, though they do not see the answer.
+    error = await fetch(new URL("../../healthz", to), { mode: "no-cors", signal })
+      .then(() => fetch(to, { signal }).then(({ status }) => status, () => 403))
+      .then(
+        (status) => new Error(/400|426/.test(`${status}`) ? "no WebSocket gets through" : `response: ${status}`),
+        (none) => none.cause ?? new Error("no server there", { cause: none }),
+      );
+  }
+  const said = error.message || error.code;
+  const [, code, why] = FINAL.find(([of]) => of.test(`${error.code} ${said}`)) ?? [];
+  return {
+    cause: new TicketdError(code ?? "unavailable", `${to.host}${to.pathname}: ${why ? `${why}; ${said}` : said}`, error),
+    final: !!code,
+  };
+};
 
 /**
  * @param {{ url: string, WebSocket: any, bye?: boolean } & Parameters<typeof start>[0]} options
@@ -16,18 +59,31 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
   let /** @type {any} */ socket;
   let /** @type {ReturnType<typeof setTimeout>} */ timer;
   let running = false;
-  const /** @type {Input[]} */ inputs = [];
+  const /** @type {(Input & { data?: any })[]} */ inputs = [];
 
   const /** @type {Record<string, (...what: any[]) => any>} */ effects = {
     dial() {
-      const mine = (socket = new WebSocket(url, "ticketd.v1"));
+      let /** @type {any} */ mine;
+      let opened = !!link.epoch;
+      let /** @type {any} */ error;
       listen("add");
-      mine.onopen = () => run("up");
-      mine.onclose = (/** @type {any} */ { code, reason }) => run("down", { code, reason });
-      // The close that follows says it; without this `ws` would throw it.
-      mine.onerror = () => {};
-      // Who has agreed to the subprotocol speaks JSON.
-      mine.onmessage = (/** @type {any} */ event) => run("message", { message: JSON.parse(event.data) });
+      try {
+        mine = socket = new WebSocket(url, "ticketd.v1");
+      } catch (/** @type {any} */ cause) {
+        // A scheme that is none, or https to ws.
+        return run("down", { cause: new TicketdError("protocol", cause.message, cause), final: true });
+      }
+      mine.onopen = () => {
+        opened = true;
+        run("up");
+      };
+      mine.onclose = async (/** @type {any} */ { code, reason }) => {
+        const more = opened ? {} : await refusal(url, error);
+        if (mine === socket) run("down", { code, reason, ...more });
+      };
+      // The close that follows tells; without this `ws` would throw it.
+      mine.onerror = (/** @type {any} */ event) => (error = event.error);
+      mine.onmessage = (/** @type {any} */ { data }) => run("message", { data });
     },
     drop() {
       const old = socket;
@@ -52,8 +108,16 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
     if (running) return;
     running = true;
     for (let input; (input = inputs.shift()); ) {
-      const [after, todo] = step(link, input, now());
-      for (const [what, ...args] of todo) effects[what](...args);
+      let after = link;
+      try {
+        let todo;
+        if (input.type === "message") input.message = parse(input.data);
+        [after, todo] = step(link, input, now());
+        for (const [what, ...args] of todo) effects[what](...args);
+      } catch (cause) {
+        // What does not hold together after it cannot be trusted any more: the session ends.
+        inputs.unshift({ type: "fault", random: 0, cause });
+      }
       // Only now: who looks meanwhile is told what the last of these will tell all.
       link = after;
     }

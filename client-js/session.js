@@ -307,9 +307,9 @@ export const begin = (options, resolve, reject) => {
       resolve(session);
     },
 
-    lost(code, why) {
+    lost(code, why, cause) {
       if (!over) {
-        const reason = new TicketdError(code, why);
+        const reason = new TicketdError(code, why, cause);
         finish(reason);
         tell("lost", { reason });
         reject(reason);
