@@ -22,8 +22,8 @@ export class TicketdError extends Error {
 export const called = (error, at) => {
   // What is none of the helper's, like the reason of somebody's signal, is left as it is.
   if (!(error instanceof TicketdError)) return error;
-  const copy = new TicketdError(error.code, error.message);
-  copy.stack = `${copy}\n${`${at.stack}`.replace(/^Error.*\n/, "")}`;
+  const copy = new TicketdError(error.code, error.message, error.cause);
+  copy.stack = at.stack?.replace(/^Error/, () => `${copy}`);
   return copy;
 };
 

@@ -7,10 +7,9 @@ import { TicketdError, promised } from "./error.js";
  *
  * @typedef {object} View What a resumed session has.
  * @property {any[]} holds Those that nobody here knows and nobody is giving up. @property {any[]} waits
- * @property {number} seen The highest fence heard of.
  */
 
-/** A key: those of locks and of tickets are never the same. @param {string[]} names */
+/** A key: those of locks and of tickets are never the same. @param {(string | undefined)[]} names */
 export const named = (...names) => JSON.stringify(names);
 
 /** What is no name, the server would refuse, or close the line for. @param {any} name */
@@ -116,7 +115,7 @@ export const gates = (request, held, drop, things, pending, seen) => {
       /** After a resume: the state says what became of what was asked, or waited for. */
       open(/** @type {View} */ view) {
         const from = since;
-        since = view.seen;
+        since = seen();
         if (!wait && !asked?.sent) return;
         withdraw();
         const mine = view.waits.find((w) =>
@@ -157,19 +156,18 @@ export const gates = (request, held, drop, things, pending, seen) => {
   /**
    * Waits, or tries.
    * @param {string} op @param {string} resource
-   * @param {{ ticket?: string, signal?: AbortSignal, ifAvailable?: boolean } | null} [options]
+   * @param {{ signal?: AbortSignal, ifAvailable?: boolean } | null} [options] @param {string} [ticket]
    */
-  const enter = (op, resource, options) =>
+  const enter = (op, resource, options, ticket) =>
     promised((resolve, reject, raw) => {
-      const { ticket, signal, ifAvailable, ...rest } = options ?? {};
+      const { signal, ifAvailable, ...rest } = options ?? {};
       check(resource);
-      if (op === "lock") Object.assign(rest, { ticket });
-      else if (ticket !== undefined) check(ticket);
+      if (ticket !== undefined) check(ticket);
       for (const [name, value] of Object.entries(rest)) {
         if (value !== undefined) throw new TypeError(`${op}() has no option "${name}"`);
       }
       signal?.throwIfAborted();
-      const key = op === "lock" ? named(resource) : ticket === undefined ? {} : named(resource, ticket);
+      const key = op !== "lock" && ticket === undefined ? {} : named(resource, ticket);
       const gate = all.get(key) ?? make(op, resource, ticket, key);
       const { waiting, next } = gate;
       if (ifAvailable && (gate.held || waiting.length)) return resolve(null);

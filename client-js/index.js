@@ -1,6 +1,7 @@
 // ticketd-client: locks and tickets that span machines, in the shape of the browser's Web Locks.
 
-import { TicketdError } from "./error.js";
+import { TicketdError, called } from "./error.js";
+import { onAbort } from "./gate.js";
 import { begin } from "./session.js";
 
 export { TicketdError };
@@ -9,33 +10,37 @@ export { TicketdError };
 const WS = "#websocket";
 
 /** @type {typeof import("./index.js").connect} */
-export const connect = async (url, { ttl = 10_000, signal, backoff, ...options } = {}) => {
-  const to = new URL(url, /** @type {any} */ (globalThis.location));
-  to.protocol = to.protocol.replace("http", "ws");
-  if (to.pathname === "/") to.pathname = "/api/v1/ws";
-  const WebSocket =
-    options.WebSocket ??
-    globalThis.WebSocket ??
-    (
-      await import(/* webpackIgnore: true */ /* @vite-ignore */ WS).catch((cause) => {
-        throw new TicketdError("no-websocket", "no WebSocket: npm install ws, or pass one", cause);
-      })
-    ).default;
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const leave = () => {
-      reject(signal?.reason);
-      session.close();
-    };
-    const settled = (/** @type {(what: any) => void} */ how) => (/** @type {any} */ what) => {
-      signal?.removeEventListener("abort", leave);
-      how(what);
-    };
-    signal?.addEventListener("abort", leave);
-    const session = begin(
-      { min: 100, max: 10_000, ...backoff, ...options, url: to.href, WebSocket, ttl, attempt: Date.now() },
-      settled(resolve),
-      settled(reject),
-    );
-  });
+export const connect = async (url, given) => {
+  const at = new Error();
+  const { ttl = 10_000, signal, backoff, ...options } = given ?? {};
+  let forget = () => {};
+  try {
+    const to = new URL(url, /** @type {any} */ (globalThis.location));
+    to.protocol = to.protocol.replace("http", "ws");
+    if (to.pathname === "/") to.pathname = "/api/v1/ws";
+    const WebSocket =
+      options.WebSocket ??
+      globalThis.WebSocket ??
+      (
+        await import(/* webpackIgnore: true */ /* @vite-ignore */ WS).catch((cause) => {
+          throw new TicketdError("no-websocket", "no WebSocket: npm install ws, or pass one", cause);
+        })
+      ).default;
+    return await new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      forget = onAbort(signal, () => {
+        reject(signal?.reason);
+        session.close();
+      });
+      const session = begin(
+        { min: 100, max: 10_000, ...backoff, ...options, url: to.href, WebSocket, ttl, attempt: Date.now() },
+        resolve,
+        reject,
+      );
+    });
+  } catch (error) {
+    throw error === signal?.reason ? error : called(error, at);
+  } finally {
+    forget();
+  }
 };

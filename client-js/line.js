@@ -2,7 +2,7 @@
 
 import { clock } from "./clock.js";
 import { TicketdError } from "./error.js";
-import { link as start, step } from "./link.js";
+import { NONE, link as start, step } from "./link.js";
 
 /** @import { Input, Link } from "./link.js" */
 
@@ -10,27 +10,29 @@ import { link as start, step } from "./link.js";
 const parse = (data) => {
   const message = JSON.parse(data);
   const { ok, part, error, event } = message;
-  if (typeof (error ? error.code : event) === "string" || Object(ok ?? part) === (ok ?? part)) return message;
-  throw new TypeError(`${data}`.slice(0, 99));
+  if (typeof (error ? error.code : event) !== "string" && Object(ok ?? part) !== (ok ?? part)) throw new TypeError(data);
+  if (error) message.error = new TicketdError(error.code, error.message);
+  return message;
 };
 
-/** What is final, by what is said of it, and what it is called. @type {[RegExp, string, string][]} */
+/** What is final, by what is said of it; what it is called, and means. @type {[RegExp, string, string][]} */
 const FINAL = [
-  [/: 401/, "unauthorized", "needs a token"],
-  [/: 403/, "forbidden", "not allowed: see --allow-origin, --host"],
+  [/: 401/, "unauthorized", "credentials are wanted"],
+  [/: 403/, "forbidden", "not allowed (--allow-origin? --host?)"],
   [/ENOTFOUND/, "unavailable", "no such host"],
-  // Of the statuses, those pass that say "later".
-  [/: [1-4](?!08|25|29)|protocol|Inv|EPROTO|SSL|CERT|SIGN|HPE/, "protocol", "no ticketd there (http or https?)"],
+  // Of the statuses, those pass that say "later". What `ws` says of an answer that is none has no code.
+  [/: [1-4](?!08|25|29)|^undefined (Inv|Ser)|PROTO|SSL|CERT|SIGN|HPE/, "protocol", `${NONE} (http or https?)`],
 ];
 
 /**
  * Why a socket did not open.
  *
  * @param {string} url @param {any} error As `ws` tells it. Browsers, and Node's own WebSocket, do not.
+ * @returns {Promise<[Input["type"], TicketdError]>} What that is to the link.
  */
 const refusal = async (url, error) => {
   const to = new URL(url.replace("ws", "http"));
-  if (!/[A-Z]{4}|: \d|protocol|Inv/.test(error?.code + error?.message)) {
+  if (!error || /non-101/.test(error)) {
     const signal = AbortSignal.timeout(2000);
     // Pages of other origins may ask for the first, too, though they do not see the answer.
     error = await fetch(new URL("../../healthz", to), { mode: "no-cors", signal })
@@ -41,11 +43,8 @@ const refusal = async (url, error) => {
       );
   }
   const said = error.message || error.code;
-  const [, code, why] = FINAL.find(([of]) => of.test(`${error.code} ${said}`)) ?? [];
-  return {
-    cause: new TicketdError(code ?? "unavailable", `${to.host}${to.pathname}: ${why ? `${why}; ${said}` : said}`, error),
-    final: !!code,
-  };
+  const [final, code, why] = FINAL.find(([of]) => of.test(`${error.code} ${said}`)) ?? [0, "unavailable", "no way in"];
+  return [final ? "fault" : "down", new TicketdError(code, `${to.host}${to.pathname}: ${why}; ${said}`, error)];
 };
 
 /**
@@ -67,19 +66,15 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
       let opened = !!link.epoch;
       let /** @type {any} */ error;
       listen("add");
-      try {
-        mine = socket = new WebSocket(url, "ticketd.v1");
-      } catch (/** @type {any} */ cause) {
-        // A scheme that is none, or https to ws.
-        return run("down", { cause: new TicketdError("protocol", cause.message, cause), final: true });
-      }
+      // It throws when the scheme is none, and at https to ws.
+      mine = socket = new WebSocket(url, "ticketd.v1");
       mine.onopen = () => {
         opened = true;
         run("up");
       };
       mine.onclose = async (/** @type {any} */ { code, reason }) => {
-        const more = opened ? {} : await refusal(url, error);
-        if (mine === socket) run("down", { code, reason, ...more });
+        const [how, cause] = opened ? ["down"] : await refusal(url, error);
+        if (mine === socket) run(how, { code, reason, cause });
       };
       // The close that follows tells; without this `ws` would throw it.
       mine.onerror = (/** @type {any} */ event) => (error = event.error);
@@ -116,7 +111,8 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
         for (const [what, ...args] of todo) effects[what](...args);
       } catch (cause) {
         // What does not hold together after it cannot be trusted any more: the session ends.
-        inputs.unshift({ type: "fault", random: 0, cause });
+        const { message } = /** @type {Error} */ (cause);
+        inputs.unshift({ type: "fault", random: 1, cause: new TicketdError("protocol", `${NONE}: ${message}`, cause) });
       }
       // Only now: who looks meanwhile is told what the last of these will tell all.
       link = after;

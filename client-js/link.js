@@ -23,11 +23,11 @@ import { TicketdError } from "./error.js";
  * @property {TicketdError} [failure] Why the last attempt failed.
  *
  * @typedef {{ type: "up" | "message" | "fault" | "down" | "time" | "wake" | "hide" | "leave", message?: any,
- *   code?: number, reason?: string, random: number, cause?: any, final?: boolean }} Input `fault`: what the peer
- *   says is nonsense, which is the `cause`. `down` may have a cause, too, and be `final` for who was never connected.
+ *   code?: number, reason?: string, random: number, cause?: TicketdError }} Input Of a `fault`, like a peer that talks
+ *   nonsense, the `cause` tells; of `down` it may.
  *
  * @typedef {["dial"] | ["drop"] | ["send", object] | ["pass", any] | ["open", any[], boolean]
- *   | ["recover"] | ["unsafe"] | ["lost", string, string, any?]} Effect
+ *   | ["recover"] | ["unsafe"] | ["lost", TicketdError]} Effect
  */
 
 /** How long `connect()` tries, in ms. */
@@ -37,7 +37,8 @@ const PATIENCE_MS = 2000;
 
 /** What the close codes from 4500 on mean, if not that the session is lost. */
 const CODES = ["forbidden", , , "protocol"];
-const NONE = "no ticketd speaks so";
+/** Of what speaks otherwise, or not at all. */
+export const NONE = "no ticketd there";
 const BYE = { id: 0, op: "bye" };
 /** Added to an attempt that was too low: above every wall clock's ms until 2033. */
 const LEAP = 2e12;
@@ -61,27 +62,27 @@ export const link = (options, now) => ({
  * @param {Link} was @param {Input} input @param {number} now In ms, of a clock that goes on in sleep.
  * @returns {[Link, Effect[]]}
  */
-export const step = (was, { type, message, code = 0, reason, random, cause, final }, now) => {
-  let { phase, next, safe, end, session, ttl, ping, attempt, tries, epoch, parts, leaving, failure } = was;
+export const step = (was, { type, message, code = 0, reason, random, cause }, now) => {
+  const is = { ...was };
   const /** @type {Effect[]} */ effects = [];
   const emit = (/** @type {Effect} */ ...effect) => effects.push(effect);
 
   const down = (/** @type {number} */ retry) => {
     emit("drop");
-    if (phase === "open") emit("recover");
-    phase = "down";
-    next = retry;
+    if (is.phase === "open") emit("recover");
+    is.phase = "down";
+    is.next = retry;
   };
   // While the session can still be saved, time is left for some attempts more.
-  const failed = (/** @type {string} */ code, why = "", error = new TicketdError(code, why)) => {
-    failure = error;
-    down(now + random * Math.min(was.max, was.min * 2 ** tries++, Math.max(was.min, (safe - now) / 4)));
+  const failed = (/** @type {TicketdError} */ failure) => {
+    is.failure = failure;
+    down(now + random * Math.min(is.max, is.min * 2 ** is.tries++, Math.max(is.min, (is.safe - now) / 4)));
   };
-  const lose = (/** @type {string} */ code, why = "", /** @type {any} */ cause = undefined) => {
+  const lose = (/** @type {TicketdError} */ error) => {
     emit("drop");
-    phase = "closed";
-    safe = end = next = Infinity;
-    emit("lost", code, why, cause);
+    is.phase = "closed";
+    is.safe = is.end = is.next = Infinity;
+    emit("lost", error);
   };
 
   // The id of a heartbeat is odd and tells when it was sent; those of requests are even.
@@ -90,89 +91,88 @@ export const step = (was, { type, message, code = 0, reason, random, cause, fina
     beat({
       op: "hello",
       liveness: "beat",
-      ...(session ? { session, attempt: ++attempt } : { name: was.name, ttl }),
+      ...(is.session ? { session: is.session, attempt: ++is.attempt } : { name: is.name, ttl: is.ttl }),
     });
   const probe = () => beat({ op: "beat" });
 
-  if (phase === "closed") return [was, effects];
-  if (now >= safe) {
-    safe = Infinity;
+  if (is.phase === "closed") return [is, effects];
+  if (now >= is.safe) {
+    is.safe = Infinity;
     // What an open line still has to say was said before: only the whole state can be trusted.
-    if (phase === "open") {
+    if (is.phase === "open") {
       down(now);
       if (type === "message" || type === "down") type = "wake";
     }
     emit("unsafe");
   }
   if (type === "up") {
-    parts = [];
+    is.parts = [];
     hello();
   } else if (type === "message") {
     const { id, part, ok, error, event } = message;
     const until = (id - 1) / 2 + ok?.ttl * 0.9;
-    if (phase === "dialing") {
+    if (is.phase === "dialing") {
       // A large state comes in parts.
-      parts = [...parts, ok ?? part];
-      if (ok && !(ok.session && ok.epoch && ok.ttl > 0 && ok.ping > 0)) lose("protocol", NONE);
+      is.parts = [...is.parts, ok ?? part];
+      if (ok && !(ok.session && ok.epoch && ok.ttl > 0 && ok.ping > 0)) lose(new TicketdError("protocol", NONE));
       // Said too long ago, it is no answer any more: the attempt ends by its patience.
       else if (until > now) {
-        phase = "open";
-        emit("open", parts, !!epoch && ok.epoch !== epoch);
-        ({ session, ttl, ping, epoch } = ok);
-        tries = 0;
-        if (leaving) emit("send", BYE);
-        else end = Infinity;
+        is.phase = "open";
+        emit("open", is.parts, !!is.epoch && ok.epoch !== is.epoch);
+        const { session, ttl, ping, epoch } = ok;
+        Object.assign(is, { session, ttl, ping, epoch, tries: 0 });
+        if (is.leaving) emit("send", BYE);
+        else is.end = Infinity;
       } else if (error) {
-        const gone = error.code === "session-not-found" && session;
-        if (gone && !epoch) {
-          session = undefined;
+        const gone = error.code === "session-not-found" && is.session;
+        if (gone && !is.epoch) {
+          is.session = undefined;
           hello();
-        } else if (error.code === "unavailable") failed(error.code, error.message);
-        else lose(gone ? "session-lost" : error.code, error.message);
+        } else if (error.code === "unavailable") failed(error);
+        else lose(gone ? new TicketdError("session-lost", error.message) : error);
       }
     } else if (event === "beat") probe();
-    else if (id === BYE.id) lose("closed");
-    else if (part) lose("protocol", NONE);
+    else if (id === BYE.id) lose(new TicketdError("closed"));
     // The session's own events are not the peer's to tell.
     else if (!(id % 2) && !/^(lost|recovered|statechange)$/.test(event)) emit("pass", message);
-    if (phase === "open") next = now + ping * 1.5 + 100;
-    if (until) safe = until;
+    if (is.phase === "open") is.next = now + is.ping * 1.5 + 100;
+    if (until) is.safe = until;
   } else if (type === "down") {
-    if (final && !epoch) lose(cause.code, cause.message, cause.cause);
     // Another page had this session, and counted by a clock that was ahead of ours. It is outdone,
     // for we come later; but once we were in, who outdoes us is the later one.
-    else if (code === 4501 && session && !epoch && attempt < 2 ** 51) {
-      attempt = attempt * 2 + LEAP;
+    if (code === 4501 && is.session && !is.epoch && is.attempt < 2 ** 51) {
+      is.attempt = is.attempt * 2 + LEAP;
       down(now);
-    } else if (code >= 4500 && code !== 4505) lose(CODES[code - 4500] ?? "session-lost", reason);
-    else failed(code === 4505 ? "limit" : "unavailable", reason || `closed with ${code}`, cause);
+    } else if (code >= 4500 && code !== 4505) lose(new TicketdError(CODES[code - 4500] ?? "session-lost", reason));
+    else failed(cause ?? new TicketdError(code === 4505 ? "limit" : "unavailable", reason || `closed with ${code}`));
   } else if (type === "fault") {
-    lose("protocol", `${NONE}: ${cause.message}`, cause);
+    // Who has had the session tries on: what answered may have been something in between.
+    const error = cause ?? new TicketdError("protocol");
+    if (is.epoch && is.phase === "dialing") failed(error);
+    else lose(error);
   } else if (type === "hide") {
     down(Infinity);
   } else if (type === "wake") {
-    if (phase === "down") next = now;
-    if (phase === "open") {
-      next = Math.min(next, now + PATIENCE_MS);
+    if (is.phase === "down") is.next = now;
+    if (is.phase === "open") {
+      is.next = Math.min(is.next, now + PATIENCE_MS);
       probe();
     }
   } else if (type === "leave") {
-    leaving = true;
-    end = now + PATIENCE_MS;
-    if (!session) lose("closed");
-    else if (phase === "open") emit("send", BYE);
-    else if (phase === "down") next = now;
-  } else if (now >= next && phase !== "down") {
-    failed("unavailable", "no answer in time");
+    is.leaving = true;
+    is.end = now + PATIENCE_MS;
+    if (!is.session) lose(new TicketdError("closed"));
+    else if (is.phase === "open") emit("send", BYE);
+    else if (is.phase === "down") is.next = now;
+  } else if (now >= is.next && is.phase !== "down") {
+    failed(new TicketdError("unavailable", "no answer in time"));
   }
-  if (now >= end) lose("unavailable", failure && `given up: ${failure.message}`, failure);
-  if (now >= next && phase === "down") {
-    phase = "dialing";
-    next = now + Math.min(ttl, 30_000) / 3 + 250;
+  const { failure } = is;
+  if (now >= is.end) lose(new TicketdError("unavailable", failure && `given up: ${failure.message}`, failure));
+  if (now >= is.next && is.phase === "down") {
+    is.phase = "dialing";
+    is.next = now + Math.min(is.ttl, 30_000) / 3 + 250;
     emit("dial");
   }
-  return [
-    { ...was, phase, next, safe, end, session, ttl, ping, attempt, tries, epoch, parts, leaving, failure },
-    effects,
-  ];
+  return [is, effects];
 };

@@ -14,8 +14,6 @@ import { open } from "./line.js";
  */
 
 const never = () => {};
-/** No request is nearly as long (in UTF-16): names and data are bounded. */
-const FRAME_MAX = 20_000;
 
 /**
  * @param {Parameters<typeof open>[0]} options
@@ -52,10 +50,7 @@ export const begin = (options, resolve, reject) => {
 
   /** @param {object} members @param {Request["then"]} [then] @param {any} [thing] @returns {Request | undefined} */
   const request = (members, then = never, thing) => {
-    // One that the server refuses as a whole would be sent again after each resume.
-    if (over || JSON.stringify(members).length > FRAME_MAX) {
-      return void queueMicrotask(() => then(0, over ?? new TicketdError("too-large")));
-    }
+    if (over) return void queueMicrotask(() => then(0, over));
     const request = { message: { id: (last += 2), ...members }, then, thing };
     pending.set(last, request);
     post(request);
@@ -231,7 +226,7 @@ export const begin = (options, resolve, reject) => {
   const [run, send, look] = open(options, {
     pass({ id, ok, error, event, ...detail }) {
       seen = Math.max(seen, detail.fence ?? ok?.fence ?? ok?.ticket?.fence ?? 0);
-      if (!event) return settle(id, ok ?? 0, error && new TicketdError(error.code, error.message));
+      if (!event) return settle(id, ok ?? 0, error);
       const { resource, ticket, fence, wait, reason } = detail;
       if (reason === "revoked") things.get(named(resource, ticket))?.lose(reason);
       const thing = things.get(fence ?? named(resource, ticket));
@@ -282,7 +277,6 @@ export const begin = (options, resolve, reject) => {
       const view = {
         holds: list("holds").filter((/** @type {any} */ h) => !known.has(h.fence)),
         waits: list("waits"),
-        seen,
       };
       for (const gate of [...all.values()]) gate.open(view);
       for (const resource of watched.keys()) {
@@ -307,9 +301,8 @@ export const begin = (options, resolve, reject) => {
       resolve(session);
     },
 
-    lost(code, why, cause) {
+    lost(reason) {
       if (!over) {
-        const reason = new TicketdError(code, why, cause);
         finish(reason);
         tell("lost", { reason });
         reject(reason);
@@ -351,7 +344,10 @@ export const begin = (options, resolve, reject) => {
     closed: /** @type {Promise<void>} */ (new Promise((resolve) => (closed = resolve))),
 
     lock: (/** @type {string} */ resource, /** @type {any} */ options) => enter("lock", resource, options),
-    claim: (/** @type {string} */ resource, /** @type {any} */ options) => enter("claim", resource, options),
+    claim(/** @type {string} */ resource, /** @type {any} */ options) {
+      const { ticket, ...rest } = options ?? {};
+      return enter("claim", resource, rest, ticket);
+    },
 
     withLock,
     locks: { request: withLock, query },

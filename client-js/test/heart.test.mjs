@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { TicketdError } from "../error.js";
 import { CONNECT_MS, link as begin, step } from "../link.js";
 import { random } from "./support/until.mjs";
 
@@ -24,7 +25,7 @@ const says = (word, rest, link) => {
   return {
     welcome: { id: +id, ok: state },
     part: { id: +id, part: more },
-    refused: { id: +id, error: { code: rest?.slice(1, -1), message: "" } },
+    refused: { id: +id, error: Object.assign(new TicketdError(rest?.slice(1, -1)), { message: "" }) },
     beat: { event: "beat" },
     beaten: { id: +id, ok: { ttl: link.ttl } },
     answer: { id: +id, ok: more },
@@ -45,7 +46,11 @@ const shown = ([what, ...args]) => {
     return `open ${session}${holds.length ? ` holds=${holds}` : ""}${args[1] ? " restarted" : ""}`;
   }
   if (what === "pass") return `pass ${args[0].event ?? `#${args[0].id}`}`;
-  return [what, ...args].filter((part) => part !== "" && part !== undefined && !(part instanceof Error)).join(" ");
+  if (what === "lost") {
+    const [{ code, message }] = args;
+    return `lost ${code}${["", code].includes(message) ? "" : ` ${message}`}`;
+  }
+  return what;
 };
 
 /** Plays a story; gives back the link at its end. */
@@ -56,7 +61,8 @@ const play = (text, options = {}) => {
     if (!line || line.startsWith("#")) continue;
     const [, at, word, rest, chance] = /^(\d+)\s+(\S+)(?:\s+(?!~|->)(.*?))?(?:\s+~([\d.]+))?\s*->/.exec(line);
     const input = { type: word, random: Number(chance ?? 1) };
-    if (!["up", "down", "time", "wake", "hide", "leave"].includes(word)) {
+    if (word === "fault") input.cause = new TicketdError("protocol", rest);
+    else if (!["up", "down", "time", "wake", "hide", "leave"].includes(word)) {
       input.type = "message";
       input.message = freeze(says(word, rest, link));
       assert.ok(input.message, line);
@@ -365,14 +371,33 @@ story("too many connections all along: that is what the end says", `
 story("what is no state opens nothing", `
   0 time           -> dial
   10 up            -> send hello#21 liveness=beat ttl=10000
-  20 welcome#21 {"ping":"x"} -> drop, lost protocol no ticketd speaks so
+  20 welcome#21 {"ping":"x"} -> drop, lost protocol no ticketd there
 `);
 
 story("what only the session itself says is not taken from the peer", `${OPEN}
   30 event "lost"  ->
   40 event "recovered" ->
   50 event "statechange" ->
-  60 part#2        -> drop, lost protocol no ticketd speaks so
+`);
+
+story("nonsense ends the session: what it was in the place of is not known", `${OPEN}
+  30 fault no JSON -> drop, lost protocol no JSON ; phase=closed
+`);
+
+story("… and connecting", `
+  0 time           -> dial
+  10 up            -> send hello#21 liveness=beat ttl=10000
+  20 fault no JSON -> drop, lost protocol no JSON
+`);
+
+story("… but on the way back it may come from something in between: tried on, with growing pauses", `${OPEN}
+  100 down 1006    -> drop, recover
+  200 time         -> dial
+  210 up           -> send hello#421 liveness=beat session=S1 attempt=41
+  220 fault log in here -> drop ; phase=down next=420
+  420 time         -> dial
+  430 up           -> send hello#861 liveness=beat session=S1 attempt=42
+  440 welcome#861  -> open S1
 `);
 
 story("a server that is not ready yet is asked again", `
@@ -561,7 +586,7 @@ const walk = (rng, length) => {
       input.message = {
         welcome: { id: hello, ok: { session: "S1", ttl, ping: Math.min(ttl / 3, 25_000), epoch: rng.of(["E1", "E2"]) } },
         part: { id: hello, part: { holds: [1] } },
-        refused: { id: hello, error: { code, message: "" } },
+        refused: { id: hello, error: new TicketdError(code) },
         beat: { event: "beat" },
         beaten: { id: acked, ok: { ttl } },
         answer: { id: 2 * rng.below(9) + 2, ok: {} },
