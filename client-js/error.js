@@ -20,7 +20,7 @@ export class TicketdError extends Error {
  * @param {any} error @param {Error} at Made where the call came in.
  */
 export const called = (error, at) => {
-  // What is none of the helper's, like the reason of somebody's signal, is left as it is.
+  // What is none of the helper's is left as it is.
   if (!(error instanceof TicketdError)) return error;
   const copy = new TicketdError(error.code, error.message, error.cause);
   copy.stack = at.stack?.replace(/^Error/, () => `${copy}`);
@@ -28,11 +28,10 @@ export const called = (error, at) => {
 };
 
 /**
- * A promise whose errors have the caller's stack; `raw` rejects with just what it is given.
- * @param {(resolve: (value?: any) => void, reject: (error: any) => void, raw: (error: any) => void) => void} run
- * @returns {Promise<any>}
+ * The promise, whose errors get the caller's stack; but the reason of a signal is passed on itself.
+ * @param {Promise<any>} promise @param {AbortSignal} [signal]
  */
-export const promised = (run) => {
-  const at = new Error();
-  return new Promise((resolve, reject) => run(resolve, (error) => reject(called(error, at)), reject));
-};
+export const traced = (promise, signal, at = new Error()) =>
+  promise.catch((error) => {
+    throw error === signal?.reason ? error : called(error, at);
+  });

@@ -1,12 +1,9 @@
 // Queues: those of one session who want the same thing have one wait on the wire at a time.
 
-import { TicketdError, promised } from "./error.js";
+import { TicketdError, traced } from "./error.js";
 
 /**
  * @typedef {{ tries?: boolean, done: (hold: any) => void, fail: (error: any) => void }} Caller
- *
- * @typedef {object} View What a resumed session has.
- * @property {any[]} holds Those that nobody here knows and nobody is giving up. @property {any[]} waits
  */
 
 /** A key: those of locks and of tickets are never the same. @param {(string | undefined)[]} names */
@@ -23,7 +20,7 @@ const /** @type {WeakMap<AbortSignal, [AbortSignal, Set<() => void>, () => void]
 
 /**
  * Runs that when the signal aborts, even if a listener of others stops the event: what depends on a signal is aborted
- * by the platform. One for all who listen, as nothing may be left behind by each of them.
+ * by the platform. One for all who listen: nothing is left behind by each of them, and Node does not warn of many.
  * @param {AbortSignal | undefined} signal @param {() => void} run @returns {() => void} Ends it.
  */
 export const onAbort = (signal, run) => {
@@ -112,21 +109,24 @@ export const gates = (request, held, drop, things, pending, seen) => {
       next,
       wait: awaits,
 
-      /** After a resume: the state says what became of what was asked, or waited for. */
-      open(/** @type {View} */ view) {
+      /**
+       * After a resume: the state says what became of what was asked, or waited for.
+       * @param {any[]} holds Those that nobody here knows and nobody is giving up. @param {any[]} there
+       */
+      open(holds, there) {
         const from = since;
         since = seen();
         if (!wait && !asked?.sent) return;
         withdraw();
-        const mine = view.waits.find((w) =>
+        const mine = there.find((w) =>
           wait ? w.wait === wait : w.resource === resource && w.ticket === ticket && !waits.has(w.wait),
         );
         // What is older was taken some other way, by REST.
-        const at = view.holds.findIndex(
+        const at = holds.findIndex(
           (h) => h.resource === resource && (ticket ?? h.ticket) === h.ticket && h.fence > from,
         );
         if (mine || at < 0) awaits(mine?.wait);
-        else gate.grant(view.holds.splice(at, 1)[0]);
+        else gate.grant(holds.splice(at, 1)[0]);
       },
 
       grant(/** @type {any} */ what) {
@@ -159,32 +159,35 @@ export const gates = (request, held, drop, things, pending, seen) => {
    * @param {{ signal?: AbortSignal, ifAvailable?: boolean } | null} [options] @param {string} [ticket]
    */
   const enter = (op, resource, options, ticket) =>
-    promised((resolve, reject, raw) => {
-      const { signal, ifAvailable, ...rest } = options ?? {};
-      check(resource);
-      if (ticket !== undefined) check(ticket);
-      for (const [name, value] of Object.entries(rest)) {
-        if (value !== undefined) throw new TypeError(`${op}() has no option "${name}"`);
-      }
-      signal?.throwIfAborted();
-      const key = op !== "lock" && ticket === undefined ? {} : named(resource, ticket);
-      const gate = all.get(key) ?? make(op, resource, ticket, key);
-      const { waiting, next } = gate;
-      if (ifAvailable && (gate.held || waiting.length)) return resolve(null);
-      all.set(key, gate);
-      const settle = (/** @type {(value: any) => void} */ how) => (/** @type {any} */ value) => {
-        forget();
-        waiting.splice(waiting.indexOf(caller), 1);
-        how(value);
-      };
-      const caller = { tries: ifAvailable, done: settle(resolve), fail: settle(reject) };
-      const forget = onAbort(signal, () => {
-        settle(raw)(signal?.reason);
+    traced(
+      new Promise((resolve, reject) => {
+        const { signal, ifAvailable, ...rest } = options ?? {};
+        check(resource);
+        if (ticket !== undefined) check(ticket);
+        for (const [name, value] of Object.entries(rest)) {
+          if (value !== undefined) throw new TypeError(`${op}() has no option "${name}"`);
+        }
+        signal?.throwIfAborted();
+        const key = op !== "lock" && ticket === undefined ? {} : named(resource, ticket);
+        const gate = all.get(key) ?? make(op, resource, ticket, key);
+        const { waiting, next } = gate;
+        if (ifAvailable && (gate.held || waiting.length)) return resolve(null);
+        all.set(key, gate);
+        const settle = (/** @type {(value: any) => void} */ how) => (/** @type {any} */ value) => {
+          forget();
+          waiting.splice(waiting.indexOf(caller), 1);
+          how(value);
+        };
+        const caller = { tries: ifAvailable, done: settle(resolve), fail: settle(reject) };
+        const forget = onAbort(signal, () => {
+          caller.fail(signal?.reason);
+          next();
+        });
+        waiting.push(caller);
         next();
-      });
-      waiting.push(caller);
-      next();
-    });
+      }),
+      options?.signal,
+    );
 
   /** As `navigator.locks.query()`. */
   const query = async () => {

@@ -1,6 +1,6 @@
 // ticketd-client: locks and tickets that span machines, in the shape of the browser's Web Locks.
 
-import { TicketdError, called } from "./error.js";
+import { TicketdError, traced } from "./error.js";
 import { onAbort } from "./gate.js";
 import { begin } from "./session.js";
 
@@ -10,24 +10,23 @@ export { TicketdError };
 const WS = "#websocket";
 
 /** @type {typeof import("./index.js").connect} */
-export const connect = async (url, given) => {
-  const at = new Error();
+const dial = async (url, given) => {
   const { ttl = 10_000, signal, backoff, ...options } = given ?? {};
-  let forget = () => {};
+  const to = new URL(url, /** @type {any} */ (globalThis.location));
+  to.protocol = to.protocol.replace("http", "ws");
+  if (to.pathname === "/") to.pathname = "/api/v1/ws";
+  const WebSocket =
+    options.WebSocket ??
+    globalThis.WebSocket ??
+    (
+      await import(/* webpackIgnore: true */ /* @vite-ignore */ WS).catch((cause) => {
+        throw new TicketdError("no-websocket", "no WebSocket: npm install ws, or pass one", cause);
+      })
+    ).default;
+  signal?.throwIfAborted();
+  let forget;
   try {
-    const to = new URL(url, /** @type {any} */ (globalThis.location));
-    to.protocol = to.protocol.replace("http", "ws");
-    if (to.pathname === "/") to.pathname = "/api/v1/ws";
-    const WebSocket =
-      options.WebSocket ??
-      globalThis.WebSocket ??
-      (
-        await import(/* webpackIgnore: true */ /* @vite-ignore */ WS).catch((cause) => {
-          throw new TicketdError("no-websocket", "no WebSocket: npm install ws, or pass one", cause);
-        })
-      ).default;
     return await new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
       forget = onAbort(signal, () => {
         reject(signal?.reason);
         session.close();
@@ -38,9 +37,10 @@ export const connect = async (url, given) => {
         reject,
       );
     });
-  } catch (error) {
-    throw error === signal?.reason ? error : called(error, at);
   } finally {
-    forget();
+    forget?.();
   }
 };
+
+/** @type {typeof import("./index.js").connect} */
+export const connect = (url, given) => traced(dial(url, given), given?.signal);

@@ -1,7 +1,7 @@
 // A session: what is asked, what one has, and how that is set right after a resume.
 
 import { pack, unpack } from "./bytes.js";
-import { TicketdError, called, promised } from "./error.js";
+import { TicketdError, called, traced } from "./error.js";
 import { check, gates, named, onAbort } from "./gate.js";
 import { open } from "./line.js";
 
@@ -96,13 +96,15 @@ export const begin = (options, resolve, reject) => {
         if (things.get(key) === this) {
           things.delete(key);
           how = op;
-          ended = promised((resolve, reject) =>
-            request({ op, resource, ticket, fence }, (ok, error) => {
-              const gone = over || /lost|revoked/.test(error?.code);
-              if (ok || (gone && op !== "revoke") || /not-/.test(error.code)) return resolve();
-              if (!gone) things.set(key, this);
-              reject(error);
-            }),
+          ended = traced(
+            new Promise((/** @type {any} */ resolve, reject) =>
+              request({ op, resource, ticket, fence }, (ok, error) => {
+                const gone = over || /lost|revoked/.test(error?.code);
+                if (ok || (gone && op !== "revoke") || /not-/.test(error.code)) return resolve();
+                if (!gone) things.set(key, this);
+                reject(error);
+              }),
+            ),
           );
           // What is done is not issued any more, also when it was issued here.
           if (fence && op === "revoke") things.get(named(resource, ticket))?.lose("done");
@@ -171,16 +173,21 @@ export const begin = (options, resolve, reject) => {
    * throws when the session is lost.
    *
    * @template T @param {AbortSignal | undefined} signal
-   * @param {(stop: AbortSignal) => AsyncGenerator<T, void>} items Given what aborts at the end, however that comes.
+   * @param {(stop: AbortSignal, wake: () => void, sleep: () => Promise<void>) => AsyncGenerator<T, void>} items Given
+   *   what aborts at the end, however that comes, and what ends their sleep, as the end does.
    * @returns {AsyncIterableIterator<T>}
    */
   const iterate = (signal, items) => {
     const stop = new AbortController();
-    const end = () => stop.abort();
+    let wake = never;
+    const end = () => {
+      stop.abort();
+      wake();
+    };
     const generator = (async function* () {
       const forget = onAbort(signal, end);
       try {
-        if (!signal?.aborted) yield* items(stop.signal);
+        if (!signal?.aborted) yield* items(stop.signal, () => wake(), () => new Promise((resolve) => (wake = resolve)));
       } catch (/** @type {any} */ error) {
         if (!stop.signal.aborted && error.code !== "closed") throw error;
       } finally {
@@ -189,7 +196,7 @@ export const begin = (options, resolve, reject) => {
       }
     })();
     return {
-      next: () => promised((resolve, reject) => generator.next().then(resolve, reject)),
+      next: () => traced(generator.next()),
       // Ends the `next()` under way first: the generator itself would wait for it.
       return(value) {
         end();
@@ -215,9 +222,9 @@ export const begin = (options, resolve, reject) => {
 
   const finish = (/** @type {TicketdError} */ error) => {
     over = error;
-    for (const id of [...pending.keys()]) settle(id, 0, error);
-    for (const gate of [...all.values()]) gate.wait();
-    for (const thing of [...things.values()]) thing.lose(error);
+    for (const id of pending.keys()) settle(id, 0, error);
+    for (const gate of all.values()) gate.wait();
+    for (const thing of things.values()) thing.lose(error);
     for (const resource of watched.keys()) changed(resource, {}, error);
     become("closed");
     end.abort(error);
@@ -256,14 +263,16 @@ export const begin = (options, resolve, reject) => {
     open(parts, restarted) {
       if (over) return;
       const first = !session.id;
-      const list = (/** @type {string} */ key) => parts.flatMap((/** @type {any} */ part) => part?.[key] ?? []);
-      const there = new Map([...list("holds"), ...list("issued")].map((t) => [t.fence ?? named(t.resource, t.ticket), t]));
+      const [holds, issued, waits, watches] = ["holds", "issued", "waits", "watches"].map((key) =>
+        parts.flatMap((/** @type {any} */ part) => part?.[key] ?? []),
+      );
+      const there = new Map([...holds, ...issued].map((t) => [t.fence ?? named(t.resource, t.ticket), t]));
       const known = new Set(things.keys());
-      for (const [key, thing] of [...things]) {
+      for (const [key, thing] of things) {
         if (!there.has(key)) thing.lose("gone");
         else if (thing.data) thing.data = unpack(there.get(key));
       }
-      for (const [id, { message, sent }] of [...pending]) {
+      for (const [id, { message, sent }] of pending) {
         const { op, resource, ticket, fence } = message;
         known.add(fence);
         // Locks, claims and their waits are the gates' to see to; watches may be asked for again, and so
@@ -273,29 +282,23 @@ export const begin = (options, resolve, reject) => {
           settle(id, sent || !fence || op !== "revoke" ? {} : 0, new TicketdError("ticket-revoked"));
         }
       }
-      for (const { fence } of list("holds")) seen = Math.max(seen, fence);
-      const view = {
-        holds: list("holds").filter((/** @type {any} */ h) => !known.has(h.fence)),
-        waits: list("waits"),
-      };
-      for (const gate of [...all.values()]) gate.open(view);
+      for (const { fence } of holds) seen = Math.max(seen, fence);
+      const unknown = holds.filter(({ fence }) => !known.has(fence));
+      for (const gate of all.values()) gate.open(unknown, waits);
       for (const resource of watched.keys()) {
-        const now = list("watches").find((/** @type {any} */ w) => w.resource === resource);
+        const now = watches.find((w) => w.resource === resource);
         now ? changed(resource, now) : subscribe(resource);
       }
-      for (const hold of view.holds) {
-        // Of a session that another page began, locks are kept: to lock them again confirms them. Later, what
-        // nobody here asked for was taken by REST, and is its to give back.
-        if (first && hold.ticket) drop(hold);
-      }
+      // Of a session that another page began, locks are kept: to lock them again confirms them. Later, what
+      // nobody here asked for was taken by REST, and is its to give back.
+      if (first) unknown.forEach((hold) => hold.ticket && drop(hold));
       const { session: id, name } = parts.at(-1);
       Object.assign(session, { id, name });
       become("open", () => {
         // What is given up goes first, lest it be granted again.
-        const asked = [...pending.values()];
-        for (const request of asked) request.sent = false;
-        asked.filter(({ message }) => /^unl|^rel/.test(message.op)).forEach(post);
-        asked.forEach(post);
+        for (const request of pending.values()) request.sent = false;
+        for (const request of pending.values()) if (/^unl|^rel/.test(request.message.op)) post(request);
+        pending.forEach(post);
       });
       if (!first) tell("recovered", { restarted });
       resolve(session);
@@ -355,35 +358,37 @@ export const begin = (options, resolve, reject) => {
     /** @param {string} resource @param {{ concurrency?: number, signal?: AbortSignal } | null} [options] */
     claims(resource, options) {
       let { concurrency = 1, signal } = options ?? {};
-      return iterate(signal, async function* (stop) {
+      return iterate(signal, async function* (stop, wake, sleep) {
         if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is a whole number from 1");
-        const /** @type {Set<Promise<any>>} */ ahead = new Set();
-        let wake = never;
-        stop.addEventListener("abort", () => {
-          for (const one of ahead) one.then(({ ticket }) => ticket.release()).catch(never);
-          wake();
-        });
-        for (;;) {
-          for (; concurrency > 0; concurrency--) {
-            const /** @type {Promise<any>} */ one = enter("claim", resource, { signal: stop }).then((ticket) => {
-              const free = ticket.over;
-              ticket.over = () => {
-                ticket.over = never;
-                free();
-                concurrency++;
+        const /** @type {any[]} */ ahead = [];
+        let /** @type {any} */ failure;
+        stop.addEventListener("abort", () => ahead.forEach((ticket) => ticket.release().catch(never)));
+        while (!stop.aborted) {
+          for (; concurrency; concurrency--) {
+            enter("claim", resource, { signal: stop }).then(
+              (ticket) => {
+                const free = ticket.over;
+                ticket.over = () => {
+                  ticket.over = never;
+                  free();
+                  concurrency++;
+                  wake();
+                };
+                if (stop.aborted) ticket.release().catch(never);
+                ahead.push(ticket);
                 wake();
-              };
-              return { one, ticket };
-            });
-            ahead.add(one);
+              },
+              (error) => {
+                failure = error;
+                wake();
+              },
+            );
           }
-          const { one, ticket } = await Promise.race([
-            ...ahead,
-            new Promise((resolve) => (wake = () => resolve({}))),
-          ]);
-          if (stop.aborted) return;
-          if (!ahead.delete(one)) continue;
-          if (ticket.signal.aborted) ticket.over();
+          const ticket = ahead.shift();
+          if (!ticket) {
+            if (failure) throw failure;
+            await sleep();
+          } else if (ticket.signal.aborted) ticket.over();
           else yield ticket;
         }
       });
@@ -399,34 +404,33 @@ export const begin = (options, resolve, reject) => {
       const key = named(resource, name);
       const mine = things.get(key) ?? thing(key, { resource, name }, "revoke");
       mine.update = (/** @type {any} */ data) =>
-        promised((resolve, reject) => {
-          if (mine.signal.aborted) return reject(mine.signal.reason);
-          request(
-            { op: "issue", resource, ticket: name, notify, ...pack(data) },
-            (ok, error) => {
-              if (!ok) return reject(error);
-              if (!mine.signal.aborted) things.set(key, mine);
-              resolve(mine);
-            },
-            mine,
-          );
-        });
+        traced(
+          new Promise((resolve, reject) => {
+            if (mine.signal.aborted) return reject(mine.signal.reason);
+            request(
+              { op: "issue", resource, ticket: name, notify, ...pack(data) },
+              (ok, error) => {
+                if (!ok) return reject(error);
+                if (!mine.signal.aborted) things.set(key, mine);
+                resolve(mine);
+              },
+              mine,
+            );
+          }),
+        );
       return mine.update(data);
     },
 
     /** @param {string} resource @param {{ signal?: AbortSignal } | null} [options] */
     watch: (resource, options) =>
-      iterate(options?.signal, async function* (stop) {
+      iterate(options?.signal, async function* (stop, wake, sleep) {
         check(resource);
         const of = watched.get(resource) ?? { waits: new Set() };
-        let again = never;
         let /** @type {any} */ seen;
-        const wake = () => again();
         of.waits.add(wake);
         stop.addEventListener("abort", () => {
           of.waits.delete(wake);
           if (!of.waits.size && watched.delete(resource)) request({ op: "unwatch", resource });
-          wake();
         });
         if (!watched.has(resource)) {
           watched.set(resource, of);
@@ -435,7 +439,7 @@ export const begin = (options, resolve, reject) => {
         while (!stop.aborted) {
           if (of.error) throw of.error;
           if (of.state !== seen) yield (seen = of.state);
-          else await new Promise((resolve) => (again = () => resolve(0)));
+          else await sleep();
         }
       }),
 

@@ -113,6 +113,18 @@ test("10 000 jobs, each with a name of its own, issued, claimed and done by one 
   assert.ok(grown < 500_000, `${grown} bytes for ${ROUNDS} jobs`);
 }, 120_000);
 
+test("many waits that one signal ends: no warning, and no listener is left", async (t) => {
+  const session = await connect(server.url);
+  t.after(() => session.close());
+  const stop = new AbortController();
+  const waits = Array.from({ length: 100 }, () => session.claim("many waits", { signal: stop.signal }).catch(({ name }) => name));
+  await session.lock("many waits 2", { signal: stop.signal });
+  stop.abort();
+  assert.deepEqual(new Set(await Promise.all(waits)), new Set(["AbortError"]));
+  assert.equal(getEventListeners(stop.signal, "abort").length, 0);
+  await session.lock("many waits 3");
+});
+
 test("sessions come and go: no listener is left on a signal that connected them", async () => {
   const { signal } = new AbortController();
   for (let n = 0; n < 30; n++) {
