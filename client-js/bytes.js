@@ -8,7 +8,7 @@ export const pack = (data) => {
   const bytes = data?.[Symbol.toStringTag] === "Uint8Array";
   // Half a surrogate is no text.
   if (!bytes && data !== undefined && (typeof data !== "string" || /\p{Cs}/u.test(data))) {
-    throw new TypeError("data is text or a Uint8Array; JSON.stringify() anything else");
+    throw new TypeError("data is text or a Uint8Array");
   }
   // Text may be too long all the same; a frame of the server's limit it is not.
   if (data?.length > 1024) throw new TicketdError("too-large");

@@ -6,22 +6,19 @@ import { NONE, link as start, step } from "./link.js";
 
 /** @import { Input, Link } from "./link.js" */
 
-/** Every message is a JSON object with an event, or with an answer. @param {any} data */
+/** What is none of the messages that one knows is passed over, or ends in an error. @param {any} data */
 const parse = (data) => {
-  const message = JSON.parse(data);
-  const { ok, part, error, event } = message;
-  if (typeof (error ? error.code : event) !== "string" && Object(ok ?? part) !== (ok ?? part)) throw new TypeError(data);
-  if (error) message.error = new TicketdError(error.code, error.message);
-  return message;
+  const { error, ...message } = JSON.parse(data);
+  return { error: error && new TicketdError(error.code, error.message), ...message };
 };
 
-/** What is final, by what is said of it; what it is called, and means. @type {[RegExp, string, string][]} */
+/** What is final, by what is said of it; its code, and what that means. @type {[RegExp, string, string][]} */
 const FINAL = [
-  [/: 401/, "unauthorized", "credentials are wanted"],
-  [/: 403/, "forbidden", "not allowed (--allow-origin? --host?)"],
-  [/ENOTFOUND/, "unavailable", "no such host"],
-  // Of the statuses, those pass that say "later". What `ws` says of an answer that is none has no code.
-  [/: [1-4](?!08|25|29)|^undefined (Inv|Ser)|PROTO|SSL|CERT|SIGN|HPE/, "protocol", `${NONE} (http or https?)`],
+  [/ 401/, "unauthorized", ""],
+  [/ 403/, "forbidden", "(--allow-origin? --host?) "],
+  [/NOTFOUND/, "unavailable", ""],
+  // Those pass that say "later", or that no upgrade got through. What `ws` says of nonsense has no code.
+  [/: [1-4](?!00|08|2[569])|^undefined (Inv|Ser)|PROTO|SSL|CERT|SIGN|HPE/, "protocol", `${NONE} (http or https?): `],
 ];
 
 /**
@@ -36,23 +33,21 @@ const refusal = async (url, error) => {
     const signal = AbortSignal.timeout(2000);
     // Pages of other origins may ask for the first, too, though they do not see the answer.
     error = await fetch(new URL("../../healthz", to), { mode: "no-cors", signal })
-      .then(() => fetch(to, { signal }).then(({ status }) => status, () => 403))
-      .then(
-        (status) => new Error(/400|426/.test(`${status}`) ? "no WebSocket gets through" : `response: ${status}`),
-        (none) => none.cause ?? new Error("no server there", { cause: none }),
-      );
+      .then(() => fetch(to, { signal }).catch(() => ({ status: 403 })))
+      .then(({ status }) => new Error(`response: ${status}`), ({ cause }) => cause ?? new Error("no server there"));
   }
   const said = error.message || error.code;
-  const [final, code, why] = FINAL.find(([of]) => of.test(`${error.code} ${said}`)) ?? [0, "unavailable", "no way in"];
-  return [final ? "fault" : "down", new TicketdError(code, `${to.host}${to.pathname}: ${why}; ${said}`, error)];
+  const [final, code, why] = FINAL.find(([of]) => of.test(`${error.code} ${said}`)) ?? [0, "unavailable", ""];
+  return [final ? "fault" : "down", new TicketdError(code, `${to.host}${to.pathname}: ${why}${said}`, error)];
 };
 
 /**
  * @param {{ url: string, WebSocket: any, bye?: boolean } & Parameters<typeof start>[0]} options
+ * @param {AbortSignal} signal Aborts at the end.
  * @param {Record<string, (...what: any[]) => void>} on What is to be done beside the line's own: an
  *   effect's name and its arguments.
  */
-export const open = ({ url, WebSocket, bye, ...options }, on) => {
+export const open = ({ url, WebSocket, bye, ...options }, signal, on) => {
   const now = clock();
   let /** @type {Link} */ link = start(options, now());
   let /** @type {any} */ socket;
@@ -65,7 +60,6 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
       let /** @type {any} */ mine;
       let opened = !!link.epoch;
       let /** @type {any} */ error;
-      listen("add");
       // It throws when the scheme is none, and at https to ws.
       mine = socket = new WebSocket(url, "ticketd.v1");
       mine.onopen = () => {
@@ -119,19 +113,22 @@ export const open = ({ url, WebSocket, bye, ...options }, on) => {
     }
     running = false;
     clearTimeout(timer);
-    if (link.phase === "closed") listen("remove");
-    else timer = setTimeout(run, Math.min(Math.min(link.safe, link.end, link.next) - now(), 1e9), "time");
+    if (link.phase !== "closed") {
+      timer = setTimeout(run, Math.min(link.safe, link.end, link.next, now() + 1e9) - now(), "time");
+    }
   };
 
-  /** The page comes and goes. */
-  const heard = (/** @type {any} */ { type, persisted }) => {
-    if (type === "pagehide") run(bye && !persisted ? "leave" : "hide");
-    else if (type !== "visibilitychange" || document.visibilityState === "visible") run("wake");
-  };
-  const listen = (/** @type {"add" | "remove"} */ how) =>
-    ["online", "visibilitychange", "pageshow", "pagehide"].forEach((type) =>
-      globalThis[`${how}EventListener`]?.(type, heard),
+  // The page comes and goes.
+  for (const type of ["online", "visibilitychange", "pageshow", "pagehide"]) {
+    globalThis.addEventListener?.(
+      type,
+      (/** @type {any} */ { persisted }) => {
+        if (type === "pagehide") run(bye && !persisted ? "leave" : "hide");
+        else if (type !== "visibilitychange" || document.visibilityState === "visible") run("wake");
+      },
+      { signal },
     );
+  }
 
   /** Whether it is too late. A timer may be late; asking is not. */
   const look = () => now() >= link.safe && (run("time"), true);

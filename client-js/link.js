@@ -114,9 +114,8 @@ export const step = (was, { type, message, code = 0, reason, random, cause }, no
     if (is.phase === "dialing") {
       // A large state comes in parts.
       is.parts = [...is.parts, ok ?? part];
-      if (ok && !(ok.session && ok.epoch && ok.ttl > 0 && ok.ping > 0)) lose(new TicketdError("protocol", NONE));
-      // Said too long ago, it is no answer any more: the attempt ends by its patience.
-      else if (until > now) {
+      // Said too long ago, or no state, it is no answer: the attempt ends by its patience.
+      if (until > now && ok.session && ok.epoch && ok.ping > 0) {
         is.phase = "open";
         emit("open", is.parts, !!is.epoch && ok.epoch !== is.epoch);
         const { session, ttl, ping, epoch } = ok;
@@ -133,8 +132,7 @@ export const step = (was, { type, message, code = 0, reason, random, cause }, no
       }
     } else if (event === "beat") probe();
     else if (id === BYE.id) lose(new TicketdError("closed"));
-    // The session's own events are not the peer's to tell.
-    else if (!(id % 2) && !/^(lost|recovered|statechange)$/.test(event)) emit("pass", message);
+    else if (!(id % 2)) emit("pass", message);
     if (is.phase === "open") is.next = now + is.ping * 1.5 + 100;
     if (until) is.safe = until;
   } else if (type === "down") {

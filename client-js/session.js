@@ -21,8 +21,9 @@ const never = () => {};
  */
 export const begin = (options, resolve, reject) => {
   const { ttl, min, max } = options;
-  if (!(Number.isInteger(ttl) && ttl >= 50 && ttl <= 86_400_000 && min >= 0 && max >= 0)) {
-    throw new TicketdError("bad-request", "ttl is a whole number of ms from 50 to 86400000, and backoff is in ms");
+  // What is a number and too small, or too large, the server refuses.
+  if (!(Number.isInteger(ttl) && min >= 0 && max >= 0)) {
+    throw new TicketdError("bad-request", "ttl is a whole number of ms, and backoff in ms");
   }
   let /** @type {TicketdError | undefined} Why nothing can be done any more. */ over;
   let last = 0;
@@ -66,12 +67,10 @@ export const begin = (options, resolve, reject) => {
 
   // What one has.
 
-  /**
-   * Something that one has until one gives it up or loses it.
-   * @param {number | string} key @param {any} members
-   * @param {string} by The member that gives it up. @param {string} [op] What that is to the server.
-   */
-  const thing = (key, members, by, op = by) => {
+  /** Something that one has until one gives it up or loses it. @param {number | string} key @param {any} members */
+  const thing = (key, members) => {
+    const { resource, name: ticket, fence } = members;
+    const by = fence ? "release" : "revoke";
     const abort = new AbortController();
     let /** @type {any} */ ended;
     let how = "";
@@ -79,19 +78,16 @@ export const begin = (options, resolve, reject) => {
       ...members,
       over: never,
       get signal() {
-        if (look() && members.fence && things.get(key) === this) forfeit([this]);
+        if (look() && fence && things.get(key) === this) forfeit([this]);
         return abort.signal;
       },
       lose(/** @type {any} */ why) {
         things.delete(key);
-        abort.abort(why.code ? why : new TicketdError(members.name ? "ticket-revoked" : "lock-lost", why));
-        // An update that was not carried out yet would take it back.
-        for (const [id, request] of pending) if (request.thing === this) settle(id, 0, abort.signal.reason);
+        abort.abort(why.code ? why : new TicketdError(ticket ? "ticket-revoked" : "lock-lost", why));
         this.over();
       },
       /** Gives it up; that it is gone already is as good. Should it fail, it is kept, for another try. */
-      leave(/** @type {string} */ op) {
-        const { resource, name: ticket, fence } = members;
+      leave(op = ticket ? by : "unlock") {
         // What is issued anew under the name is another's to give up.
         if (things.get(key) === this) {
           things.delete(key);
@@ -115,7 +111,7 @@ export const begin = (options, resolve, reject) => {
         return how === op ? ended : ended?.catch(never);
       },
       async [by]() {
-        await this.leave(op);
+        await this.leave();
       },
       [Symbol.asyncDispose]() {
         return this[by]();
@@ -142,7 +138,7 @@ export const begin = (options, resolve, reject) => {
   /** Makes a hold of a grant. @param {any} grant */
   const held = ({ resource, ticket: name, fence, issuer, ...rest }) => {
     const members = name && { name, issuer, data: unpack(rest), ...ticket };
-    const hold = thing(fence, { resource, fence, ...members }, "release", name ? "release" : "unlock");
+    const hold = thing(fence, { resource, fence, ...members });
     things.set(fence, hold);
     return hold;
   };
@@ -230,7 +226,7 @@ export const begin = (options, resolve, reject) => {
     end.abort(error);
   };
 
-  const [run, send, look] = open(options, {
+  const [run, send, look] = open(options, end.signal, {
     pass({ id, ok, error, event, ...detail }) {
       seen = Math.max(seen, detail.fence ?? ok?.fence ?? ok?.ticket?.fence ?? 0);
       if (!event) return settle(id, ok ?? 0, error);
@@ -272,8 +268,10 @@ export const begin = (options, resolve, reject) => {
         if (!there.has(key)) thing.lose("gone");
         else if (thing.data) thing.data = unpack(there.get(key));
       }
-      for (const [id, { message, sent }] of pending) {
+      for (const [id, { message, sent, thing }] of pending) {
         const { op, resource, ticket, fence } = message;
+        // An update would take it back.
+        if (thing?.signal.aborted) settle(id, 0, thing.signal.reason);
         known.add(fence);
         // Locks, claims and their waits are the gates' to see to; watches may be asked for again, and so
         // may tickets be issued: it is this session's still, or was not there.
@@ -320,7 +318,7 @@ export const begin = (options, resolve, reject) => {
     const run = rest.pop();
     const { mode = "exclusive", steal, ...options } = rest[0] ?? {};
     if (typeof run !== "function") throw new TypeError("the last argument must be a function");
-    if (mode !== "exclusive" || steal) throw new TicketdError("bad-request", "locks are exclusive, and never stolen");
+    if (mode !== "exclusive" || steal) throw new TicketdError("bad-request", "locks are exclusive");
     const lock = await enter("lock", resource, options);
     let result;
     try {
@@ -359,7 +357,7 @@ export const begin = (options, resolve, reject) => {
     claims(resource, options) {
       let { concurrency = 1, signal } = options ?? {};
       return iterate(signal, async function* (stop, wake, sleep) {
-        if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is a whole number from 1");
+        if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is 1 or more");
         const /** @type {any[]} */ ahead = [];
         let /** @type {any} */ failure;
         stop.addEventListener("abort", () => ahead.forEach((ticket) => ticket.release().catch(never)));
@@ -402,7 +400,7 @@ export const begin = (options, resolve, reject) => {
       check(resource);
       check(name);
       const key = named(resource, name);
-      const mine = things.get(key) ?? thing(key, { resource, name }, "revoke");
+      const mine = things.get(key) ?? thing(key, { resource, name });
       mine.update = (/** @type {any} */ data) =>
         traced(
           new Promise((resolve, reject) => {
