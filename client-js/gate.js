@@ -135,14 +135,11 @@ export const gates = (request, held, drop, things, pending, seen) => {
         // Claimed by its name, and held here already: calls of one session exclude one another too.
         const hold = known ?? (first && held(what));
         if (hold) {
-          const over = hold.over;
           gate.held = true;
-          hold.over = () => {
-            hold.over = over;
-            over();
+          hold.over.push(() => {
             gate.held = false;
             next();
-          };
+          });
           if (!known || first?.tries) first?.done(known ? null : hold);
         } else {
           drop(what);

@@ -105,8 +105,7 @@ export const open = ({ url, WebSocket, bye, ...options }, signal, on) => {
         for (const [what, ...args] of todo) effects[what](...args);
       } catch (cause) {
         // What does not hold together after it cannot be trusted any more: the session ends.
-        const { message } = /** @type {Error} */ (cause);
-        inputs.unshift({ type: "fault", random: 1, cause: new TicketdError("protocol", `${NONE}: ${message}`, cause) });
+        run("fault", { cause: new TicketdError("protocol", `${NONE}: ${/** @type {any} */ (cause).message}`, cause) });
       }
       // Only now: who looks meanwhile is told what the last of these will tell all.
       link = after;

@@ -8,7 +8,7 @@ import { open } from "./line.js";
 /**
  * @typedef {object} Request One that is not answered yet.
  * @property {any} message @property {boolean} [sent] @property {any} [thing] What it issues.
- * @property {(ok: any, error?: any) => void} then Called at once, so that the next frame finds what it changed.
+ * @property {(this: Request, ok: any, error?: any) => void} then Called at once, so that the next frame finds what it changed.
  *
  * @typedef {{ state?: any, error?: any, waits: Set<() => void> }} Watched
  */
@@ -36,18 +36,19 @@ export const begin = (options, resolve, reject) => {
 
   const tell = (/** @type {string} */ type, /** @type {any} */ detail) =>
     session.dispatchEvent(new CustomEvent(type, { detail }));
-  const become = (/** @type {string} */ to, then = never) => {
+  const post = (/** @type {Request} */ request) => {
+    if (session.state === "open" && !request.sent) request.sent = send(request.message);
+  };
+  const become = (/** @type {string} */ to) => {
     const from = session.state;
     session.state = to;
-    then();
+    // What is given up goes first, lest it be granted again.
+    for (const request of pending.values()) if (/^unl|^rel/.test(request.message.op)) post(request);
+    pending.forEach(post);
     tell("statechange", { from, to });
   };
 
   // Requests.
-
-  const post = (/** @type {Request} */ request) => {
-    if (session.state === "open" && !request.sent) request.sent = send(request.message);
-  };
 
   /** @param {object} members @param {Request["then"]} [then] @param {any} [thing] @returns {Request | undefined} */
   const request = (members, then = never, thing) => {
@@ -76,21 +77,20 @@ export const begin = (options, resolve, reject) => {
     let how = "";
     return {
       ...members,
-      over: never,
+      over: [],
       get signal() {
-        if (look() && fence && things.get(key) === this) forfeit([this]);
+        if (look() && fence && things.get(key) === this) unsafe();
         return abort.signal;
       },
       lose(/** @type {any} */ why) {
         things.delete(key);
         abort.abort(why.code ? why : new TicketdError(ticket ? "ticket-revoked" : "lock-lost", why));
-        this.over();
+        for (const run of this.over.splice(0)) run();
       },
       /** Gives it up; that it is gone already is as good. Should it fail, it is kept, for another try. */
       leave(op = ticket ? by : "unlock") {
         // What is issued anew under the name is another's to give up.
         if (things.get(key) === this) {
-          things.delete(key);
           how = op;
           ended = traced(
             new Promise((/** @type {any} */ resolve, reject) =>
@@ -102,10 +102,9 @@ export const begin = (options, resolve, reject) => {
               }),
             ),
           );
+          this.lose(new TicketdError(!fence ? "ticket-revoked" : op === "revoke" ? "done" : "released"));
           // What is done is not issued any more, also when it was issued here.
           if (fence && op === "revoke") things.get(named(resource, ticket))?.lose("done");
-          abort.abort(new TicketdError(!fence ? "ticket-revoked" : op === "revoke" ? "done" : "released"));
-          this.over();
         }
         // How something else ended is told to who asked for that.
         return how === op ? ended : ended?.catch(never);
@@ -143,21 +142,24 @@ export const begin = (options, resolve, reject) => {
     return hold;
   };
 
-  /** Nobody waits for that any more; should it fail, it is tried again after the next resume. @param {any} mine */
-  const quietly = (mine) => {
-    if (mine) {
-      mine.then = (/** @type {any} */ _, /** @type {any} */ error) => {
-        if (error?.retryable && !over) pending.set(mine.message.id, mine);
-      };
-    }
-  };
+  /** Nobody waits for that any more; should it fail, it is tried again after the next resume. @type {Request["then"]} */
+  function quietly(_, error) {
+    if (error?.retryable && !over) pending.set(this.message.id, this);
+  }
   /** Gives back what nobody here wants. @param {any} hold */
   const drop = ({ resource, ticket, name = ticket, fence }) =>
-    quietly(request({ op: name ? "release" : "unlock", resource, ticket: name, fence }));
+    request({ op: name ? "release" : "unlock", resource, ticket: name, fence }, quietly);
 
-  /** The clock took them: the server may have them still, and they go back before they are asked for anew. @param {any[]} holds */
-  const forfeit = (holds) => {
+  /** The clock took all: the server may have it still, and it goes back before it is asked for anew. */
+  const unsafe = () => {
     const why = new TicketdError("session-lost");
+    // Who gives up a hold need not wait any longer: it is gone. Whether the work was done, nobody knows.
+    for (const request of pending.values()) {
+      if (!request.message.fence) continue;
+      request.then(0, why);
+      request.then = quietly;
+    }
+    const holds = [...things.values()].filter(({ fence }) => fence);
     holds.forEach(drop);
     for (const hold of holds) hold.lose(why);
   };
@@ -245,15 +247,7 @@ export const begin = (options, resolve, reject) => {
       if (!over) become("recovering");
     },
 
-    unsafe() {
-      // Who gives up a hold need not wait any longer: it is gone. Whether the work was done, nobody knows.
-      for (const request of pending.values()) {
-        if (!request.message.fence) continue;
-        request.then(0, new TicketdError("session-lost"));
-        quietly(request);
-      }
-      forfeit([...things.values()].filter((thing) => thing.fence));
-    },
+    unsafe,
 
     // The whole state, in parts: all that was asked, had and waited for is set right by it.
     open(parts, restarted) {
@@ -292,12 +286,8 @@ export const begin = (options, resolve, reject) => {
       if (first) unknown.forEach((hold) => hold.ticket && drop(hold));
       const { session: id, name } = parts.at(-1);
       Object.assign(session, { id, name });
-      become("open", () => {
-        // What is given up goes first, lest it be granted again.
-        for (const request of pending.values()) request.sent = false;
-        for (const request of pending.values()) if (/^unl|^rel/.test(request.message.op)) post(request);
-        pending.forEach(post);
-      });
+      for (const request of pending.values()) request.sent = false;
+      become("open");
       if (!first) tell("recovered", { restarted });
       resolve(session);
     },
@@ -365,15 +355,12 @@ export const begin = (options, resolve, reject) => {
           for (; concurrency; concurrency--) {
             enter("claim", resource, { signal: stop }).then(
               (ticket) => {
-                const free = ticket.over;
-                ticket.over = () => {
-                  ticket.over = never;
-                  free();
+                ahead.push(ticket);
+                ticket.over.push(() => {
                   concurrency++;
                   wake();
-                };
+                });
                 if (stop.aborted) ticket.release().catch(never);
-                ahead.push(ticket);
                 wake();
               },
               (error) => {
@@ -386,8 +373,9 @@ export const begin = (options, resolve, reject) => {
           if (!ticket) {
             if (failure) throw failure;
             await sleep();
-          } else if (ticket.signal.aborted) ticket.over();
-          else yield ticket;
+          } else if (!ticket.signal.aborted) yield ticket;
+          // It was lost before it came here.
+          else ticket.over.pop()?.();
         }
       });
     },
