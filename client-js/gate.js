@@ -45,14 +45,17 @@ export const onAbort = (signal, run) => {
  * @param {() => number} seen The highest fence heard of.
  */
 export const gates = (request, held, drop, things, pending, seen) => {
-  const /** @type {Map<unknown, ReturnType<typeof make>>} */ all = new Map();
-  const /** @type {Map<number, ReturnType<typeof make>>} */ waits = new Map();
+  const /** @type {Map<unknown, any>} */ all = new Map();
+  const /** @type {Map<number, any>} */ waits = new Map();
 
   /**
    * For a lock, for a ticket by its name, or (one for each call) for any ticket.
-   * @param {string} op @param {string} resource @param {string | undefined} ticket @param {unknown} key
+   * @param {string} op @param {string} resource @param {string} [ticket]
    */
-  const make = (op, resource, ticket, key) => {
+  const gateOf = (op, resource, ticket) => {
+    const key = op !== "lock" && ticket === undefined ? {} : named(resource, ticket);
+    const there = all.get(key);
+    if (there) return there;
     let /** @type {any} What was asked and is not answered. */ asked;
     let wait = 0;
     let /** What is granted to it has a higher fence. */ since = 0;
@@ -68,14 +71,13 @@ export const gates = (request, held, drop, things, pending, seen) => {
       if (wait && waiting[0]?.tries) waiting[0].done(null);
       const [first] = waiting;
       if (gate.held) return;
-      if (!asked?.sent && !first) withdraw();
-      if (asked || (wait && first)) return;
+      if (!first && !asked?.sent) withdraw();
+      if (asked || (first && wait)) return;
       if (wait) {
-        const mine = wait;
         asked = request({ op: "cancel", wait }, (ok) => {
           asked = undefined;
           // Should it fail, the wait stands until the next resume, or for whoever comes next.
-          if (ok) awaits(wait === mine ? 0 : wait);
+          if (ok) awaits();
         });
       } else if (first) {
         since = seen();
@@ -94,11 +96,12 @@ export const gates = (request, held, drop, things, pending, seen) => {
     };
 
     /** Its wait is this one, or none. */
-    const awaits = (now = 0) => {
+    const awaits = (now = 0, left = false) => {
       waits.delete(wait);
       wait = now;
       if (now) waits.set(now, gate);
-      next();
+      // The place for a lock that a former page left is kept for who locks it soon.
+      if (!left || op !== "lock") next();
     };
 
     const gate = {
@@ -119,7 +122,7 @@ export const gates = (request, held, drop, things, pending, seen) => {
         if (!wait && !asked?.sent) return;
         withdraw();
         const mine = there.find((w) =>
-          wait ? w.wait === wait : w.resource === resource && w.ticket === ticket && !waits.has(w.wait),
+          waits.has(w.wait) ? w.wait === wait : !wait && w.resource === resource && w.ticket === ticket,
         );
         // What is older was taken some other way, by REST.
         const at = holds.findIndex(
@@ -147,6 +150,7 @@ export const gates = (request, held, drop, things, pending, seen) => {
         awaits();
       },
     };
+    all.set(key, gate);
     return gate;
   };
 
@@ -161,15 +165,11 @@ export const gates = (request, held, drop, things, pending, seen) => {
         const { signal, ifAvailable, ...rest } = options ?? {};
         check(resource);
         if (ticket !== undefined) check(ticket);
-        for (const [name, value] of Object.entries(rest)) {
-          if (value !== undefined) throw new TypeError(`${op}() has no option "${name}"`);
-        }
+        for (const name in rest) throw new TypeError(`${op}() has no option "${name}"`);
         signal?.throwIfAborted();
-        const key = op !== "lock" && ticket === undefined ? {} : named(resource, ticket);
-        const gate = all.get(key) ?? make(op, resource, ticket, key);
+        const gate = gateOf(op, resource, ticket);
         const { waiting, next } = gate;
         if (ifAvailable && (gate.held || waiting.length)) return resolve(null);
-        all.set(key, gate);
         const settle = (/** @type {(value: any) => void} */ how) => (/** @type {any} */ value) => {
           forget();
           waiting.splice(waiting.indexOf(caller), 1);
@@ -198,5 +198,5 @@ export const gates = (request, held, drop, things, pending, seen) => {
     return { held, pending };
   };
 
-  return /** @type {const} */ ([enter, waits, query, all]);
+  return /** @type {const} */ ([enter, waits, query, all, gateOf]);
 };

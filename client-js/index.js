@@ -20,26 +20,24 @@ const dial = async (url, given) => {
     globalThis.WebSocket ??
     (
       await import(/* webpackIgnore: true */ /* @vite-ignore */ WS).catch((cause) => {
-        throw new TicketdError("no-websocket", "no WebSocket: npm install ws, or pass one", cause);
+        throw new TicketdError("no-websocket", "no WebSocket: npm install ws", cause);
       })
     ).default;
   signal?.throwIfAborted();
-  let forget;
-  try {
-    return await new Promise((resolve, reject) => {
-      forget = onAbort(signal, () => {
-        reject(signal?.reason);
-        session.close();
-      });
-      const session = begin(
-        { min: 100, max: 10_000, ...backoff, ...options, url: to.href, WebSocket, ttl, attempt: Date.now() },
-        resolve,
-        reject,
-      );
-    });
-  } finally {
-    forget?.();
-  }
+  let /** @type {any} */ session;
+  let /** @type {any} */ fail;
+  const forget = onAbort(signal, () => {
+    fail(signal?.reason);
+    session.close();
+  });
+  return new Promise((resolve, reject) => {
+    fail = reject;
+    session = begin(
+      { min: 100, max: 10_000, ...backoff, ...options, url: to.href, WebSocket, ttl, attempt: Date.now() },
+      resolve,
+      reject,
+    );
+  }).finally(forget);
 };
 
 /** @type {typeof import("./index.js").connect} */

@@ -12,11 +12,11 @@ const parse = (data) => {
   return { error: error && new TicketdError(error.code, error.message), ...message };
 };
 
-/** What is final, by what is said of it; its code, and what that means. @type {[RegExp, string, string][]} */
+/** What is final, by what is said of it; its code, and what that means. @type {[RegExp, string?, string?][]} */
 const FINAL = [
-  [/ 401/, "unauthorized", ""],
+  [/ 401/, "unauthorized"],
   [/ 403/, "forbidden", "(--allow-origin? --host?) "],
-  [/NOTFOUND/, "unavailable", ""],
+  [/NOTFOUND/],
   // Those pass that say "later", or that no upgrade got through. What `ws` says of nonsense has no code.
   [/: [1-4](?!00|08|2[569])|^undefined (Inv|Ser)|PROTO|SSL|CERT|SIGN|HPE/, "protocol", `${NONE} (http or https?): `],
 ];
@@ -25,19 +25,20 @@ const FINAL = [
  * Why a socket did not open.
  *
  * @param {string} url @param {any} error As `ws` tells it. Browsers, and Node's own WebSocket, do not.
+ * @param {AbortSignal} signal
  * @returns {Promise<[Input["type"], TicketdError]>} What that is to the link.
  */
-const refusal = async (url, error) => {
+const refusal = async (url, error, signal) => {
   const to = new URL(url.replace("ws", "http"));
   if (!error || /non-101/.test(error)) {
-    const signal = AbortSignal.timeout(2000);
     // Pages of other origins may ask for the first, too, though they do not see the answer.
     error = await fetch(new URL("../../healthz", to), { mode: "no-cors", signal })
       .then(() => fetch(to, { signal }).catch(() => ({ status: 403 })))
       .then(({ status }) => new Error(`response: ${status}`), ({ cause }) => cause ?? new Error("no server there"));
   }
   const said = error.message || error.code;
-  const [final, code, why] = FINAL.find(([of]) => of.test(`${error.code} ${said}`)) ?? [0, "unavailable", ""];
+  const final = FINAL.find(([of]) => of.test(`${error.code} ${said}`));
+  const [, code = "unavailable", why = ""] = final ?? [];
   return [final ? "fault" : "down", new TicketdError(code, `${to.host}${to.pathname}: ${why}${said}`, error)];
 };
 
@@ -67,7 +68,7 @@ export const open = ({ url, WebSocket, bye, ...options }, signal, on) => {
         run("up");
       };
       mine.onclose = async (/** @type {any} */ { code, reason }) => {
-        const [how, cause] = opened ? ["down"] : await refusal(url, error);
+        const /** @type {[Input["type"], any?]} */ [how, cause] = opened ? ["down"] : await refusal(url, error, signal);
         if (mine === socket) run(how, { code, reason, cause });
       };
       // The close that follows tells; without this `ws` would throw it.

@@ -15,15 +15,15 @@ import { TicketdError } from "./error.js";
  * @property {number} safe Up to when what is held is certainly still held.
  * @property {number} end When to give up altogether.
  * @property {string} [name] @property {string} [session] Its id, once there is one.
- * @property {number} ttl @property {number} ping Both in ms.
+ * @property {number} ttl @property {any} [ping] Both in ms.
  * @property {number} min @property {number} max Of the reconnect delay, in ms.
  * @property {number} attempt Grows with every attach. @property {number} tries Failed ones since the last success.
- * @property {string} [epoch] The server's run. @property {any[]} parts Of the state that is coming in.
+ * @property {string} [epoch] The server's run. @property {any} [parts] Of the state that is coming in.
  * @property {boolean} [leaving] The session is to be closed.
  * @property {TicketdError} [failure] Why the last attempt failed.
  *
  * @typedef {{ type: "up" | "message" | "fault" | "down" | "time" | "wake" | "hide" | "leave", message?: any,
- *   code?: number, reason?: string, random: number, cause?: TicketdError }} Input Of a `fault`, like a peer that talks
+ *   code?: number, reason?: string, random: number, cause?: any }} Input Of a `fault`, like a peer that talks
  *   nonsense, the `cause` tells; of `down` it may.
  *
  * @typedef {["dial"] | ["drop"] | ["send", object] | ["pass", any] | ["open", any[], boolean]
@@ -52,9 +52,7 @@ export const link = (options, now) => ({
   next: now,
   safe: Infinity,
   end: now + CONNECT_MS,
-  ping: 0,
   tries: 0,
-  parts: [],
   ...options,
 });
 
@@ -145,9 +143,8 @@ export const step = (was, { type, message, code = 0, reason, random, cause }, no
     else failed(cause ?? new TicketdError(code === 4505 ? "limit" : "unavailable", reason || `closed with ${code}`));
   } else if (type === "fault") {
     // Who has had the session tries on: what answered may have been something in between.
-    const error = cause ?? new TicketdError("protocol");
-    if (is.epoch && is.phase === "dialing") failed(error);
-    else lose(error);
+    if (is.epoch && is.phase === "dialing") failed(cause);
+    else lose(cause);
   } else if (type === "hide") {
     down(Infinity);
   } else if (type === "wake") {
@@ -166,7 +163,7 @@ export const step = (was, { type, message, code = 0, reason, random, cause }, no
     failed(new TicketdError("unavailable", "no answer in time"));
   }
   const { failure } = is;
-  if (now >= is.end) lose(new TicketdError("unavailable", failure && `given up: ${failure.message}`, failure));
+  if (now >= is.end) lose(new TicketdError("unavailable", failure?.message, failure));
   if (now >= is.next && is.phase === "down") {
     is.phase = "dialing";
     is.next = now + Math.min(is.ttl, 30_000) / 3 + 250;

@@ -8,9 +8,9 @@ import { open } from "./line.js";
 /**
  * @typedef {object} Request One that is not answered yet.
  * @property {any} message @property {boolean} [sent] @property {any} [thing] What it issues.
- * @property {(this: Request, ok: any, error?: any) => void} then Called at once, so that the next frame finds what it changed.
+ * @property {(ok: any, error?: any) => void} then Called at once, so that the next frame finds what it changed.
  *
- * @typedef {{ state?: any, error?: any, waits: Set<() => void> }} Watched
+ * @typedef {{ state?: any, waits: Set<() => void> }} Watched
  */
 
 const never = () => {};
@@ -23,7 +23,7 @@ export const begin = (options, resolve, reject) => {
   const { ttl, min, max } = options;
   // What is a number and too small, or too large, the server refuses.
   if (!(Number.isInteger(ttl) && min >= 0 && max >= 0)) {
-    throw new TicketdError("bad-request", "ttl is a whole number of ms, and backoff in ms");
+    throw new TicketdError("bad-request", "ttl and backoff are numbers of ms");
   }
   let /** @type {TicketdError | undefined} Why nothing can be done any more. */ over;
   let last = 0;
@@ -36,19 +36,20 @@ export const begin = (options, resolve, reject) => {
 
   const tell = (/** @type {string} */ type, /** @type {any} */ detail) =>
     session.dispatchEvent(new CustomEvent(type, { detail }));
+
+  // Requests.
+
   const post = (/** @type {Request} */ request) => {
     if (session.state === "open" && !request.sent) request.sent = send(request.message);
   };
-  const become = (/** @type {string} */ to) => {
-    const from = session.state;
+
+  const become = (/** @type {string} */ to, from = session.state) => {
     session.state = to;
     // What is given up goes first, lest it be granted again.
     for (const request of pending.values()) if (/^unl|^rel/.test(request.message.op)) post(request);
     pending.forEach(post);
     tell("statechange", { from, to });
   };
-
-  // Requests.
 
   /** @param {object} members @param {Request["then"]} [then] @param {any} [thing] @returns {Request | undefined} */
   const request = (members, then = never, thing) => {
@@ -62,8 +63,7 @@ export const begin = (options, resolve, reject) => {
   /** @param {number} id @param {any} ok @param {any} [error] */
   const settle = (id, ok, error) => {
     const request = pending.get(id);
-    pending.delete(id);
-    request?.then(ok, error);
+    if (pending.delete(id)) request?.then(ok, error);
   };
 
   // What one has.
@@ -142,7 +142,10 @@ export const begin = (options, resolve, reject) => {
     return hold;
   };
 
-  /** Nobody waits for that any more; should it fail, it is tried again after the next resume. @type {Request["then"]} */
+  /**
+   * Nobody waits for that any more; should it fail, it is tried again after the next resume.
+   * @this {any} @param {any} _ @param {any} [error]
+   */
   function quietly(_, error) {
     if (error?.retryable && !over) pending.set(this.message.id, this);
   }
@@ -159,12 +162,14 @@ export const begin = (options, resolve, reject) => {
       request.then(0, why);
       request.then = quietly;
     }
-    const holds = [...things.values()].filter(({ fence }) => fence);
-    holds.forEach(drop);
-    for (const hold of holds) hold.lose(why);
+    for (const hold of things.values()) {
+      if (!hold.fence) continue;
+      drop(hold);
+      hold.lose(why);
+    }
   };
 
-  const [enter, waits, query, all] = gates(request, held, drop, things, pending, () => seen);
+  const [enter, waits, query, all, gateOf] = gates(request, held, drop, things, pending, () => seen);
 
   /**
    * An iterator over what comes by itself. It ends by its signal, and when one closes the session; it
@@ -206,24 +211,24 @@ export const begin = (options, resolve, reject) => {
     };
   };
 
-  /** @param {string} resource @param {any} figures @param {any} [error] */
-  const changed = (resource, { kind, free, held, waiting }, error) => {
+  /** @param {string} resource @param {any} now Its figures, or an error. */
+  const changed = (resource, now) => {
     const of = watched.get(resource);
-    const state = { kind, free, held, waiting };
+    const { kind, free, held, waiting } = now;
+    const state = now.code ? now : { kind, free, held, waiting };
     if (!of || JSON.stringify(state) === JSON.stringify(of.state)) return;
     of.state = state;
-    of.error = error;
     of.waits.forEach((wake) => wake());
   };
   const subscribe = (/** @type {string} */ resource) =>
-    request({ op: "watch", resource, changes: true }, (ok, error) => changed(resource, ok || {}, error));
+    request({ op: "watch", resource, changes: true }, (ok, error) => changed(resource, ok || error));
 
   const finish = (/** @type {TicketdError} */ error) => {
     over = error;
     for (const id of pending.keys()) settle(id, 0, error);
     for (const gate of all.values()) gate.wait();
     for (const thing of things.values()) thing.lose(error);
-    for (const resource of watched.keys()) changed(resource, {}, error);
+    for (const resource of watched.keys()) changed(resource, error);
     become("closed");
     end.abort(error);
   };
@@ -253,7 +258,7 @@ export const begin = (options, resolve, reject) => {
     open(parts, restarted) {
       if (over) return;
       const first = !session.id;
-      const [holds, issued, waits, watches] = ["holds", "issued", "waits", "watches"].map((key) =>
+      const /** @type {any[][]} */ [holds, issued, places, watches] = ["holds", "issued", "waits", "watches"].map((key) =>
         parts.flatMap((/** @type {any} */ part) => part?.[key] ?? []),
       );
       const there = new Map([...holds, ...issued].map((t) => [t.fence ?? named(t.resource, t.ticket), t]));
@@ -276,16 +281,20 @@ export const begin = (options, resolve, reject) => {
       }
       for (const { fence } of holds) seen = Math.max(seen, fence);
       const unknown = holds.filter(({ fence }) => !known.has(fence));
-      for (const gate of all.values()) gate.open(unknown, waits);
+      for (const gate of all.values()) gate.open(unknown, places);
       for (const resource of watched.keys()) {
         const now = watches.find((w) => w.resource === resource);
         now ? changed(resource, now) : subscribe(resource);
       }
       // Of a session that another page began, locks are kept: to lock them again confirms them. Later, what
       // nobody here asked for was taken by REST, and is its to give back.
-      if (first) unknown.forEach((hold) => hold.ticket && drop(hold));
-      const { session: id, name } = parts.at(-1);
-      Object.assign(session, { id, name });
+      if (first) {
+        unknown.forEach((hold) => hold.ticket && drop(hold));
+        for (const { kind, resource, ticket, wait } of places) {
+          gateOf(kind === "lock" ? kind : "claim", resource, ticket).wait(wait, true);
+        }
+      }
+      ({ session: session.id, name: session.name } = parts.at(-1));
       for (const request of pending.values()) request.sent = false;
       become("open");
       if (!first) tell("recovered", { restarted });
@@ -307,7 +316,7 @@ export const begin = (options, resolve, reject) => {
     const at = new Error();
     const run = rest.pop();
     const { mode = "exclusive", steal, ...options } = rest[0] ?? {};
-    if (typeof run !== "function") throw new TypeError("the last argument must be a function");
+    if (typeof run !== "function") throw new TypeError("the last argument is no function");
     if (mode !== "exclusive" || steal) throw new TicketdError("bad-request", "locks are exclusive");
     const lock = await enter("lock", resource, options);
     let result;
@@ -384,7 +393,7 @@ export const begin = (options, resolve, reject) => {
      * @param {string} resource @param {string} name @param {any} data @param {{ notify?: boolean } | null} [options]
      */
     async issue(resource, name, data, options) {
-      const notify = options?.notify;
+      const notify = options?.notify && true;
       check(resource);
       check(name);
       const key = named(resource, name);
@@ -392,13 +401,14 @@ export const begin = (options, resolve, reject) => {
       mine.update = (/** @type {any} */ data) =>
         traced(
           new Promise((resolve, reject) => {
-            if (mine.signal.aborted) return reject(mine.signal.reason);
+            mine.signal.throwIfAborted();
             request(
               { op: "issue", resource, ticket: name, notify, ...pack(data) },
               (ok, error) => {
                 if (!ok) return reject(error);
-                if (!mine.signal.aborted) things.set(key, mine);
-                resolve(mine);
+                // Of two that were under way together, there is one handle.
+                if (!mine.signal.aborted && !things.has(key)) things.set(key, mine);
+                resolve(things.get(key) ?? mine);
               },
               mine,
             );
@@ -423,7 +433,7 @@ export const begin = (options, resolve, reject) => {
           subscribe(resource);
         }
         while (!stop.aborted) {
-          if (of.error) throw of.error;
+          if (of.state?.code) throw of.state;
           if (of.state !== seen) yield (seen = of.state);
           else await sleep();
         }

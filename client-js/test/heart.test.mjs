@@ -365,19 +365,15 @@ story("too many connections when it comes back: the pauses grow, and the session
 story("too many connections all along: that is what the end says", `
   0 time           -> dial
   10 down 4505 too many -> drop
-  30000 time       -> drop, lost unavailable given up: too many
+  30000 time       -> drop, lost unavailable too many
 `);
 
 story("what is no state opens nothing", `
   0 time           -> dial
   10 up            -> send hello#21 liveness=beat ttl=10000
-  20 welcome#21 {"ping":"x"} -> drop, lost protocol no ticketd there
-`);
-
-story("what only the session itself says is not taken from the peer", `${OPEN}
-  30 event "lost"  ->
-  40 event "recovered" ->
-  50 event "statechange" ->
+  20 welcome#21 {"ping":"x"} -> ; phase=dialing
+  30 welcome#21 {"session":null} -> ; phase=dialing
+  3584 time        -> drop ; phase=down
 `);
 
 story("nonsense ends the session: what it was in the place of is not known", `${OPEN}
@@ -520,7 +516,7 @@ story("leaving while nobody answers: two seconds in all", `${OPEN}
   110 leave        -> dial
   120 down 1006    -> drop ; next=320
   320 time         -> dial
-  2110 time        -> drop, lost unavailable given up: closed with 1006 ; phase=closed
+  2110 time        -> drop, lost unavailable closed with 1006 ; phase=closed
 `);
 
 story("leaving before there was a session: at once", `
@@ -532,7 +528,7 @@ story("connecting ends after 30 seconds", `
   0 time           -> dial
   10 down 1006     -> drop
   29999 time       -> dial
-  30000 time       -> drop, lost unavailable given up: closed with 1006 ; phase=closed
+  30000 time       -> drop, lost unavailable closed with 1006 ; phase=closed
 `);
 
 story("… but once there was a session, it is never given up without the server's word", `${OPEN}
