@@ -85,8 +85,9 @@ export const gates = (request, held, drop, things, pending, seen) => {
           asked = undefined;
           if (ok.granted) return gate.grant(ok.ticket ?? { ...ok, resource });
           if (!ok.wait && waiting[0] === first) {
-            if (ok || (first.tries && /held|not-found/.test(error.code))) first.done(null);
-            else first.fail(error);
+            if (first.tries && (ok || /held|not-found/.test(error.code))) first.done(null);
+            // One who waits and is told neither a wait nor an error: it throws.
+            else first.fail(error.name && error);
           }
           awaits(ok.wait);
         });

@@ -9,7 +9,7 @@ import { NONE, link as start, step } from "./link.js";
 /** What is none of the messages that one knows is passed over, or ends in an error. @param {any} data */
 const parse = (data) => {
   const { error, ...message } = JSON.parse(data);
-  return { error: error && new TicketdError(error.code, error.message), ...message };
+  return { error: error && new TicketdError(`${error.code}`, error.message), ...message };
 };
 
 /** What is final, by what is said of it; its code, and what that means. @type {[RegExp, string?, string?][]} */
@@ -58,11 +58,10 @@ export const open = ({ url, WebSocket, bye, ...options }, signal, on) => {
 
   const /** @type {Record<string, (...what: any[]) => any>} */ effects = {
     dial() {
-      let /** @type {any} */ mine;
-      let opened = !!link.epoch;
-      let /** @type {any} */ error;
       // It throws when the scheme is none, and at https to ws.
-      mine = socket = new WebSocket(url, "ticketd.v1");
+      const mine = (socket = new WebSocket(url, "ticketd.v1"));
+      let /** @type {any} */ opened = link.epoch;
+      let /** @type {any} */ error;
       mine.onopen = () => {
         opened = true;
         run("up");

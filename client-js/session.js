@@ -74,7 +74,7 @@ export const begin = (options, resolve, reject) => {
     const by = fence ? "release" : "revoke";
     const abort = new AbortController();
     let /** @type {any} */ ended;
-    let how = "";
+    let /** @type {any} */ how;
     return {
       ...members,
       over: [],
@@ -107,7 +107,7 @@ export const begin = (options, resolve, reject) => {
           if (fence && op === "revoke") things.get(named(resource, ticket))?.lose("done");
         }
         // How something else ended is told to who asked for that.
-        return how === op ? ended : ended?.catch(never);
+        if (how === op) return ended;
       },
       async [by]() {
         await this.leave();
@@ -136,6 +136,7 @@ export const begin = (options, resolve, reject) => {
 
   /** Makes a hold of a grant. @param {any} grant */
   const held = ({ resource, ticket: name, fence, issuer, ...rest }) => {
+    if (!fence) throw new TypeError("no fence");
     const members = name && { name, issuer, data: unpack(rest), ...ticket };
     const hold = thing(fence, { resource, fence, ...members });
     things.set(fence, hold);

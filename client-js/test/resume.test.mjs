@@ -757,6 +757,51 @@ test("release(), asked while down, before the clock would have taken it: given u
   await Promise.all([released, issued]);
 });
 
+// What a former page left of its session.
+
+const FORMER = { options: { session: "S".repeat(27) } };
+
+test("a former page's holds: its tickets go back, its locks are kept", async (t) => {
+  const world = await begun(t, { ...FORMER, state: { holds: [lockHold("db", 3), ticketHold("jobs", "t1", 4)] } });
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 4)), { released: true });
+  world.line.quiet();
+});
+
+test("a former page's places: those for tickets are given up, those for locks kept for who locks them", async (t) => {
+  const waits = [lockWait("db", 7), ticketWait("jobs", 8), ticketWait("jobs", 9, "t1")];
+  const world = await begun(t, { ...FORMER, state: { waits } });
+  for (const wait of [8, 9]) world.line.ok(world.line.takes({ op: "cancel", wait }), { cancelled: true });
+  const wanted = world.session.lock("db");
+  world.line.quiet("it has a place already");
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 });
+  assert.equal((await wanted).fence, 5);
+  world.line.quiet();
+});
+
+test("… a place that nobody here asks for is given back when it is granted", async (t) => {
+  const world = await begun(t, { ...FORMER, state: { waits: [lockWait("db", 7)] } });
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.quiet();
+});
+
+// The grant came while the line was cut: it looked like what was taken by REST, and stayed held until the session's end.
+test("… also when it was granted during a cut", async (t) => {
+  const world = await begun(t, { ...FORMER, state: { waits: [lockWait("db", 7), ticketWait("jobs", 8)] } });
+  world.line.takes({ op: "cancel", wait: 8 });
+  await world.resumed({ holds: [lockHold("db", 5), ticketHold("jobs", "t1", 6), lockHold("rest", 2)] });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 6)), { released: true });
+  world.line.quiet();
+});
+
+test("… and given up at a resume", async (t) => {
+  const world = await begun(t, { ...FORMER, state: { waits: [lockWait("db", 7)] } });
+  await world.resumed({ waits: [lockWait("db", 7)] });
+  world.line.ok(world.line.takes({ op: "cancel", wait: 7 }), { cancelled: true });
+  world.line.quiet();
+});
+
 // Tickets that one issued, and a resume.
 
 test("an issued ticket that was taken while away is lost", async (t) => {
@@ -1359,6 +1404,19 @@ test("done(), and the handle that issued the ticket in the same session: it has 
   assert.ok(!(await again).signal.aborted);
   await world.issued.revoke();
   world.line.quiet();
+});
+
+// Each had a handle of its own, and the revoke() of the first did nothing.
+test("issued twice at once: there is one handle, and it revokes", async (t) => {
+  const world = await begun(t);
+  const both = [world.session.issue("jobs", "t1", "1"), world.session.issue("jobs", "t1", "2")];
+  for (const data of ["1", "2"]) world.line.ok(world.line.takes({ op: "issue", resource: "jobs", ticket: "t1", data }));
+  const [one, two] = await Promise.all(both);
+  assert.equal(one, two);
+  const revoked = one.revoke();
+  world.line.ok(world.line.takes({ op: "revoke", resource: "jobs", ticket: "t1" }));
+  await revoked;
+  assert.ok(two.signal.aborted);
 });
 
 test("… and when it was revoked by REST under the session's id", async (t) => {
