@@ -117,10 +117,14 @@ impl<T: Copy> Deadlines<T> {
     }
 
     /// The next one that is due at `now`. It stays entered, suspended, until it is set or removed.
-    pub fn pop(&mut self, now: At) -> Option<(Slot, T)> {
+    /// Each look at the queue takes one of `looks`; `None` when these are used up, too, which shows
+    /// in [`Self::next`].
+    pub fn pop(&mut self, now: At, looks: &mut u32) -> Option<(Slot, T)> {
         while let Some(&Reverse((at, number, key))) = self.queue.peek()
             && at <= now
+            && *looks > 0
         {
+            *looks -= 1;
             self.queue.pop();
             let entry = self.entries.get_mut(key as usize);
             let Some(entry) = entry.filter(|e| e.number == number && e.queued == at) else {
@@ -153,18 +157,32 @@ mod tests {
         At::default().after_ms(ms)
     }
 
+    fn pop<T: Copy>(deadlines: &mut Deadlines<T>, ms: u64) -> Option<(Slot, T)> {
+        deadlines.pop(at(ms), &mut 100)
+    }
+
+    #[test]
+    fn looks_are_bounded() {
+        let mut deadlines = Deadlines::default();
+        let slots: Vec<Slot> = (0..10).map(|n| deadlines.insert(n, at(10))).collect();
+        slots[..9].iter().for_each(|&slot| deadlines.set(slot, at(50)));
+        assert_eq!(deadlines.pop(at(20), &mut 5), None);
+        assert_eq!(deadlines.next(), Some(at(10)), "there is more to look at");
+        assert_eq!(deadlines.pop(at(20), &mut 5), Some((slots[9], 9)));
+    }
+
     #[test]
     fn a_moved_deadline_is_due_when_it_was_moved_to() {
         let mut deadlines = Deadlines::default();
         let slot = deadlines.insert("a", at(10));
         deadlines.set(slot, at(20));
         assert_eq!(deadlines.next(), Some(at(10)), "an early look is allowed");
-        assert_eq!(deadlines.pop(at(15)), None);
+        assert_eq!(pop(&mut deadlines, 15), None);
         assert_eq!(deadlines.next(), Some(at(20)));
         deadlines.set(slot, at(17));
         assert_eq!(deadlines.next(), Some(at(17)));
-        assert_eq!(deadlines.pop(at(17)), Some((slot, "a")));
-        assert_eq!(deadlines.pop(at(99)), None, "once is enough");
+        assert_eq!(pop(&mut deadlines, 17), Some((slot, "a")));
+        assert_eq!(pop(&mut deadlines, 99), None, "once is enough");
     }
 
     #[test]
@@ -172,13 +190,13 @@ mod tests {
         let mut deadlines = Deadlines::default();
         let slot = deadlines.insert(1, at(10));
         deadlines.set(slot, At::NEVER);
-        assert_eq!(deadlines.pop(at(1000)), None);
+        assert_eq!(pop(&mut deadlines, 1000), None);
         deadlines.set(slot, at(1010));
         deadlines.remove(slot);
         let again = deadlines.insert(2, at(2000));
         assert_eq!(slot, again);
-        assert_eq!(deadlines.pop(at(1500)), None);
-        assert_eq!(deadlines.pop(at(2000)), Some((again, 2)));
+        assert_eq!(pop(&mut deadlines, 1500), None);
+        assert_eq!(pop(&mut deadlines, 2000), Some((again, 2)));
     }
 
     #[test]

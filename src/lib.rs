@@ -6,5 +6,6 @@ pub mod deadlines;
 pub mod driver;
 pub mod journal;
 pub mod machine;
+pub mod notices;
 pub mod server;
 pub mod wire;

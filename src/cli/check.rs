@@ -1,23 +1,16 @@
 //! `ticketd check DIR`: what is in a journal, and whether it is whole.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::journal;
 
-use super::complain;
-
-/// A random number, as the standard library seeds its hashes with.
-fn drawn() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
+use super::{complain, drawn, is_directory};
 
 /// Ends with 0 when the journal is sound, else with 1.
 pub(super) fn run(dir: &Path, repair: bool) -> ExitCode {
-    if !dir.is_dir() {
-        complain(&format!("{} is no directory", dir.display()));
+    if !is_directory(dir) {
         return ExitCode::FAILURE;
     }
     let found = if repair {
@@ -26,6 +19,11 @@ pub(super) fn run(dir: &Path, repair: bool) -> ExitCode {
         journal::check(dir)
     };
     match found {
+        // A server would begin one, but who asks means one that is there.
+        Ok(findings) if findings.epochs.is_empty() => {
+            complain(&format!("{} holds no journal", dir.display()));
+            ExitCode::FAILURE
+        }
         Ok(findings) => {
             let _ = writeln!(std::io::stdout(), "{findings}");
             if findings.is_sound() || findings.repair.is_some() {

@@ -1,13 +1,16 @@
 //! The command line: without a sub-command it is the server.
 
+mod backup;
 mod check;
+mod log;
 mod options;
 mod serve;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
 use options::{Verb, Words};
@@ -15,8 +18,9 @@ use options::{Verb, Words};
 /// The program. Ends with 0 when all went well, 2 when it was called wrongly, else 1.
 #[must_use]
 pub fn main() -> ExitCode {
-    match Words::try_parse_from(options::in_our_spelling(std::env::args_os())) {
+    match Words::read(std::env::args_os()) {
         Ok(Words { command: Some(Verb::Check { dir, repair }), .. }) => check::run(&dir, repair),
+        Ok(Words { command: Some(Verb::Backup { dir, target }), .. }) => backup::run(&dir, &target),
         Ok(Words { command: None, options }) => serve::run(&options),
         Err(why) if matches!(why.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let _ = write!(std::io::stdout(), "{why}");
@@ -24,14 +28,26 @@ pub fn main() -> ExitCode {
         }
         Err(why) => {
             let why = why.to_string();
-            let line = why.lines().next().unwrap_or("error: wrong usage");
-            complain(line.strip_prefix("error: ").unwrap_or(line));
+            complain(why.strip_prefix("error: ").unwrap_or(&why).trim_end());
             ExitCode::from(2)
         }
     }
 }
 
-/// Says on standard error, in one line, what is wrong.
+/// A random number, as the standard library seeds its hashes with.
+fn drawn() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Whether it is a directory; if not, says so.
+fn is_directory(dir: &Path) -> bool {
+    if !dir.is_dir() {
+        complain(&format!("{} is no directory", dir.display()));
+    }
+    dir.is_dir()
+}
+
+/// Says on standard error what is wrong.
 fn complain(what: &str) {
     let _ = writeln!(std::io::stderr(), "ticketd: {what}");
 }

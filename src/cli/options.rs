@@ -1,14 +1,15 @@
 //! The options, in clap's spelling and in Go's.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use axum::http::HeaderValue;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::wire::{AllowedOrigin, KnownHost};
 
 /// A coordination server that pushes: sessions, tickets, locks, fair queues.
 #[derive(Debug, Parser)]
-#[command(version, about, args_conflicts_with_subcommands = true)]
+#[command(version, about, args_conflicts_with_subcommands = true, max_term_width = 100)]
 pub(super) struct Words {
     #[command(subcommand)]
     pub(super) command: Option<Verb>,
@@ -27,6 +28,13 @@ pub(super) enum Verb {
         /// Set damaged files aside and go on with what is whole
         #[arg(long)]
         repair: bool,
+    },
+    /// Make a checked copy of a journal, also while its server runs
+    Backup {
+        /// The journal's directory
+        dir: PathBuf,
+        /// The copy's name, which must be new
+        target: PathBuf,
     },
 }
 
@@ -55,6 +63,13 @@ pub(super) struct Options {
     #[arg(allow_negative_numbers = true)]
     pub(super) expire: u32,
 
+    /// How long a connection may idle between requests, and a request's head be on its way, in ms;
+    /// at most twice as long
+    #[arg(long, env = "TICKETD_IDLE", value_name = "MS", default_value_t = 15_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    #[arg(allow_negative_numbers = true)]
+    pub(super) idle: u32,
+
     /// How often an image is written at most, and with --durability interval how often is synced,
     /// in ms
     #[arg(long, env = "TICKETD_SNAPSHOT", value_name = "MS", allow_negative_numbers = true)]
@@ -74,8 +89,12 @@ pub(super) struct Options {
 
     /// Origin whose pages may use this server, such as https://example.org; repeatable; * for all
     #[arg(long, env = "TICKETD_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
-    #[arg(value_parser = origin)]
-    pub(super) allow_origin: Vec<HeaderValue>,
+    pub(super) allow_origin: Vec<AllowedOrigin>,
+
+    /// Name by which this server is known, such as t.example.org or *.example.org; repeatable; *
+    /// for any. Addresses, localhost, names without a dot and private ones need not be given
+    #[arg(long, env = "TICKETD_HOST", value_name = "NAME", value_delimiter = ',')]
+    pub(super) host: Vec<KnownHost>,
 
     /// Most connections of one address at a time; 0 for no bound
     #[arg(long, env = "TICKETD_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
@@ -88,20 +107,28 @@ pub(super) struct Options {
     pub(super) rate: u32,
 }
 
-fn origin(text: &str) -> Result<HeaderValue, String> {
-    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let is_origin =
-        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']));
-    if !is_origin && text != "*" {
-        return Err("an origin is like https://example.org, without a path".to_owned());
+impl Words {
+    /// Reads the command line and the variables.
+    pub(super) fn read(words: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = without_empty_variables(Self::command(), |name| std::env::var_os(name));
+        let matches = command.try_get_matches_from_mut(in_our_spelling(words))?;
+        Self::from_arg_matches(&matches).map_err(|why| why.format(&mut command))
     }
-    HeaderValue::from_str(&text.to_ascii_lowercase()).map_err(|why| why.to_string())
+}
+
+/// An empty variable is an unset one.
+fn without_empty_variables(
+    command: Command,
+    value: impl Fn(&OsStr) -> Option<OsString>,
+) -> Command {
+    command.mut_args(|arg| {
+        let empty = arg.get_env().and_then(&value).is_some_and(|value| value.is_empty());
+        if empty { arg.env(None::<&'static str>) } else { arg }
+    })
 }
 
 /// Go's programs take `-name x` and `-name=x` for `--name x`.
-pub(super) fn in_our_spelling(
-    words: impl Iterator<Item = OsString>,
-) -> impl Iterator<Item = OsString> {
+fn in_our_spelling(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
     words.map(|word| {
         let long = word.to_str().and_then(|text| text.strip_prefix('-')).is_some_and(|rest| {
             let name = rest.split('=').next().unwrap_or("");
@@ -124,9 +151,7 @@ mod tests {
 
     fn parsed(words: &[&str]) -> Result<Options, String> {
         let words = std::iter::once("ticketd").chain(words.iter().copied()).map(OsString::from);
-        Words::try_parse_from(in_our_spelling(words))
-            .map(|words| words.options)
-            .map_err(|why| why.to_string())
+        Words::read(words).map(|words| words.options).map_err(|why| why.to_string())
     }
 
     #[test]
@@ -153,8 +178,23 @@ mod tests {
             &["extra"],
             &["--allow-origin", "example.org"],
             &["--allow-origin", "https://example.org/path"],
+            &["--allow-origin", "https://*.example.org"],
+            &["--host", "t.example.org:8001"],
         ] {
             assert!(parsed(words).is_err(), "{words:?}");
         }
+    }
+
+    #[test]
+    fn every_variable_is_unset_when_it_is_empty() {
+        let variables = |command: &Command| {
+            command.get_arguments().filter(|arg| arg.get_env().is_some()).count()
+        };
+        let all = variables(&Words::command());
+        assert!(all > 10, "{all}");
+        let none = without_empty_variables(Words::command(), |_| Some(OsString::new()));
+        assert_eq!(variables(&none), 0);
+        let kept = without_empty_variables(Words::command(), |_| None);
+        assert_eq!(variables(&kept), all);
     }
 }

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use crate::server::{Bounds, Config, Durability, Keeping, NotStarted, Server};
+use crate::server::{AllowedOrigin, Bounds, Config, Durability, Keeping, NotStarted, Server};
 
 use super::complain;
+use super::log::Log;
 use super::options::Options;
 
 pub(super) fn run(options: &Options) -> ExitCode {
@@ -17,29 +17,31 @@ pub(super) fn run(options: &Options) -> ExitCode {
         complain("--durability needs --snappath: without it nothing is kept");
         return ExitCode::from(2);
     }
-    log_to_stderr(options.loglevel);
-    raise_descriptor_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
+    let log = match Log::start(options.loglevel) {
+        Ok(log) => log,
         Err(why) => {
             complain(&format!("cannot start: {why}"));
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            complain(&why);
-            ExitCode::FAILURE
-        }
-    }
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(serve(options)),
+        Err(why) => Err(format!("cannot start: {why}")),
+    };
+    // Nobody may be reading: complaints go by the log, too, which waits for nobody.
+    log.finish(ended.as_ref().err().map(String::as_str));
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn serve(options: &Options) -> Result<(), String> {
     let config = Config {
         listen: options.listen.clone(),
         expire_ms: options.expire,
+        idle_ms: options.idle,
         allow_origins: options.allow_origin.clone(),
+        hosts: options.host.clone(),
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
         keeping: options.snappath.clone().map(|dir| Keeping {
             dir,
@@ -67,31 +69,18 @@ async fn serve(options: &Options) -> Result<(), String> {
             "anybody who reaches {address} can use this server: there is no authentication"
         );
     }
+    if options.allow_origin.contains(&AllowedOrigin::Any) {
+        tracing::warn!(
+            "--allow-origin '*': any page that a browser near {address} shows can use this server"
+        );
+    }
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping");
     };
     server.run(stop).await
-}
-
-/// `RUST_LOG` counts, where it is set.
-fn log_to_stderr(level: u8) {
-    let ours = match level {
-        0 => "off",
-        1 => "warn",
-        2 => "info",
-        _ => "warn,ticketd=trace",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(ours));
-    let ansi = std::io::IsTerminal::is_terminal(&io::stderr());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(ansi)
-        .init();
 }
 
 /// Each connection takes a descriptor; the usual soft limit of 1024 is soon reached.

@@ -7,12 +7,17 @@ use super::core::Core;
 use super::durable::Stamp;
 use super::levels::Level;
 use super::message::{Ending, Message};
+use super::narration;
 use super::requests::Outcome;
 
 impl Core {
     pub(super) fn send_events(&mut self, stamp: Stamp, now: At) {
         let mut events = std::mem::take(&mut self.events);
+        let is_told = tracing::enabled!(tracing::Level::DEBUG);
         for event in events.drain(..) {
+            if is_told {
+                narration::announced(&event);
+            }
             self.send_event(event, stamp, now);
         }
         self.shared = None;

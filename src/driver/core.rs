@@ -10,11 +10,15 @@ use crate::machine::{
     Command, Event, Fence, Grant, Length, Machine, Refusal, Reply, RequestId, SessionId, Ttl,
     WaitId,
 };
+use crate::notices::{Kind, Notices};
 
+use super::Unavailable;
 use super::clock::Clock;
 use super::durable::{Durable, Stamp};
+use super::expiry::Backlog;
 use super::gathered::{Gathered, changes};
 use super::ids;
+use super::narration;
 use super::outbox::Outbox;
 use super::requests::{Outcome, Share};
 
@@ -63,6 +67,8 @@ pub(super) struct Core {
     next_request: u64,
     /// Until when emptied resources stay known.
     pub(super) forget: VecDeque<(At, u64)>,
+    /// What fell due, and is yet to be applied.
+    pub(super) backlog: Backlog,
     pub(super) expire_ms: u64,
     pub(super) durable: Arc<Durable>,
     /// What the command under way has announced.
@@ -81,8 +87,9 @@ pub(super) struct Core {
     pub(super) epoch: Arc<str>,
     /// What the journal is yet to be given; `None` without one.
     pub(super) gathered: Option<Gathered>,
-    /// Whether it can be promised that what is done now will be remembered.
-    pub(super) keeps: bool,
+    /// Why it cannot be promised that what is done now will be remembered, if it cannot.
+    pub(super) refuses: Option<Unavailable>,
+    pub(super) notices: Arc<Notices>,
 }
 
 impl Core {
@@ -102,6 +109,7 @@ impl Core {
             requests: HashMap::new(),
             next_request: 0,
             forget: VecDeque::new(),
+            backlog: Backlog::default(),
             expire_ms,
             durable,
             events: Vec::new(),
@@ -112,7 +120,8 @@ impl Core {
             leaving: false,
             epoch: ids::epoch(),
             gathered: None,
-            keeps: true,
+            refuses: None,
+            notices: Arc::default(),
         }
     }
 
@@ -131,7 +140,11 @@ impl Core {
 
     /// When the driver must run next, if at all. Applies what is due.
     pub(super) fn pulse(&mut self) -> Option<tokio::time::Instant> {
-        self.enter();
+        let had_backlog = !self.backlog.is_empty();
+        let now = self.enter();
+        if had_backlog && !self.clock.is_stopped() {
+            self.run_due_slice(now);
+        }
         let next = self.next_due();
         if next == At::NEVER {
             self.clock.rest();
@@ -150,47 +163,11 @@ impl Core {
         if self.clock.is_stopped() {
             return At::NEVER;
         }
+        if !self.backlog.is_empty() {
+            return At::default();
+        }
         let forget = self.forget.front().map(|&(at, _)| at);
         [self.deadlines.next(), forget].into_iter().flatten().min().unwrap_or(At::NEVER)
-    }
-
-    fn run_deadlines(&mut self, now: At) {
-        if self.clock.is_stopped() {
-            return;
-        }
-        if self.deadlines.next().is_some_and(|at| at <= now) {
-            let mut sessions = Vec::new();
-            let mut waits = Vec::new();
-            while let Some((_, due)) = self.deadlines.pop(now) {
-                match due {
-                    Due::Session(session) => sessions.push(session),
-                    Due::Wait(..) | Due::Request(_) => waits.push(due),
-                }
-            }
-            if !sessions.is_empty() {
-                self.submit_then(&Command::Expire { sessions }, now, no_answer);
-            }
-            for due in waits {
-                match due {
-                    // An earlier command of this round may have ended it.
-                    Due::Wait(session, wait) => {
-                        if self.wait_slots.contains_key(&(session, wait)) {
-                            self.submit_then(&Command::TimeOut { wait }, now, no_answer);
-                        }
-                    }
-                    Due::Request(request) => self.stop_waiting(request, Outcome::TimedOut, now),
-                    Due::Session(_) => {}
-                }
-            }
-        }
-        if let Some(&(at, up_to)) = self.forget.front()
-            && at <= now
-        {
-            let more = self.submit(&Command::Forget { up_to }, now).0;
-            if more != Ok(Reply::Forgotten { more: true }) {
-                self.forget.pop_front();
-            }
-        }
     }
 
     /// Applies one command and sends out what it announces. The reply may leave when everything
@@ -213,6 +190,9 @@ impl Core {
     ) -> Stamp {
         let mark = self.machine.emptied_mark();
         let reply = self.machine.apply(command, &mut self.events);
+        if let Err(bound @ Refusal::Limit(_)) = reply {
+            self.notices.refused(Kind::Bound, bound);
+        }
         let stamp = match (&mut self.gathered, &reply) {
             (Some(gathered), Ok(reply)) if changes(command, reply) => {
                 gathered.add(command);
@@ -222,6 +202,11 @@ impl Core {
             (Some(_), _) => self.durable.now(),
             (None, _) => self.durable.applied(),
         };
+        if tracing::enabled!(tracing::Level::DEBUG)
+            && let Ok(reply) = &reply
+        {
+            narration::replied(command, reply);
+        }
         then(self, reply, stamp);
         if !self.events.is_empty() {
             self.send_events(stamp, now);
@@ -343,6 +328,11 @@ impl Core {
         }
     }
 
+    /// Whether a wait by socket is timed.
+    pub(super) fn has_timed_wait(&self, session: SessionId, wait: WaitId) -> bool {
+        self.wait_slots.contains_key(&(session, wait))
+    }
+
     /// A wait by socket has ended.
     pub(super) fn untime_wait(&mut self, session: SessionId, wait: WaitId) {
         if let Some(slot) = self.wait_slots.remove(&(session, wait)) {
@@ -360,4 +350,39 @@ impl Core {
 }
 
 /// For commands of the driver's own, which nobody waits to be answered.
-fn no_answer(_: &mut Core, _: Result<Reply, Refusal>, _: Stamp) {}
+pub(super) fn no_answer(_: &mut Core, _: Result<Reply, Refusal>, _: Stamp) {}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read};
+
+    use crate::machine::{Name, SessionName};
+
+    use super::*;
+
+    /// Only who ran into a bound was told; whoever runs the server learned nothing.
+    #[tokio::test]
+    async fn a_bound_that_is_reached_is_told_to_the_log() {
+        let (mut log, told) = io::pipe().unwrap();
+        let told = tracing_subscriber::fmt().with_writer(Arc::new(told)).finish();
+        tracing::subscriber::with_default(told, || {
+            let mut core = Core::new(500, Arc::new(Durable::new(false)));
+            core.boot(0, 0);
+            let now = core.enter();
+            let name = SessionName::parse("worker 1").unwrap();
+            let session = core.open(name, Ttl::new(10_000).unwrap(), "here".into(), now).0;
+            for number in 0..10_003 {
+                let resource = Name::parse(&format!("r{number}")).unwrap();
+                let watch = Command::Watch { session, resource, changes: true };
+                let _ = core.submit(&watch, now);
+            }
+            core.notices.finish();
+        });
+        let mut text = String::new();
+        log.read_to_string(&mut text).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].contains("a session has at most 10000 watches"), "{text}");
+        assert!(lines[1].contains("2 more"), "{text}");
+    }
+}

@@ -141,7 +141,7 @@ impl Future for Reached<'_> {
             return Poll::Ready(Ok(()));
         }
         if durable.failed.load(Ordering::Acquire) {
-            return Poll::Ready(Err(Unavailable));
+            return Poll::Ready(Err(Unavailable::Failed));
         }
         waiting.insert((self.stamp, number), context.waker().clone());
         Poll::Pending

@@ -58,7 +58,8 @@ impl Core {
 
     fn take_up(&mut self, now: At) {
         let image = self.machine.image();
-        for session in image.sessions {
+        // The condemned end with the `Boot`.
+        for session in image.sessions.into_iter().filter(|session| !session.condemned) {
             self.enter_session(session.party.id, session.party.ttl, now);
         }
         for wait in image.resources.into_iter().flat_map(|resource| resource.waits) {
@@ -71,19 +72,19 @@ impl Core {
 
     /// Whether anything may be asked.
     pub(super) fn may_ask(&self) -> Result<(), Unavailable> {
-        if self.keeps { Ok(()) } else { Err(Unavailable) }
+        self.refuses.map_or(Ok(()), Err)
     }
 
     /// The disk is full: time stands still, and nothing may be asked, until it is no more.
     pub(super) fn wait_for_room(&mut self) {
-        self.keeps = false;
+        self.refuses = Some(Unavailable::Full);
         self.enter();
         self.clock.stop();
     }
 
-    /// Nothing can be kept any more, nor said.
-    pub(super) fn give_up(&mut self) {
-        self.keeps = false;
+    /// Nothing can be kept any more, nor said. Whether that is news.
+    pub(super) fn give_up(&mut self) -> bool {
+        let before = self.refuses.replace(Unavailable::Failed);
         self.leaving = true;
         self.durable.fail();
         // Whoever waits finds out by the end of the channel.
@@ -91,11 +92,12 @@ impl Core {
         for socket in self.presences.values().filter_map(|presence| presence.socket.as_ref()) {
             socket.fail();
         }
+        before != Some(Unavailable::Failed)
     }
 
     /// There is room again.
     pub(super) fn go_on(&mut self) {
-        self.keeps = true;
+        self.refuses = None;
         self.clock.go_on();
         // What is due is looked at anew.
         self.clock.expect();

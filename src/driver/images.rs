@@ -80,23 +80,22 @@ impl Keeper {
             && let Some((job, _)) = self.images.job.take()
         {
             let (imaging, result) = job.finish()?;
-            let switched = match result {
-                Ok(()) => self.switch(imaging, |old| {
+            let switched = result.and_then(|()| {
+                self.switch(imaging, |old| {
                     let thread = thread::Builder::new().name("remove".to_owned());
                     // Without a thread the next start removes it.
                     let _ = thread.spawn(|| remove(old));
-                }),
-                Err(why) => self.no_image(&why),
-            };
-            return switched.map(|()| true);
+                })
+            });
+            return switched.or_else(|why| self.no_image(&why)).map(|()| true);
         }
         let (behind, image) = (self.behind_image(), self.kept.image_bytes);
         let is_large = behind > self.keeping.image_after_bytes.max(image);
-        if (is_large || self.images.is_wanted)
-            && self.images.is_due(self.keeping.every)
-            && let Some(imaging) = self.journal.begin_image()
-        {
-            self.images.begin(imaging, self.bell());
+        if (is_large || self.images.is_wanted) && self.images.is_due(self.keeping.every) {
+            self.look()?;
+            if let Some(imaging) = self.journal.begin_image() {
+                self.images.begin(imaging, self.bell());
+            }
         }
         Ok(false)
     }
@@ -106,23 +105,20 @@ impl Keeper {
     }
 
     /// Goes on behind a new image. What is to be removed is left to `remove`.
-    fn switch(&mut self, imaging: Imaging, remove: impl FnOnce(Retired)) -> Result<(), Failure> {
-        match self.journal.switch(imaging) {
-            Ok(old) => {
-                (self.images.last, self.images.is_wanted) = (instant(), false);
-                self.note_sync();
-                self.kept.imaged_ms = Some(clock::wall_ms());
-                remove(old);
-                Ok(())
-            }
-            Err(why) => self.no_image(&why),
-        }
+    fn switch(&mut self, imaging: Imaging, remove: impl FnOnce(Retired)) -> Result<(), NoImage> {
+        self.look()?;
+        let old = self.journal.switch(imaging)?;
+        (self.images.last, self.images.is_wanted) = (instant(), false);
+        self.note_sync();
+        self.kept.imaged_ms = Some(clock::wall_ms());
+        remove(old);
+        Ok(())
     }
 
+    /// There is no image, which is no reason to end unless the journal has.
     fn no_image(&mut self, why: &NoImage) -> Result<(), Failure> {
-        if let Some(failure) = self.journal.failure() {
-            return Err(failure.clone());
-        }
+        // The reason may be that the directory is another's by now.
+        self.look()?;
         if let NoImage::Failed(why) = why {
             tracing::warn!("no image could be written: {why}");
         }
@@ -135,13 +131,33 @@ impl Keeper {
     /// # Errors
     /// [`Failure`], when the journal ended by it.
     pub fn image(&mut self) -> Result<(), Failure> {
-        let Some(mut imaging) = self.journal.begin_image() else { return Ok(()) };
-        let result = match imaging.run() {
-            Ok(()) => self.switch(imaging, remove),
-            Err(why) => self.no_image(&why),
-        };
+        let imaged = self.imaged();
+        let result = imaged.or_else(|why| self.no_image(&why));
         self.describe();
         self.told(result)
+    }
+
+    fn imaged(&mut self) -> Result<(), NoImage> {
+        self.look()?;
+        let mut imaging = self.journal.begin_image().ok_or(NoImage::Stopped)?;
+        imaging.run()?;
+        self.switch(imaging, remove)
+    }
+
+    /// Writes the last image. That there is none is told: somebody may count on a quick start, and
+    /// what hinders an image is nothing to be passed over.
+    pub(super) fn last_image(&mut self) -> Result<(), Failure> {
+        let imaged = self.imaged();
+        self.describe();
+        let why = match imaged {
+            Ok(()) => return Ok(()),
+            Err(NoImage::Failed(why)) if self.journal.failure().is_some() => return Err(why),
+            Err(NoImage::Failed(why)) => why.to_string(),
+            Err(NoImage::Stopped) => "it was stopped".to_owned(),
+        };
+        Err(Failure::Broken(format!(
+            "the last image could not be written, though all that was said is kept: {why}"
+        )))
     }
 
     /// Drops an image that is being written.

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::journal::{
-    Batch, Description, Failure, Journal, Options, Recovered, Report, Sqlite, Store, Synced,
+    self, Batch, Description, Failure, Journal, Options, Recovered, Report, Sqlite, Store, Synced,
 };
+
+use crate::machine::Counts;
 
 use super::clock::{self, Instant, instant};
 use super::durable::Stamp;
@@ -19,6 +21,9 @@ use super::job::Job;
 use super::keeping::{Durability, Keeping, Kept, NotKept};
 use super::work::Bell;
 use super::{Driver, ids};
+
+/// How often is looked whether the journal's files still have their names.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What is on its way to the journal.
 #[derive(Default)]
@@ -52,6 +57,9 @@ pub struct Keeper {
     synced: Instant,
     /// A sync that runs.
     syncing: Option<Job<Synced>>,
+    /// The files were looked at, and whether they could be seen.
+    looked: Instant,
+    is_blind: bool,
     pub(super) images: Images,
     pub(super) kept: Kept,
     report: Report,
@@ -70,8 +78,18 @@ impl Keeper {
     /// # Errors
     /// When the journal is damaged, in use, or not ours to use.
     pub fn open(expire_ms: u32, keeping: Keeping) -> Result<(Driver, Self), NotKept> {
-        let store = Sqlite::open(&keeping.dir).map_err(|why| NotKept(why.to_string()))?;
-        Self::over(Arc::new(store), expire_ms, keeping, clock::wall_ms())
+        let store = Sqlite::open(&keeping.dir).map_err(|why| NotKept::over(&keeping.dir, &why))?;
+        let lets_in = store.lets_in();
+        let dir = keeping.dir.clone();
+        let kept = Self::over(Arc::new(store), expire_ms, keeping, clock::wall_ms())?;
+        if let Some(mode) = lets_in {
+            tracing::warn!(
+                "{} has the mode {mode:03o}: others than its owner may look or write there, where \
+                 sessions' ids are, which are secrets; chmod 700 it",
+                dir.display()
+            );
+        }
+        Ok(kept)
     }
 
     /// The same over any store, and by a wall clock (ms since 1970) that may be wrong.
@@ -85,11 +103,13 @@ impl Keeper {
         wall_ms: u64,
     ) -> Result<(Driver, Self), NotKept> {
         let options = Options { identity: ids::number() };
-        let opened = Journal::open(store, options).map_err(|why| NotKept(why.to_string()))?;
+        let begun = instant();
+        let opened = Journal::open(store, options).map_err(|why| match why {
+            journal::Error::Failed(failure) => NotKept::over(&keeping.dir, &failure),
+            damaged @ journal::Error::Damaged(_) => NotKept(damaged.to_string()),
+        })?;
         let Recovered { machine, fence, journal, report } = opened;
-        if let Some(dropped) = &report.dropped {
-            tracing::warn!("{}: {dropped}", report.file);
-        }
+        tell(&report, &machine.counts(), instant() - begun);
         let driver = Driver::over(machine, expire_ms, fence, wall_ms);
         let kept = Kept::new(keeping.durability);
         let mut keeper = Self {
@@ -100,13 +120,15 @@ impl Keeper {
             is_unsynced: false,
             synced: instant(),
             syncing: None,
+            looked: instant(),
+            is_blind: false,
             images: Images::new(),
             kept,
             report,
         };
         // The start itself is kept before anybody is served, and with it the fences' new range.
         keeper.gather();
-        keeper.keep(true).map_err(|why| NotKept(why.to_string()))?;
+        keeper.keep(true).map_err(|why| NotKept::over(&keeper.keeping.dir, &why))?;
         keeper.describe();
         Ok((driver, keeper))
     }
@@ -192,6 +214,9 @@ impl Keeper {
         if let Some(failure) = self.journal.failure() {
             return Err(failure.clone());
         }
+        if self.look_due().is_zero() {
+            self.look()?;
+        }
         self.gather();
         let mut round = Round::Idle;
         if self.parcel.count > 0 {
@@ -225,6 +250,37 @@ impl Keeper {
         Ok(round)
     }
 
+    /// Looks whether a restart would find what is kept. That it cannot be seen is no end: it may be
+    /// seen the next time.
+    ///
+    /// # Errors
+    /// Any [`Failure`] is final.
+    pub(super) fn look(&mut self) -> Result<(), Failure> {
+        self.looked = instant();
+        let seen = self.journal.look();
+        if let Some(failure) = self.journal.failure() {
+            return Err(failure.clone());
+        }
+        match seen {
+            Ok(()) => self.is_blind = false,
+            Err(why) if !std::mem::replace(&mut self.is_blind, true) => {
+                tracing::warn!("the journal's files cannot be seen, though written to: {why}");
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn look_due(&self) -> Duration {
+        LOOK_EVERY.saturating_sub(instant() - self.looked)
+    }
+
+    /// In how long there is something to do, though nobody asks for anything.
+    pub(super) fn due(&self) -> Duration {
+        let look = self.look_due();
+        self.sync_due().map_or(look, |sync| sync.min(look))
+    }
+
     fn wait_for_room(&mut self) {
         if !std::mem::replace(&mut self.kept.is_full, true) {
             tracing::error!("the disk is full: nothing is done until it is no more");
@@ -234,7 +290,7 @@ impl Keeper {
     }
 
     /// In how long a sync is due, if one is.
-    pub(super) fn sync_due(&self) -> Option<Duration> {
+    fn sync_due(&self) -> Option<Duration> {
         let due = self.is_unsynced
             && self.syncing.is_none()
             && self.keeping.durability == Durability::Interval;
@@ -280,6 +336,31 @@ impl Keeper {
         }
         self.journal.sync()?;
         self.note_sync();
-        self.image()
+        self.last_image()
+    }
+}
+
+/// Tells the operator what was found.
+fn tell(report: &Report, counts: &Counts, took: Duration) {
+    let Report { is_new, file, commands, dropped, removed } = report;
+    if let Some(dropped) = dropped {
+        tracing::warn!("{file}: {dropped}");
+    }
+    if *is_new {
+        tracing::info!("a new journal begins: {file}");
+        return;
+    }
+    let Counts { sessions, resources, tickets, locks, .. } = counts;
+    tracing::info!(
+        sessions,
+        resources,
+        tickets,
+        locks,
+        commands,
+        ms = took.as_millis(),
+        "restored from {file}"
+    );
+    for file in removed {
+        tracing::info!("{file} was of no use any more and is removed");
     }
 }

@@ -1,8 +1,10 @@
 //! What is kept on disk and how well, as it is configured and as it is told.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::journal::Failure;
 
 /// When what was applied counts as durable, and may be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,17 @@ impl Kept {
 /// Why there is no keeper: the journal cannot be opened.
 #[derive(Debug)]
 pub struct NotKept(pub(super) String);
+
+impl NotKept {
+    /// The directory fails.
+    pub(super) fn over(dir: &Path, failure: &Failure) -> Self {
+        Self(match failure {
+            // The only one that does not say where.
+            Failure::Full => format!("{}: {failure}", dir.display()),
+            _ => failure.to_string(),
+        })
+    }
+}
 
 impl fmt::Display for NotKept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::machine::{Event, Figures, Grant, Name, Refusal, Reply, SessionState, Why};
 
+use super::Unavailable;
 use super::levels::LevelEvent;
 
 /// What a message costs beside its names and data, in bytes.
@@ -37,8 +38,8 @@ pub enum Answered {
     State(Box<State>),
     /// Nothing more to say.
     Done,
-    /// It cannot be promised that it would be remembered.
-    Unavailable,
+    /// It cannot be promised that it would be remembered; why.
+    Unavailable(Unavailable),
 }
 
 /// The answer to `hello` and `session`.
@@ -67,6 +68,8 @@ pub enum Ending {
     TooSlow,
     /// The server stops.
     GoingAway,
+    /// Its client has closed.
+    Closed,
     /// It said what it may not; the close code and what to say of it.
     Fault(u16, &'static str),
 }

@@ -10,6 +10,7 @@ mod busy;
 mod clock;
 mod core;
 mod durable;
+mod expiry;
 mod gathered;
 mod ids;
 mod images;
@@ -18,6 +19,7 @@ mod keeper;
 mod keeping;
 mod levels;
 mod message;
+mod narration;
 mod outbox;
 mod requests;
 mod sockets;
@@ -40,19 +42,31 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
 use crate::machine::{Counts, Machine};
+use crate::notices::Notices;
 
 use self::core::Core;
 use self::durable::Durable;
 use self::gathered::Gathered;
 use self::work::Bell;
 
-/// The server cannot promise that it will remember what it would say: it says nothing.
+/// Why the server cannot promise that it will remember what it would say: it says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unavailable;
+pub enum Unavailable {
+    /// Its disk is full. It goes on when there is room.
+    Full,
+    /// It is about to end.
+    Leaving,
+    /// It can keep nothing any more, and ends.
+    Failed,
+}
 
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server is going away")
+        f.write_str(match self {
+            Self::Full => "the server's disk is full: it does nothing until there is room",
+            Self::Leaving => "the server is going away",
+            Self::Failed => "the server cannot keep anything any more and is going away",
+        })
     }
 }
 
@@ -63,7 +77,8 @@ impl std::error::Error for Unavailable {}
 pub struct Driver(Arc<Shared>);
 
 struct Shared {
-    core: Mutex<Core>,
+    /// Fair in the end, so that the slices of a backlog let others in between.
+    core: parking_lot::Mutex<Core>,
     durable: Arc<Durable>,
     /// Wakes the timer when something has become due earlier than it was to wake.
     earlier: Notify,
@@ -75,6 +90,7 @@ struct Shared {
     kept: Mutex<Option<Kept>>,
     /// Why nothing can be kept any more.
     failure: watch::Sender<Option<String>>,
+    notices: Arc<Notices>,
 }
 
 impl fmt::Debug for Driver {
@@ -87,7 +103,7 @@ impl fmt::Debug for Driver {
 /// and a restart is better than a second grant. Letting go of it wakes the timer when something
 /// has become due earlier than it was to wake.
 struct Guard<'a> {
-    core: MutexGuard<'a, Core>,
+    core: parking_lot::MutexGuard<'a, Core>,
     /// Dropped behind the lock: the keeper's first step is to take that.
     ring: Ring<'a>,
     shared: &'a Shared,
@@ -182,7 +198,8 @@ impl Driver {
 
     fn of(core: Core, durable: Arc<Durable>) -> Self {
         Self(Arc::new(Shared {
-            core: Mutex::new(core),
+            notices: core.notices.clone(),
+            core: parking_lot::Mutex::new(core),
             durable,
             earlier: Notify::new(),
             wakes: AtomicU64::new(u64::MAX),
@@ -193,14 +210,10 @@ impl Driver {
     }
 
     fn core(&self) -> Guard<'_> {
-        match self.0.core.lock() {
-            Ok(core) => {
-                let was_panicking = std::thread::panicking();
-                let ring = Ring { bell: &self.0.bell, is_due: false };
-                Guard { core, ring, shared: &self.0, was_panicking }
-            }
-            Err(_) => std::process::abort(),
-        }
+        let core = self.0.core.lock();
+        let was_panicking = std::thread::panicking();
+        let ring = Ring { bell: &self.0.bell, is_due: false };
+        Guard { core, ring, shared: &self.0, was_panicking }
     }
 
     /// Everything applied so far has become durable.
@@ -249,9 +262,9 @@ impl Driver {
     /// Nothing can be kept any more: whoever waits for it is told so, and sockets that the server
     /// goes away.
     fn fail(&self, why: &str) {
-        let mut core = self.core();
-        core.give_up();
-        drop(core);
+        if self.core().give_up() {
+            tracing::error!("nothing can be kept any more: {why}");
+        }
         self.0.failure.send_replace(Some(why.to_owned()));
     }
 
@@ -280,7 +293,12 @@ impl Driver {
                 let mut core = self.core();
                 let wake = core.pulse();
                 self.0.wakes.store(core.next_due().as_micros(), Ordering::Relaxed);
-                wake
+                if core.backlog.is_empty() { Some(wake) } else { None }
+            };
+            let Some(wake) = wake else {
+                // Whoever waits for the lock goes before the next slice.
+                tokio::task::yield_now().await;
+                continue;
             };
             match wake {
                 None => self.0.earlier.notified().await,
@@ -290,6 +308,12 @@ impl Driver {
                 },
             }
         }
+    }
+
+    /// Where the log is told what is refused.
+    #[must_use]
+    pub fn notices(&self) -> Arc<Notices> {
+        self.0.notices.clone()
     }
 
     /// Figures for the status page.

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::machine::Name;
 
+use super::Unavailable;
 use super::durable::{Durable, Stamp};
 use super::levels::{Level, Levels};
 use super::message::{Answered, Ending, MESSAGE_COST_BYTES, Message, cost, is_state};
@@ -144,6 +145,7 @@ impl Outbox {
         }
         (inner.ended, inner.has_failed) = (true, true);
         inner.levels.clear();
+        let unavailable = || Answered::Unavailable(Unavailable::Failed);
         let mut ending = Ending::GoingAway;
         for item in std::mem::take(&mut inner.items) {
             match item {
@@ -151,7 +153,7 @@ impl Outbox {
                     inner.first.push_back(message);
                 }
                 Item::Message(Message::Answer(id, _), ..) => {
-                    inner.first.push_back(Message::Answer(id, Answered::Unavailable));
+                    inner.first.push_back(Message::Answer(id, unavailable()));
                 }
                 Item::End(durable, stamp) if self.durable.has(stamp) => ending = durable,
                 Item::Message(..) | Item::Level(_) | Item::End(..) => {}

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
 
 use crate::machine::{Ask, Length, Way};
-use crate::machine::{Command, Fence, Grant, Machine, Name, Refusal, Reply, RequestId, SessionId};
+use crate::machine::{
+    Command, Fence, Grant, Machine, Name, Refusal, Reply, RequestId, SessionId, Ttl,
+};
 
 use super::Driver;
 use super::core::Core;
@@ -100,6 +102,8 @@ enum Begun {
 struct Waiting {
     driver: Driver,
     request: RequestId,
+    /// Of the session that waits.
+    ttl: Ttl,
     answer: oneshot::Receiver<(Outcome, Stamp)>,
     done: bool,
 }
@@ -200,10 +204,41 @@ impl Driver {
         wait_ms: u32,
         command: impl FnOnce(Ask) -> Command,
     ) -> Result<Answer, super::Unavailable> {
-        let mut waiting = match self.begin_waiting(session, wait_ms, command)? {
+        let never = |_| std::future::pending();
+        self.request_waiting_unless(session, wait_ms, command, never).await
+    }
+
+    /// The same for a client that may go. Once the request is in the queue, `gone` is given the
+    /// session's ttl; when it is done before the answer may be said, the request leaves the queue,
+    /// what was granted to it is undone, and the answer is [`Reply::NotGranted`]. One that does not
+    /// queue is answered whether the client is there or not.
+    ///
+    /// # Errors
+    /// [`super::Unavailable`] when the server cannot promise that it will be remembered.
+    pub async fn request_waiting_unless<G: Future<Output = ()>>(
+        &self,
+        session: SessionId,
+        wait_ms: u32,
+        command: impl FnOnce(Ask) -> Command,
+        gone: impl FnOnce(Ttl) -> G,
+    ) -> Result<Answer, super::Unavailable> {
+        let waiting = match self.begin_waiting(session, wait_ms, command)? {
             Begun::Waits(waiting) => waiting,
             Begun::Settled(settled) => return self.finish(settled).await,
         };
+        let gone = gone(waiting.ttl);
+        tokio::select! {
+            biased;
+            answered = self.await_grant(waiting) => return answered,
+            () = gone => {}
+        }
+        // What waited was dropped by now, so this stamp covers that it left and what was undone.
+        let stamp = self.core().stamp();
+        let reply = Ok(Reply::NotGranted);
+        self.finish((Answer { reply, driver: self.clone(), share: None }, stamp)).await
+    }
+
+    async fn await_grant(&self, mut waiting: Waiting) -> Result<Answer, super::Unavailable> {
         let received = (&mut waiting.answer).await;
         waiting.done = true;
         let (reply, share, stamp) = match received {
@@ -212,7 +247,10 @@ impl Driver {
             }
             Ok((Outcome::TimedOut, stamp)) => (Ok(Reply::NotGranted), None, stamp),
             Ok((Outcome::SessionGone, stamp)) => (Err(Refusal::SessionNotFound), None, stamp),
-            Err(_) => return Err(super::Unavailable),
+            Err(_) => {
+                let why = self.core().may_ask().err();
+                return Err(why.unwrap_or(super::Unavailable::Leaving));
+            }
         };
         let answer = Answer { reply, driver: self.clone(), share };
         self.finish((answer, stamp)).await
@@ -241,7 +279,8 @@ impl Driver {
         if core.leaving {
             core.stop_waiting(request, Outcome::TimedOut, now);
         }
-        Ok(Begun::Waits(Waiting { driver: self.clone(), request, answer, done: false }))
+        let ttl = core.presences[&session].ttl;
+        Ok(Begun::Waits(Waiting { driver: self.clone(), request, ttl, answer, done: false }))
     }
 
     async fn finish(&self, settled: Settled) -> Result<Answer, super::Unavailable> {

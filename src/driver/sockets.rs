@@ -54,8 +54,8 @@ pub enum NotAttached {
     NotFound(Stamp),
     /// A later attempt has come first.
     Overtaken,
-    /// The server cannot promise that it will remember what it would say.
-    Unavailable,
+    /// The server cannot promise that it will remember what it would say; why.
+    Unavailable(Unavailable),
 }
 
 /// Time between two heartbeats of a session, in ms.
@@ -97,7 +97,7 @@ impl Driver {
         attempt: Option<u64>,
     ) -> Result<Connection, NotAttached> {
         let mut core = self.core();
-        core.may_ask().map_err(|_| NotAttached::Unavailable)?;
+        core.may_ask().map_err(NotAttached::Unavailable)?;
         let now = core.enter();
         core.operations += 1;
         let stamp = core.stamp();
@@ -196,6 +196,13 @@ impl Connection {
         }
     }
 
+    /// The client says no more: the socket is to be closed when everything before that was
+    /// answered, unless it is to be closed for another reason already. The end itself says nothing
+    /// that would have to be durable.
+    pub fn closing(&self) {
+        self.outbox.end(Ending::Closed, Stamp::default());
+    }
+
     /// The client said what it may not: the socket is to be closed when everything before that
     /// was answered, unless it is to be closed for another reason already.
     pub fn fault(&self, code: u16, reason: &'static str) {
@@ -241,8 +248,10 @@ impl Connection {
 
     fn carry_out(&self, core: &mut Core, id: Option<u64>, asked: Asked, now: At) {
         let is_beat = matches!(asked, Asked::Beat);
-        if core.may_ask().is_err() && !is_beat {
-            return self.outbox.push_first(Message::Answer(id, Answered::Unavailable));
+        if let Err(why) = core.may_ask()
+            && !is_beat
+        {
+            return self.outbox.push_first(Message::Answer(id, Answered::Unavailable(why)));
         }
         match asked {
             Asked::Command(command) => self.submit(core, id, &command, now),

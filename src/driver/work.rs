@@ -32,11 +32,11 @@ impl Bell {
     }
 
     /// Sleeps until it is rung, or `most` is over, unless there is something to do.
-    fn sleep(&self, most: Option<Duration>, is_needed: impl FnOnce() -> bool) {
+    fn sleep(&self, most: Duration, is_needed: impl FnOnce() -> bool) {
         // Whoever comes with something after this looks, rings.
         self.sleeps.store(true, Ordering::SeqCst);
         if !is_needed() {
-            most.map_or_else(thread::park, thread::park_timeout);
+            thread::park_timeout(most);
         }
         self.sleeps.store(false, Ordering::SeqCst);
     }
@@ -69,7 +69,7 @@ impl Keeper {
                 Round::Full if stopping || driver.is_leaving() => return Err(Failure::Full),
                 Round::Full => thread::sleep(FULL_RETRY),
                 Round::Idle if stopping => return self.finish(),
-                Round::Idle => bell.sleep(self.sync_due(), || {
+                Round::Idle => bell.sleep(self.due(), || {
                     driver.gathered() > 0 || stop.load(Ordering::SeqCst) || self.has_done()
                 }),
             }

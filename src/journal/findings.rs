@@ -55,7 +55,7 @@ pub struct Repair {
 }
 
 impl Findings {
-    /// Whether a server would start with it.
+    /// Whether a server would start with it. It would with nothing, too.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let needed = self.epochs.iter().rposition(|epoch| epoch.in_charge);
@@ -69,7 +69,7 @@ impl Findings {
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.epochs.is_empty() {
-            writeln!(f, "there is no journal")?;
+            return f.write_str("there is no journal");
         }
         self.epochs.iter().try_for_each(|epoch| epoch.fmt(f))?;
         let Some(Repair { kept, set_aside }) = &self.repair else {
@@ -125,6 +125,10 @@ pub fn check(dir: &Path) -> Result<Findings, Failure> {
 /// # Errors
 /// [`Failure`] when it cannot be read or written, or when a server has it. It may be tried again.
 pub fn repair(dir: &Path, options: Options) -> Result<Findings, Failure> {
+    // What is no journal's is left as it is: to open it would make it one.
+    if Sqlite::look(dir)?.epochs()?.is_empty() {
+        return Ok(Findings { repair: Some(Repair::default()), ..Findings::default() });
+    }
     let store = Sqlite::open(dir)?;
     let mut readings = read_all(&store.looking())?;
     let epochs = readings.iter().map(findings).collect();

@@ -191,11 +191,27 @@ impl Journal {
     /// Any [`Failure`] is final.
     pub fn end_sync(&mut self, synced: Synced) -> Result<(), Failure> {
         self.alive()?;
-        self.last(synced.result)?;
         if synced.epoch == self.epoch {
+            self.last(synced.result)?;
             self.open.synced = self.open.synced.max(synced.up_to);
+        } else if !matches!(synced.result, Err(Failure::Gone(_))) {
+            // An epoch that is no longer in charge is removed, also while it is synced.
+            self.last(synced.result)?;
         }
         Ok(())
+    }
+
+    /// Looks whether a restart would find what is appended here. It changes nothing.
+    ///
+    /// # Errors
+    /// [`Failure::Gone`] is final. Any other only says that it could not be seen, unless
+    /// [`Journal::failure`] tells that the journal ended.
+    pub fn look(&mut self) -> Result<(), Failure> {
+        self.alive()?;
+        match self.open.log.in_place() {
+            Err(Failure::Gone(what)) => self.last(Err(Failure::Gone(what))),
+            seen => seen,
+        }
     }
 
     /// What ended the journal, if something did.

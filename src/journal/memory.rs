@@ -18,6 +18,8 @@ struct Shared {
     calls: u64,
     faults: Vec<Fault>,
     before_sync: Option<Hook>,
+    /// What a look at what is open finds.
+    sight: Option<Failure>,
     /// The disk after each call that may have changed it, if it is to be kept.
     past: Option<Vec<Disk>>,
 }
@@ -84,6 +86,11 @@ impl Memory {
     /// Calls `hook` before every sync of rows; as long as it takes, the sync takes.
     pub fn before_sync(&self, hook: impl Fn() + Send + Sync + 'static) {
         self.shared().before_sync = Some(Arc::new(hook));
+    }
+
+    /// From now on whoever looks whether what is open is in place finds that.
+    pub fn set_sight(&self, sight: Option<Failure>) {
+        self.shared().sight = sight;
     }
 
     /// From now on keeps what the disk has after each call, for [`Memory::crashed`].
@@ -314,6 +321,10 @@ impl Log for MemoryLog {
     fn size_bytes(&self) -> u64 {
         let shared = self.memory.shared();
         shared.disk.epochs.get(&self.epoch).map_or(0, File::bytes)
+    }
+
+    fn in_place(&self) -> Result<(), Failure> {
+        self.memory.shared().sight.clone().map_or(Ok(()), Err)
     }
 }
 

@@ -14,6 +14,7 @@
 //! Nor is it known after a sync that failed what a restart reads: the kernel may serve from memory
 //! what it could not write. So whoever restarts then does well to write an image at once.
 
+mod backup;
 pub mod codec;
 mod findings;
 mod imaging;
@@ -25,6 +26,7 @@ mod rows;
 mod sqlite;
 mod store;
 
+pub use backup::{NotBackedUp, backup};
 pub use findings::{EpochFindings, Findings, Repair, check, repair};
 pub use imaging::{Imaging, NoImage};
 pub use keeping::{

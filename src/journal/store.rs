@@ -110,6 +110,13 @@ pub trait Log: Send {
 
     /// How large the epoch is on disk.
     fn size_bytes(&self) -> u64;
+
+    /// Whether a restart would find what is appended here: the files still have their names, and
+    /// the place is still this process's.
+    ///
+    /// # Errors
+    /// [`Failure::Gone`] when it would not, which is final; any other when that cannot be seen now.
+    fn in_place(&self) -> Result<(), Failure>;
 }
 
 /// A sync to come.
@@ -149,6 +156,8 @@ pub enum Failure {
     Denied(String),
     /// The file is not what it should be.
     Corrupt(String),
+    /// The file is no longer where it was: what is written to it is lost.
+    Gone(String),
     /// Anything else. What is on disk is in doubt.
     Broken(String),
 }
@@ -158,7 +167,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Full => f.write_str("the disk is full"),
             Self::InUse(place) => write!(f, "another server uses {place}"),
-            Self::Denied(what) | Self::Corrupt(what) | Self::Broken(what) => f.write_str(what),
+            Self::Denied(what) | Self::Corrupt(what) | Self::Gone(what) | Self::Broken(what) => {
+                f.write_str(what)
+            }
         }
     }
 }

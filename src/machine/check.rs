@@ -26,9 +26,15 @@ impl Machine {
         let tables = &self.tables;
         assert_eq!(tables.sessions.len(), tables.session_ids.len());
         let (mut locks, mut claims, mut issued, mut waits, mut watches) = (0, 0, 0, 0, 0);
+        let mut condemned = 0;
         for (key, session) in &tables.sessions {
             assert_eq!(tables.session_ids.get(&session.party.id).map(|k| k as usize), Some(key));
             assert!(!session.ending, "a session was left ending");
+            if session.condemned {
+                condemned += 1;
+                assert!(session.waits.is_empty() && session.watches.is_empty());
+                assert!(session.issued.is_empty(), "a condemned session issues");
+            }
             let mut last = Fence(0);
             for lock in session.locks.keys(&tables.resources, |r| &r.in_locks) {
                 match self.resource_at(lock).body {
@@ -63,6 +69,7 @@ impl Machine {
             }
             watches += session.watches.keys(&tables.watches, |w| &w.in_session).count();
         }
+        assert_eq!(condemned, tables.condemned);
         let counts = self.counts();
         assert_eq!((locks, claims), (counts.locks, counts.claims));
         assert_eq!((issued, waits, watches), (counts.tickets, counts.waits, counts.watches));

@@ -30,7 +30,15 @@ pub enum Command {
         /// Which.
         session: SessionId,
     },
-    /// Sessions whose TTL ran out end together, in one step. Unknown ones are passed over.
+    /// Sessions whose TTL ran out end, a slice of many that fell due together: their waits leave
+    /// their queues, what they issued vanishes, and nobody knows them any more. Their holds stand
+    /// until an `Expire` names them, or a `Boot` comes. Unknown ones are passed over.
+    Condemn {
+        /// Which, in the order in which they fell due.
+        sessions: Vec<SessionId>,
+    },
+    /// Sessions whose TTL ran out end together, in one step. Of condemned ones the holds pass on.
+    /// Unknown ones are passed over.
     Expire {
         /// Which, in the order in which they fell due.
         sessions: Vec<SessionId>,
@@ -268,7 +276,7 @@ pub enum Refusal {
     NotHolder,
     /// The named ticket is claimed by another, and the command did not ask to wait.
     TicketHeld,
-    /// A count of section 5 is used up.
+    /// A count of the limits (protocol, section 6) is used up.
     Limit(Count),
 }
 

@@ -17,6 +17,37 @@ impl Machine {
         Ok(Reply::Done)
     }
 
+    /// The part of an end that grants nothing to anybody: watches, waits, and what was issued.
+    pub(super) fn condemn(&mut self, sessions: &[SessionId], out: &mut Vec<Event>) -> Reply {
+        let mut keys = Vec::with_capacity(sessions.len());
+        for id in sessions {
+            if let Some(key) = self.living_key(id) {
+                let session = &mut self.tables.sessions[key as usize];
+                session.ending = true;
+                session.condemned = true;
+                self.tables.condemned += 1;
+                keys.push(key);
+            }
+        }
+        self.leave_all(&keys, out);
+        for key in keys {
+            let session = &mut self.tables.sessions[key as usize];
+            session.ending = false;
+            out.push(Event::SessionEnded { session: session.party.id, why: Why::Expired });
+        }
+        Reply::Done
+    }
+
+    /// Those that were condemned before a restart end with it: nobody is served yet.
+    pub(super) fn expire_condemned(&mut self, out: &mut Vec<Event>) {
+        if self.tables.condemned > 0 {
+            let condemned = self.tables.sessions.iter().filter(|(_, session)| session.condemned);
+            let mut ids: Vec<_> = condemned.map(|(_, session)| session.party.id).collect();
+            ids.sort_unstable();
+            self.expire(&ids, out);
+        }
+    }
+
     pub(super) fn expire(&mut self, sessions: &[SessionId], out: &mut Vec<Event>) -> Reply {
         let mut keys = Vec::with_capacity(sessions.len());
         for id in sessions {
@@ -35,6 +66,25 @@ impl Machine {
     fn end(&mut self, sessions: &[SessionKey], why: Why, out: &mut Vec<Event>) {
         for &session in sessions {
             self.tables.sessions[session as usize].ending = true;
+        }
+        self.leave_all(sessions, out);
+        for &session in sessions {
+            self.drop_holds(session, out);
+        }
+        for &session in sessions {
+            let gone = self.tables.sessions.remove(session as usize);
+            self.tables.session_ids.remove(&gone.party.id);
+            if gone.condemned {
+                self.tables.condemned -= 1;
+            } else {
+                out.push(Event::SessionEnded { session: gone.party.id, why });
+            }
+        }
+    }
+
+    /// Grants nothing to anybody. What the condemned gave up is not there any more.
+    fn leave_all(&mut self, sessions: &[SessionKey], out: &mut Vec<Event>) {
+        for &session in sessions {
             self.drop_watches(session);
         }
         for &session in sessions {
@@ -42,14 +92,6 @@ impl Machine {
         }
         for &session in sessions {
             self.drop_issued(session, out);
-        }
-        for &session in sessions {
-            self.drop_holds(session, out);
-        }
-        for &session in sessions {
-            let gone = self.tables.sessions.remove(session as usize);
-            self.tables.session_ids.remove(&gone.party.id);
-            out.push(Event::SessionEnded { session: gone.party.id, why });
         }
     }
 

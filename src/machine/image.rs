@@ -9,7 +9,7 @@ use super::Machine;
 use super::command::Kind;
 use super::list::Link;
 use super::names::{Data, Fence, Length, Name, Party, RequestId, SessionId, WaitId};
-use super::tables::{Body, Resource, SessionKey, Ticket, Tickets, Wait, Watch, enter};
+use super::tables::{Body, Resource, Session, SessionKey, Ticket, Tickets, Wait, Watch, enter};
 
 /// Everything that a machine knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Image {
 pub struct SessionImage {
     /// Who it is.
     pub party: Party,
+    /// Whether it was condemned: it has ended, but for its holds.
+    pub condemned: bool,
 }
 
 /// A resource and what stands in it.
@@ -130,9 +132,13 @@ impl Machine {
     /// The whole state as plain values.
     #[must_use]
     pub fn image(&self) -> Image {
-        let mut sessions = self.session_ids();
-        sessions.sort_unstable();
-        let sessions = sessions.iter().filter_map(|id| self.tables.session_ids.get(id));
+        let session_image = |session: &Session| SessionImage {
+            party: Party::clone(&session.party),
+            condemned: session.condemned,
+        };
+        let mut sessions: Vec<SessionImage> =
+            self.tables.sessions.iter().map(|(_, session)| session_image(session)).collect();
+        sessions.sort_unstable_by_key(|session| session.party.id);
         let mut resources: Vec<_> = self
             .tables
             .resources
@@ -145,9 +151,7 @@ impl Machine {
             next_wait: self.next_wait,
             serial: self.serial,
             emptied_mark: self.emptied_mark,
-            sessions: sessions
-                .map(|key| SessionImage { party: Party::clone(self.party(key)) })
-                .collect(),
+            sessions,
             resources,
         }
     }
@@ -221,11 +225,14 @@ impl Machine {
         machine.next_wait = image.next_wait;
         machine.serial = image.serial;
         machine.emptied_mark = image.emptied_mark;
-        for SessionImage { party } in &image.sessions {
-            if machine.has_session(&party.id) {
+        for SessionImage { party, condemned } in &image.sessions {
+            if machine.tables.session_ids.get(&party.id).is_some() {
                 return Err(Damage::Twice);
             }
             machine.open(party.id, party.name.clone(), party.ttl, party.source.clone());
+            let key = machine.restored(party.id)?;
+            machine.tables.sessions[key as usize].condemned = *condemned;
+            machine.tables.condemned += usize::from(*condemned);
         }
         machine.restore_resources(image)?;
         Ok(machine)
@@ -253,10 +260,10 @@ impl Machine {
                 later.locks.push((fence, key, self.restored(holder)?));
             }
             for wait in &from.waits {
-                later.waits.push((wait, key, self.restored(wait.session)?));
+                later.waits.push((wait, key, self.restored_living(wait.session)?));
             }
             for watch in &from.watches {
-                later.watches.push((watch, key, self.restored(watch.session)?));
+                later.watches.push((watch, key, self.restored_living(watch.session)?));
             }
             for ticket in &from.tickets {
                 let claim = match ticket.claim {
@@ -276,6 +283,13 @@ impl Machine {
         self.tables.session_ids.get(&id).ok_or(Damage::UnknownSession(id))
     }
 
+    /// A condemned session has nothing but holds.
+    fn restored_living(&self, id: SessionId) -> Result<SessionKey, Damage> {
+        let key = self.restored(id)?;
+        let is_condemned = self.tables.sessions[key as usize].condemned;
+        if is_condemned { Err(Damage::Contradiction) } else { Ok(key) }
+    }
+
     fn restore_ticket(
         &mut self,
         from: &TicketImage,
@@ -283,7 +297,7 @@ impl Machine {
         claim: Option<(SessionKey, Fence)>,
         later: &mut Later,
     ) -> Result<(), Damage> {
-        let issuer = self.restored(from.issuer)?;
+        let issuer = self.restored_living(from.issuer)?;
         let tables = &mut self.tables;
         let key = enter(
             &mut tables.tickets,

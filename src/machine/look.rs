@@ -5,14 +5,15 @@ use super::command::{Figures, Grant, Kind, LockGrant, Refusal};
 use super::names::{Fence, Name, SessionId};
 use super::tables::{Body, Resource, SessionKey, TicketKey};
 use super::view::{
-    Counts, IssuedState, ResourceView, SessionState, SessionView, TicketView, WaitState, WatchState,
+    Counts, IssuedState, ResourceView, SessionState, SessionView, Stakes, TicketView, WaitState,
+    WatchState,
 };
 
 impl Machine {
     /// All that a session has; `None` when there is no such session.
     #[must_use]
     pub fn state(&self, id: &SessionId) -> Option<SessionState> {
-        let key = self.tables.session_ids.get(id)?;
+        let key = self.living_key(id)?;
         Some(SessionState {
             party: self.party(key).clone(),
             holds: self.hold_states(key),
@@ -92,13 +93,26 @@ impl Machine {
     /// Whether there is such a session.
     #[must_use]
     pub fn has_session(&self, id: &SessionId) -> bool {
-        self.tables.session_ids.get(id).is_some()
+        self.living_key(id).is_some()
+    }
+
+    /// What is at stake when a session ends; `None` when there is no such session.
+    #[must_use]
+    pub fn stakes(&self, id: &SessionId) -> Option<Stakes> {
+        let session = &self.tables.sessions[self.living_key(id)? as usize];
+        Some(Stakes {
+            name: session.party.name.clone(),
+            locks: session.locks.len(),
+            claims: session.claims.len(),
+            waits: session.waits.len(),
+        })
     }
 
     /// The ids of all sessions, in no order that means anything.
     #[must_use]
     pub fn session_ids(&self) -> Vec<SessionId> {
-        self.tables.sessions.iter().map(|(_, session)| session.party.id).collect()
+        let living = self.tables.sessions.iter().filter(|(_, session)| !session.condemned);
+        living.map(|(_, session)| session.party.id).collect()
     }
 
     /// The names of all known resources, in no order that means anything.
@@ -111,7 +125,7 @@ impl Machine {
     /// A session as dumps show it; `None` when there is no such session.
     #[must_use]
     pub fn session_view(&self, id: &SessionId) -> Option<SessionView> {
-        let key = self.tables.session_ids.get(id)?;
+        let key = self.living_key(id)?;
         let tables = &self.tables;
         let session = &tables.sessions[key as usize];
         let mut claims: Vec<_> = session.claims.iter().map(|(&(_, f), &key)| (f, key)).collect();
@@ -214,7 +228,7 @@ impl Machine {
     pub fn counts(&self) -> Counts {
         let tables = &self.tables;
         Counts {
-            sessions: tables.sessions.len(),
+            sessions: tables.sessions.len() - tables.condemned,
             resources: tables.known,
             tickets: tables.tickets.len(),
             locks: tables.locks,

@@ -35,7 +35,8 @@ pub use names::{
     WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitId, Way,
 };
 pub use view::{
-    Counts, IssuedState, ResourceView, SessionState, SessionView, TicketView, WaitState, WatchState,
+    Counts, IssuedState, ResourceView, SessionState, SessionView, Stakes, TicketView, WaitState,
+    WatchState,
 };
 
 use std::sync::Arc;
@@ -97,11 +98,12 @@ impl Machine {
     fn carry_out(&mut self, command: &Command, out: &mut Vec<Event>) -> Result<Reply, Refusal> {
         use Command as C;
         match command {
-            C::Boot { fence } => Ok(self.boot(*fence)),
+            C::Boot { fence } => Ok(self.boot(*fence, out)),
             C::Open { session, name, ttl, source } => {
                 Ok(self.open(*session, name.clone(), *ttl, source.clone()))
             }
             C::Close { session } => self.close(*session, out),
+            C::Condemn { sessions } => Ok(self.condemn(sessions, out)),
             C::Expire { sessions } => Ok(self.expire(sessions, out)),
             C::Issue { session, resource, ticket, data, notify } => {
                 self.issue(*session, resource, ticket, data, *notify, out)
@@ -136,20 +138,27 @@ impl Machine {
             waits: list::List::default(),
             watches: list::List::default(),
             ending: false,
+            condemned: false,
         };
         let key = enter(&mut self.tables.sessions, session);
         self.tables.session_ids.insert(id, key);
         Reply::Done
     }
 
-    fn boot(&mut self, fence: Fence) -> Reply {
+    fn boot(&mut self, fence: Fence, out: &mut Vec<Event>) -> Reply {
         self.next_fence = self.next_fence.max(fence.0);
         self.drop_requests();
+        self.expire_condemned(out);
         Reply::Done
     }
 
     fn session_key(&self, id: SessionId) -> Result<SessionKey, Refusal> {
-        self.tables.session_ids.get(&id).ok_or(Refusal::SessionNotFound)
+        self.living_key(&id).ok_or(Refusal::SessionNotFound)
+    }
+
+    fn living_key(&self, id: &SessionId) -> Option<SessionKey> {
+        let key = self.tables.session_ids.get(id)?;
+        (!self.tables.sessions[key as usize].condemned).then_some(key)
     }
 
     fn party(&self, session: SessionKey) -> &Arc<Party> {

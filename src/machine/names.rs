@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-/// Longest name of a session, resource or ticket, in bytes of UTF-8 (protocol, section 5).
+/// Longest name of a session, resource or ticket, in bytes of UTF-8 (protocol, section 6).
 pub const NAME_MAX_BYTES: usize = 255;
 /// Most data a ticket carries, in bytes.
 pub const DATA_MAX_BYTES: usize = 1024;

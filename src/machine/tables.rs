@@ -40,6 +40,8 @@ pub(super) struct Session {
     pub(super) watches: List,
     /// Ends in the step under way.
     pub(super) ending: bool,
+    /// Has ended, but for its holds.
+    pub(super) condemned: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -156,6 +158,8 @@ pub(super) struct Tables {
     pub(super) watch_of: Index<(SessionKey, ResourceKey), WatchKey>,
     /// Known resources in which nothing stands, in the order in which they were emptied.
     pub(super) emptied: List,
+    /// Sessions that are condemned.
+    pub(super) condemned: usize,
     /// Known resources.
     pub(super) known: usize,
     /// Held locks.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::command::{Figures, Grant, Kind};
-use super::names::{Data, Fence, Length, Name, Party, WaitId};
+use super::names::{Data, Fence, Length, Name, Party, SessionName, WaitId};
 
 /// All that a session has: the answer to `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +98,19 @@ pub struct ResourceView {
     pub holder: Option<(Arc<Party>, Fence)>,
     /// Its tickets.
     pub tickets: Vec<TicketView>,
+}
+
+/// What is at stake when a session ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stakes {
+    /// The session's name.
+    pub name: SessionName,
+    /// Locks that it holds.
+    pub locks: usize,
+    /// Tickets that it holds.
+    pub claims: usize,
+    /// Its places in queues.
+    pub waits: usize,
 }
 
 /// How many there are of everything.

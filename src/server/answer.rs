@@ -1,14 +1,20 @@
 //! Answers as HTTP responses.
 
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::machine::Fence;
 use crate::wire::{Problem, problem};
 
+use super::call::Wait;
+
 /// The header that carries the fence of what was granted or confirmed.
 pub(crate) const FENCE_HEADER: HeaderName = HeaderName::from_static("ticketd-fence");
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// When who is refused for now may try again, in s. Clients add some jitter.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -28,22 +34,41 @@ pub(crate) fn json_with_fence(text: impl Into<Body>, fence: Fence) -> Answer {
     answer
 }
 
+/// The answer to a request that would wait. How long is told if a header said so, since a header
+/// may be ignored. (RFC 7240, section 3)
+pub(crate) fn after(wait: Wait, mut answer: Answer) -> Answer {
+    let applied = wait.preferred.then(|| format!("wait={}", wait.ms / 1000));
+    if let Some(Ok(applied)) = applied.map(HeaderValue::try_from) {
+        answer.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    }
+    answer
+}
+
 /// An error, in the form that the client asks for.
 pub(crate) fn problem(problem: &Problem, documents: bool) -> Answer {
     let status = StatusCode::from_u16(problem.code.status());
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if documents {
+    let mut answer = if documents {
         typed(status, DOCUMENT, problem.document())
     } else {
         typed(status, TEXT, problem.line())
+    };
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        answer.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
     }
+    answer
 }
 
 /// What HTTP itself refuses: there is no such path, or not with this method.
 pub(crate) fn refusal(status: StatusCode, documents: bool) -> Answer {
     let detail = status.canonical_reason().unwrap_or("error").to_lowercase();
+    refusal_that_says(status, &detail, documents)
+}
+
+/// The same in words of its own.
+pub(crate) fn refusal_that_says(status: StatusCode, detail: &str, documents: bool) -> Answer {
     if documents {
-        typed(status, DOCUMENT, problem::document(status.as_u16(), None, &detail))
+        typed(status, DOCUMENT, problem::document(status.as_u16(), None, detail))
     } else {
         typed(status, TEXT, format!("{detail}\n"))
     }
@@ -54,4 +79,23 @@ fn typed(status: StatusCode, media: HeaderValue, body: impl Into<Body>) -> Answe
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, media);
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Code;
+
+    use super::*;
+
+    #[test]
+    fn who_is_refused_for_now_is_told_when_to_ask_again() {
+        for (code, told) in
+            [(Code::Unavailable, true), (Code::Limit, true), (Code::SessionNotFound, false)]
+        {
+            for documents in [true, false] {
+                let answer = problem(&Problem::new(code, "no"), documents);
+                assert_eq!(answer.headers().contains_key(RETRY_AFTER), told, "{code:?}");
+            }
+        }
+    }
 }

@@ -8,8 +8,9 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH};
 use axum::http::request::Parts;
+use futures::future::BoxFuture;
 
-use crate::machine::{DATA_MAX_BYTES, Data, Name, SessionId};
+use crate::machine::{DATA_MAX_BYTES, Data, Name, SessionId, Ttl};
 use crate::wire::{Code, Problem, query};
 
 use super::connections::Peer;
@@ -22,6 +23,17 @@ const USELESS_MAX_BYTES: usize = 64 * 1024;
 /// The header that names the session instead of the query.
 pub(crate) const SESSION_HEADER: &str = "ticketd-session";
 
+/// The header that may say how long to wait (RFC 7240).
+const PREFER: &str = "prefer";
+
+/// How long a client would wait for a grant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) ms: u32,
+    /// Whether the header said so.
+    pub(crate) preferred: bool,
+}
+
 pub(crate) struct Call {
     parts: Parts,
     body: Body,
@@ -31,6 +43,10 @@ impl Call {
     pub(crate) fn new(request: Request) -> Self {
         let (parts, body) = request.into_parts();
         Self { parts, body }
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     pub(crate) fn into_parts(self) -> Parts {
@@ -71,11 +87,15 @@ impl Call {
         query::session(self.query().get("sessid")?.as_deref())
     }
 
-    /// How long the client would wait for a grant, in ms.
-    pub(crate) fn wait_ms(&self) -> Result<u32, Problem> {
-        let prefer = self.parts.headers.get_all("prefer").iter();
+    /// How long the client would wait for a grant.
+    pub(crate) fn wait(&self) -> Result<Wait, Problem> {
+        if let Some(ms) = self.query().wait_ms()? {
+            return Ok(Wait { ms, preferred: false });
+        }
+        let prefer = self.parts.headers.get_all(PREFER).iter();
         let prefer: Vec<&str> = prefer.filter_map(|value| value.to_str().ok()).collect();
-        self.query().wait_ms(Some(&*prefer.join(",")).filter(|prefer| !prefer.is_empty()))
+        let preferred = query::preferred_wait_ms(&prefer.join(","));
+        Ok(Wait { ms: preferred.unwrap_or(0), preferred: preferred.is_some() })
     }
 
     /// The address that the request comes from.
@@ -92,10 +112,24 @@ impl Call {
         self.peer().map(|peer| peer.visit.clone())
     }
 
+    /// What waits, given the session's ttl, until the client of a request in a queue has closed its
+    /// side, or its machine has not answered for about that ttl.
+    pub(crate) fn hang_up(&self) -> impl FnOnce(Ttl) -> BoxFuture<'static, ()> + use<> {
+        let line = self.peer().map(|peer| peer.line.clone());
+        move |ttl| {
+            Box::pin(async move {
+                let Some(line) = line else { return std::future::pending().await };
+                let _probed = line.probed(ttl);
+                line.closed().await;
+            })
+        }
+    }
+
     /// Whether the address has connections and requests left.
     pub(crate) fn check_bounds(&self) -> Result<(), Problem> {
         let Some(Peer { visit, .. }) = self.peer() else { return Ok(()) };
         if visit.is_too_many() {
+            visit.tell_too_many();
             return Err(Problem::new(Code::Limit, "too many connections from this address"));
         }
         if !visit.may_ask() {
@@ -114,8 +148,8 @@ impl Call {
         query::data(&read_body(self.body, DATA_MAX_BYTES).await?)
     }
 
-    /// Reads a body that means nothing to its end. As long as there is something of it to come,
-    /// nobody would see that the client hangs up.
+    /// Reads a body that means nothing to its end: a request takes its place in a queue when all of
+    /// it is there.
     pub(crate) async fn discard_body(&mut self) -> Result<(), Problem> {
         let body = std::mem::take(&mut self.body);
         if !body.is_end_stream() {

@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::time::Instant;
+
+use crate::machine::SessionId;
+use crate::notices::{Kind, Notices};
 
 /// The bounds; 0 is none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,11 +29,57 @@ struct Taken {
     filled: Instant,
 }
 
-/// All addresses that have a connection, or spent requests a moment ago.
+/// A connection as one of those that its address may have.
+#[derive(Debug)]
+struct Place {
+    address: IpAddr,
+    /// Whether it is counted. Changes under the guard's lock only.
+    counts: AtomicBool,
+}
+
+impl Place {
+    fn counts(&self) -> bool {
+        self.counts.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, counts: bool) {
+        self.counts.store(counts, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// All addresses that have a connection, or spent requests a moment ago.
+    addresses: HashMap<IpAddr, Taken>,
+    /// By which connection sessions have a socket; empty while connections are not bounded.
+    seats: HashMap<SessionId, Arc<Place>>,
+}
+
+impl Inner {
+    fn taken(&mut self, address: IpAddr, bounds: Bounds) -> &mut Taken {
+        self.addresses.entry(address).or_insert_with(|| Taken {
+            connections: 0,
+            budget: u64::from(bounds.rate) * REQUEST,
+            filled: now(),
+        })
+    }
+
+    /// Counts a connection if its address may have one more.
+    fn count(&mut self, place: &Place, bounds: Bounds) -> bool {
+        let taken = self.taken(place.address, bounds);
+        let counts = bounds.connections == 0 || taken.connections < bounds.connections;
+        taken.connections += u32::from(counts);
+        place.set(counts);
+        counts
+    }
+}
+
+/// Knows what addresses take.
 #[derive(Debug)]
 pub(crate) struct Guard {
     bounds: Bounds,
-    addresses: Mutex<HashMap<IpAddr, Taken>>,
+    inner: Mutex<Inner>,
+    notices: Arc<Notices>,
 }
 
 /// One request, in the unit of budgets.
@@ -41,13 +91,13 @@ fn now() -> Instant {
 }
 
 impl Guard {
-    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
-        Arc::new(Self { bounds, addresses: Mutex::default() })
+    pub(crate) fn new(bounds: Bounds, notices: Arc<Notices>) -> Arc<Self> {
+        Arc::new(Self { bounds, inner: Mutex::default(), notices })
     }
 
-    fn addresses(&self) -> MutexGuard<'_, HashMap<IpAddr, Taken>> {
-        match self.addresses.lock() {
-            Ok(addresses) => addresses,
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        match self.inner.lock() {
+            Ok(inner) => inner,
             Err(poisoned) => poisoned.into_inner(),
         }
     }
@@ -58,19 +108,11 @@ impl Guard {
 
     /// Counts a connection of an address for as long as what is returned lives.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Visit {
-        let mut visit = Visit { guard: self.clone(), address, too_many: false };
+        let place = Place { address: address.to_canonical(), counts: AtomicBool::new(true) };
         if !self.is_off() {
-            let mut addresses = self.addresses();
-            let taken = addresses.entry(address).or_insert_with(|| Taken {
-                connections: 0,
-                budget: u64::from(self.bounds.rate) * REQUEST,
-                filled: now(),
-            });
-            let most = self.bounds.connections;
-            visit.too_many = most > 0 && taken.connections >= most;
-            taken.connections += u32::from(!visit.too_many);
+            self.inner().count(&place, self.bounds);
         }
-        visit
+        Visit { guard: self.clone(), place: Arc::new(place) }
     }
 }
 
@@ -78,15 +120,58 @@ impl Guard {
 #[derive(Debug)]
 pub(crate) struct Visit {
     guard: Arc<Guard>,
-    address: IpAddr,
-    too_many: bool,
+    place: Arc<Place>,
 }
 
 impl Visit {
     /// Whether the address has as many connections as it may without this one, which does not
     /// count then.
     pub(crate) fn is_too_many(&self) -> bool {
-        self.too_many
+        !self.place.counts()
+    }
+
+    /// Whether the connection may be that of a socket: it counts, or does now, or takes over a
+    /// session whose connection counts. A client whose line died has it counted until the server
+    /// finds out, and comes back by another.
+    pub(crate) fn may_speak(&self, session: Option<&SessionId>) -> bool {
+        if self.place.counts() {
+            return true;
+        }
+        let mut inner = self.guard.inner();
+        let may = inner.count(&self.place, self.guard.bounds)
+            || session
+                .and_then(|session| inner.seats.get(session))
+                .is_some_and(|former| former.counts() && former.address == self.place.address);
+        drop(inner);
+        if !may {
+            self.tell_too_many();
+        }
+        may
+    }
+
+    /// Tells the log that something is refused because the address has too many connections.
+    pub(crate) fn tell_too_many(&self) {
+        self.guard.notices.refused(Kind::Connections, self.place.address);
+    }
+
+    /// A socket of this connection's speaks for the session, for as long as what is returned
+    /// lives. If the connection does not count yet, it takes the place of the one that did.
+    pub(crate) fn sit(self: &Arc<Self>, session: SessionId) -> Option<Seat> {
+        let bounds = self.guard.bounds;
+        if bounds.connections == 0 {
+            return None;
+        }
+        let mut inner = self.guard.inner();
+        let former = inner.seats.insert(session, self.place.clone());
+        if !self.place.counts() {
+            match former.filter(|former| former.counts() && former.address == self.place.address) {
+                Some(former) => former.set(false),
+                // It has gone just now.
+                None => inner.taken(self.place.address, bounds).connections += 1,
+            }
+            self.place.set(true);
+        }
+        Some(Seat { visit: self.clone(), session })
     }
 
     /// Whether the address may make another request now; then it counts.
@@ -95,8 +180,8 @@ impl Visit {
         if rate == 0 {
             return true;
         }
-        let mut addresses = self.guard.addresses();
-        let Some(taken) = addresses.get_mut(&self.address) else { return true };
+        let mut inner = self.guard.inner();
+        let Some(taken) = inner.addresses.get_mut(&self.place.address) else { return true };
         let now = now();
         let micros = u64::try_from((now - taken.filled).as_micros()).unwrap_or(u64::MAX);
         let earned = micros.saturating_mul(rate);
@@ -107,22 +192,30 @@ impl Visit {
                 taken.budget = budget;
                 true
             }
-            None => false,
+            None => {
+                drop(inner);
+                self.guard.notices.refused(Kind::Rate, self.place.address);
+                false
+            }
         }
     }
 }
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        if self.guard.is_off() || self.too_many {
+        if self.guard.is_off() {
             return;
         }
-        let mut addresses = self.guard.addresses();
-        let Some(taken) = addresses.get_mut(&self.address) else { return };
+        let mut inner = self.guard.inner();
+        if !self.place.counts() {
+            return;
+        }
+        let addresses = &mut inner.addresses;
+        let Some(taken) = addresses.get_mut(&self.place.address) else { return };
         taken.connections -= 1;
         if self.guard.bounds.rate == 0 {
             if taken.connections == 0 {
-                addresses.remove(&self.address);
+                addresses.remove(&self.place.address);
             }
             return;
         }
@@ -132,6 +225,23 @@ impl Drop for Visit {
         let full = std::time::Duration::from_secs(1);
         if addresses.len() > 64 && addresses.len() == addresses.capacity() {
             addresses.retain(|_, t| t.connections > 0 || now - t.filled < full);
+        }
+    }
+}
+
+/// A connection as that of a session's socket.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    visit: Arc<Visit>,
+    session: SessionId,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut inner = self.visit.guard.inner();
+        let seat = inner.seats.get(&self.session);
+        if seat.is_some_and(|place| Arc::ptr_eq(place, &self.visit.place)) {
+            inner.seats.remove(&self.session);
         }
     }
 }
@@ -147,7 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_budget_is_spent_and_earned_again_however_often_one_reconnects() {
-        let guard = Guard::new(Bounds { connections: 0, rate: 2 });
+        let guard = Guard::new(Bounds { connections: 0, rate: 2 }, Arc::default());
         assert!(guard.enter(HOME).may_ask() && guard.enter(HOME).may_ask());
         assert!(!guard.enter(HOME).may_ask());
         tokio::time::advance(Duration::from_millis(500)).await;
@@ -157,13 +267,58 @@ mod tests {
 
     #[test]
     fn connections_are_counted_while_they_last() {
-        let guard = Guard::new(Bounds { connections: 1, rate: 0 });
+        let guard = Guard::new(Bounds { connections: 1, rate: 0 }, Arc::default());
         let first = guard.enter(HOME);
         assert!(!first.is_too_many() && guard.enter(HOME).is_too_many());
         drop(first);
         assert!(!guard.enter(HOME).is_too_many());
-        let off = Guard::new(Bounds::default());
+        let mapped = "::ffff:127.0.0.1".parse().unwrap();
+        let first = guard.enter(mapped);
+        assert!(guard.enter(HOME).is_too_many(), "it is the same address");
+        drop(first);
+        let off = Guard::new(Bounds::default(), Arc::default());
         let visits: Vec<_> = (0..100).map(|_| off.enter(HOME)).collect();
         assert!(visits.iter().all(|visit| !visit.is_too_many() && visit.may_ask()));
+    }
+
+    const SESSION: SessionId = SessionId([1; 20]);
+    const OTHER: SessionId = SessionId([2; 20]);
+
+    fn enter(guard: &Arc<Guard>, address: IpAddr) -> Arc<Visit> {
+        Arc::new(guard.enter(address))
+    }
+
+    /// A client with as many sockets as it may have loses a line, and is back before the server
+    /// has found out: its own dead line kept it out, with a code that says "do not come back".
+    #[test]
+    fn who_takes_over_takes_the_place_in_the_count_too() {
+        let guard = Guard::new(Bounds { connections: 2, rate: 0 }, Arc::default());
+        let [dead, other] = [enter(&guard, HOME), enter(&guard, HOME)];
+        let (dead_seat, other_seat) = (dead.sit(SESSION), other.sit(OTHER));
+        let back = enter(&guard, HOME);
+        assert!(!back.may_speak(None) && !back.may_speak(Some(&SessionId([3; 20]))));
+        assert!(back.may_speak(Some(&SESSION)));
+        let back_seat = back.sit(SESSION);
+        assert!(!back.is_too_many() && dead.is_too_many());
+        drop((dead_seat, dead));
+        assert!(guard.enter(HOME).is_too_many(), "there are still two");
+        // Its seat is its own: the dead one's end did not take it away.
+        let again = enter(&guard, HOME);
+        assert!(again.may_speak(Some(&SESSION)));
+        drop((back_seat, back));
+        assert!(again.may_speak(None), "a place has come free");
+        drop((other_seat, other));
+        assert!(guard.inner().seats.is_empty());
+        let last = enter(&guard, HOME);
+        assert!(!last.is_too_many() && enter(&guard, HOME).is_too_many());
+    }
+
+    #[test]
+    fn nobody_takes_the_place_of_another_address() {
+        let guard = Guard::new(Bounds { connections: 1, rate: 0 }, Arc::default());
+        let away = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+        let [home, theirs] = [enter(&guard, HOME), enter(&guard, away)];
+        let _seats = [home.sit(SESSION), theirs.sit(OTHER)];
+        assert!(!enter(&guard, HOME).may_speak(Some(&OTHER)));
     }
 }

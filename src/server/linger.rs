@@ -10,17 +10,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use rustix::net::Shutdown;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_util::task::TaskTracker;
+
+use super::line::Line;
 
 /// How long a closed connection is still read from.
 const LINGER_MAX: Duration = Duration::from_secs(1);
 /// What is discarded at a time, in bytes.
 const DISCARD_BYTES: usize = 8 * 1024;
 /// What is discarded at most, in bytes: enough for what was under way, too little to be a sink.
-const DISCARD_MAX_BYTES: u64 = 1024 * 1024;
+const DISCARD_MAX_BYTES: usize = 1024 * 1024;
 
 /// How long a client may not take what is written to it.
 const STUCK_MAX: Duration = Duration::from_secs(30);
@@ -28,8 +31,7 @@ const STUCK_MAX: Duration = Duration::from_secs(30);
 /// A TCP stream that lingers when it is dropped, and fails when it is stuck.
 #[derive(Debug)]
 pub(crate) struct Lingering {
-    /// There until it is dropped.
-    stream: Option<TcpStream>,
+    stream: Arc<TcpStream>,
     /// The client has closed, or the line is cut.
     ended: bool,
     /// Counts the writes that went through.
@@ -41,14 +43,12 @@ pub(crate) struct Lingering {
 
 impl Lingering {
     pub(crate) fn new(stream: TcpStream, written: Arc<AtomicU64>, tasks: &TaskTracker) -> Self {
-        Self { stream: Some(stream), ended: false, written, stuck: None, tasks: tasks.clone() }
+        let stream = Arc::new(stream);
+        Self { stream, ended: false, written, stuck: None, tasks: tasks.clone() }
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        match &mut self.stream {
-            Some(stream) => Ok(Pin::new(stream)),
-            None => Err(io::ErrorKind::NotConnected.into()),
-        }
+    pub(crate) fn line(&self) -> Line {
+        Line::new(self.stream.clone())
     }
 
     fn note<T>(&mut self, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -77,23 +77,66 @@ impl Lingering {
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        let Some(stream) = self.stream.take() else { return };
         if !self.ended && tokio::runtime::Handle::try_current().is_ok() {
-            self.tasks.spawn(linger(stream));
+            self.tasks.spawn(linger(self.stream.clone()));
         }
     }
 }
 
-async fn linger(mut stream: TcpStream) {
+async fn linger(stream: Arc<TcpStream>) {
     let discard = async {
-        stream.shutdown().await?;
-        let mut rest = stream.take(DISCARD_MAX_BYTES);
+        shut(&stream)?;
+        let mut left = DISCARD_MAX_BYTES;
         let mut bytes = vec![0; DISCARD_BYTES];
-        while rest.read(&mut bytes).await? > 0 {}
+        while left > 0 {
+            stream.readable().await?;
+            match stream.try_read(&mut bytes) {
+                Ok(0) => break,
+                Ok(read) => left = left.saturating_sub(read),
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
+                Err(why) => return Err(why),
+            }
+        }
         io::Result::Ok(())
     };
     // Whether the client was patient or not: it had its time.
     let _ = tokio::time::timeout(LINGER_MAX, discard).await;
+}
+
+/// Says to the client that nothing more comes.
+fn shut(stream: &TcpStream) -> io::Result<()> {
+    match rustix::net::shutdown(stream, Shutdown::Write) {
+        // It has gone already.
+        Ok(()) | Err(rustix::io::Errno::NOTCONN) => Ok(()),
+        Err(why) => Err(why.into()),
+    }
+}
+
+/// Tries until it is done, or the stream is not ready.
+fn when_ready<T>(
+    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
+    mut act: impl FnMut() -> io::Result<T>,
+) -> Poll<io::Result<T>> {
+    loop {
+        std::task::ready!(poll_ready())?;
+        match act() {
+            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
+            done => return Poll::Ready(done),
+        }
+    }
+}
+
+/// Reads what there is. Less than there was room for is all there was: the stream is not ready
+/// then until more comes, and nobody need ask the kernel.
+fn read(stream: &TcpStream, buf: &mut ReadBuf<'_>) -> io::Result<usize> {
+    let room = buf.remaining();
+    let mut read = None;
+    let tried = stream.try_io(Interest::READABLE, || {
+        let bytes = stream.try_read_buf(buf)?;
+        read = Some(bytes);
+        if 0 < bytes && bytes < room { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(bytes) }
+    });
+    read.map_or(tried, Ok)
 }
 
 impl AsyncRead for Lingering {
@@ -102,10 +145,10 @@ impl AsyncRead for Lingering {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let room = buf.remaining();
-        let done = self.stream()?.poll_read(cx, buf);
-        self.ended |= matches!(done, Poll::Ready(Ok(()))) && room > 0 && buf.remaining() == room;
-        self.note(done)
+        let (stream, room) = (&self.stream, buf.remaining());
+        let done = when_ready(|| stream.poll_read_ready(cx), || read(stream, buf));
+        self.ended |= room > 0 && matches!(done, Poll::Ready(Ok(0)));
+        self.note(done.map_ok(|_| ()))
     }
 }
 
@@ -115,7 +158,8 @@ impl AsyncWrite for Lingering {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let done = self.stream()?.poll_write(cx, bytes);
+        let stream = &self.stream;
+        let done = when_ready(|| stream.poll_write_ready(cx), || stream.try_write(bytes));
         self.unstuck(cx, done)
     }
 
@@ -124,7 +168,8 @@ impl AsyncWrite for Lingering {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let done = self.stream()?.poll_write_vectored(cx, bytes);
+        let stream = &self.stream;
+        let done = when_ready(|| stream.poll_write_ready(cx), || stream.try_write_vectored(bytes));
         self.unstuck(cx, done)
     }
 
@@ -132,11 +177,11 @@ impl AsyncWrite for Lingering {
         true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(shut(&self.stream))
     }
 }

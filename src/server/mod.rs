@@ -5,7 +5,13 @@ mod answer;
 mod call;
 mod connections;
 mod guard;
+mod http;
+mod line;
+#[cfg(test)]
+mod line_tests;
 mod linger;
+mod origins;
+mod package;
 mod pages;
 mod rest;
 mod routes;
@@ -13,11 +19,13 @@ mod socket;
 #[cfg(test)]
 mod socket_tests;
 mod status;
+mod strangers;
 mod upgrade;
 
 pub use crate::driver::{Durability, Keeping};
+pub use crate::wire::{AllowedOrigin, KnownHost};
 pub use guard::Bounds;
-pub use upgrade::NAMELESS_MAX;
+pub use strangers::{NAMELESS_MAX, NAMELESS_OF_ONE_MAX};
 
 use std::fmt;
 use std::io;
@@ -26,12 +34,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
+use axum::http::request::Parts;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::driver::{AtWork, Driver, Keeper, NotKept};
+use crate::notices::Notices;
+use crate::wire::Problem;
 
 /// How long a server that stops waits for requests and sockets under way.
 pub const STOPPING_MAX: Duration = Duration::from_secs(5);
@@ -43,8 +53,13 @@ pub struct Config {
     pub listen: String,
     /// How late a session ends at most, and how long an emptied resource stays known, in ms.
     pub expire_ms: u32,
-    /// Origins of pages that may use this server; `*` for all.
-    pub allow_origins: Vec<HeaderValue>,
+    /// How long a connection may idle between requests, and a request's head be on its way, before
+    /// it is closed, in ms; at most twice as long.
+    pub idle_ms: u32,
+    /// Origins of pages that may use this server.
+    pub allow_origins: Vec<AllowedOrigin>,
+    /// Names of this server, beside those that are its own anyway.
+    pub hosts: Vec<KnownHost>,
     /// What one address may take.
     pub bounds: Bounds,
     /// What is kept on disk; `None` keeps everything in memory only.
@@ -56,7 +71,9 @@ impl Default for Config {
         Self {
             listen: "127.0.0.1:0".to_owned(),
             expire_ms: 500,
+            idle_ms: 15_000,
             allow_origins: Vec::new(),
+            hosts: Vec::new(),
             bounds: Bounds::default(),
             keeping: None,
         }
@@ -68,6 +85,10 @@ impl Default for Config {
 pub(crate) struct Shared {
     pub(crate) driver: Driver,
     pub(crate) config: Config,
+    /// Which names are ours, and which pages may come.
+    pub(crate) origins: origins::Origins,
+    /// What was refused.
+    pub(crate) notices: Arc<Notices>,
     pub(crate) started: status::Started,
     /// Cancelled when the server is to stop.
     pub(crate) stopping: CancellationToken,
@@ -78,11 +99,27 @@ pub(crate) struct Shared {
     /// Open sockets.
     pub(crate) sockets: Arc<AtomicUsize>,
     /// Those of them that have not said `hello`.
-    pub(crate) nameless: Arc<AtomicUsize>,
+    pub(crate) nameless: Arc<strangers::Strangers>,
 }
 
 /// A cheap handle on [`Shared`].
 pub(crate) type App = Arc<Shared>;
+
+impl Shared {
+    /// Whether a request may come, by the name that it asks for and the page that it is from.
+    pub(crate) fn admit(&self, parts: &Parts) -> Result<(), Problem> {
+        self.origins.check(parts).map_err(|foreign| {
+            let (kind, what) = foreign.notice();
+            match parts.extensions.get::<connections::Peer>() {
+                Some(peer) => {
+                    self.notices.refused(kind, format_args!("{what} from {}", peer.address.ip()));
+                }
+                None => self.notices.refused(kind, what),
+            }
+            foreign.problem()
+        })
+    }
+}
 
 /// A server that has its port but does not serve yet.
 #[derive(Debug)]
@@ -134,9 +171,13 @@ impl Server {
     /// When the address makes no sense or is taken.
     pub async fn bind_with(config: Config, driver: Driver) -> io::Result<Self> {
         let listener = connections::bind(&config.listen).await?;
+        let loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+        let notices = driver.notices();
         let app = Shared {
             driver,
-            guard: guard::Guard::new(config.bounds),
+            guard: guard::Guard::new(config.bounds, notices.clone()),
+            origins: origins::Origins::new(&config.allow_origins, &config.hosts, loopback),
+            notices,
             config,
             started: status::Started::now(),
             stopping: CancellationToken::new(),
@@ -171,13 +212,17 @@ impl Server {
             why = app.driver.failed() => ended = Err(why),
         }
         drop(listener);
+        say_what_is_under_way(&app, ended.as_ref().err());
         app.driver.stop_waiting();
         app.driver.dismiss_sockets(0);
         app.stopping.cancel();
         app.tasks.close();
         if tokio::time::timeout(STOPPING_MAX, app.tasks.wait()).await.is_err() {
             tracing::warn!(left = app.tasks.len(), "stopped with connections under way");
+        } else {
+            tracing::info!("stopped");
         }
+        app.notices.finish();
         clockwork.abort();
         let Some(keeper) = keeper else { return ended };
         match tokio::task::spawn_blocking(|| keeper.finish()).await {
@@ -185,5 +230,17 @@ impl Server {
             Ok(Err(why)) => Err(why.to_string()),
             Err(_) => Err("the last image was not written".to_owned()),
         }
+    }
+}
+
+/// Tells what a server that stops still has to do, and why it stops if nobody told it to.
+fn say_what_is_under_way(app: &App, why: Option<&String>) {
+    let connections = app.tasks.len();
+    let sockets = app.sockets.load(std::sync::atomic::Ordering::Relaxed);
+    let counts = app.driver.status().counts;
+    let (sessions, waits) = (counts.sessions, counts.waits);
+    match why {
+        None => tracing::info!(connections, sockets, sessions, waits, "stopping"),
+        Some(why) => tracing::error!(connections, sockets, sessions, waits, "stopping: {why}"),
     }
 }

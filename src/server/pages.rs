@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -12,6 +12,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::answer::Answer;
+use super::package;
 
 /// Files of the helper, as they are published.
 macro_rules! helper {
@@ -22,7 +23,7 @@ macro_rules! helper {
 
 /// The helper: every file that a page or a reader could ask for. A test compares the list with the
 /// directory.
-const HELPER: &[(&str, &str)] = helper![
+pub(super) const HELPER: &[(&str, &str)] = helper![
     "bytes.js" "clock.js" "error.js" "gate.js" "index.d.ts" "index.js" "line.js" "link.js"
     "README.md" "session.js"
 ];
@@ -49,37 +50,54 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// A text that is served as it is.
+/// Where the helper is found as a package for npm.
+pub(crate) const PACKAGE: &str = "/client/ticketd-client.tgz";
+
+/// A file that is served as it is.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) path: &'static str,
-    text: &'static str,
+    content: Bytes,
     media: HeaderValue,
-    /// The same for the same text, and, as far as 64 bits go, for no other.
+    /// The same for the same content, and, as far as 64 bits go, for no other.
     tag: HeaderValue,
 }
 
-/// All pages.
+/// All pages that are texts.
 pub(crate) fn all() -> &'static [Page] {
     static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
-        TEXTS.iter().chain(HELPER).map(|(path, text)| Page::new(path, text)).collect()
+        let texts = TEXTS.iter().chain(HELPER);
+        texts.map(|(path, text)| Page::new(path, Bytes::from_static(text.as_bytes()))).collect()
     });
     &PAGES
 }
 
+/// The helper's package. It is made when it is first asked for.
+pub(crate) fn package() -> Option<&'static Page> {
+    static MADE: LazyLock<Option<Page>> = LazyLock::new(|| match package::pack() {
+        Ok(content) => Some(Page::new(PACKAGE, content.into())),
+        Err(why) => {
+            tracing::error!("the helper's package cannot be made: {why}");
+            None
+        }
+    });
+    MADE.as_ref()
+}
+
 impl Page {
-    fn new(path: &'static str, text: &'static str) -> Self {
+    fn new(path: &'static str, content: Bytes) -> Self {
         let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
+        content.hash(&mut hasher);
         let tag = HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish()));
         let tag = tag.unwrap_or(HeaderValue::from_static("\"\""));
-        Self { path, text, media: media(path), tag }
+        Self { path, content, media: media(path), tag }
     }
 
     /// The page, or that whoever asks has it already.
     pub(crate) fn answer(&self, asked: &HeaderMap) -> Answer {
         let known = knows(asked, &self.tag);
-        let mut answer = Response::new(Body::from(if known { "" } else { self.text }));
+        let mut answer =
+            Response::new(Body::from(if known { Bytes::new() } else { self.content.clone() }));
         if known {
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
         }
@@ -127,6 +145,7 @@ fn media(path: &str) -> HeaderValue {
         Some((_, "js")) => "text/javascript; charset=utf-8",
         Some((_, "css")) => "text/css; charset=utf-8",
         Some((_, "svg")) => "image/svg+xml",
+        Some((_, "tgz")) => "application/gzip",
         // What people read; with a type of its own a browser would store it instead of showing it.
         _ => "text/plain; charset=utf-8",
     })

@@ -94,27 +94,29 @@ pub(super) async fn revoke_ticket(app: App, call: Call) -> Result {
 
 pub(super) async fn claim_ticket(app: App, mut call: Call) -> Result {
     let (resource, session) = (call.resource()?, call.session()?);
-    let (ticket, wait_ms) = (call.query().optional_ticket()?, call.wait_ms()?);
+    let (ticket, wait) = (call.query().optional_ticket()?, call.wait()?);
     let session = known(session)?;
-    if wait_ms > 0 {
+    if wait.ms > 0 {
         let held = app.driver.hold(session);
         call.discard_body().await?;
         drop(held);
     }
     let command = |ask| Command::Claim { session, resource, ticket, ask, again: true };
-    let answer = if wait_ms == 0 {
+    let answer = if wait.ms == 0 {
         app.driver.request(session, command(None)).await?
     } else {
-        app.driver.request_waiting(session, wait_ms, |ask| command(Some(ask))).await?
+        let command = |ask| command(Some(ask));
+        app.driver.request_waiting_unless(session, wait.ms, command, call.hang_up()).await?
     };
     match &answer.reply {
         Ok(Reply::Granted { grant: Grant::Ticket(grant), .. }) => {
             let claim = shapes::json(&shapes::Claim::from(grant));
             answer.hand_over();
-            Ok(answer::json_with_fence(claim, grant.fence))
+            Ok(answer::after(wait, answer::json_with_fence(claim, grant.fence)))
         }
         Ok(Reply::NotGranted) | Err(Refusal::TicketHeld) => {
-            Ok(answer::json(shapes::json(&shapes::Claim::default())))
+            let nothing = shapes::json(&shapes::Claim::default());
+            Ok(answer::after(wait, answer::json(nothing)))
         }
         Ok(reply) => Err(bug(reply)),
         Err(refusal) => Err((*refusal).into()),
@@ -140,25 +142,26 @@ pub(super) async fn release_ticket(app: App, call: Call) -> Result {
 }
 
 pub(super) async fn lock(app: App, mut call: Call) -> Result {
-    let (resource, session, wait_ms) = (call.resource()?, call.session()?, call.wait_ms()?);
+    let (resource, session, wait) = (call.resource()?, call.session()?, call.wait()?);
     let session = known(session)?;
-    if wait_ms > 0 {
+    if wait.ms > 0 {
         let held = app.driver.hold(session);
         call.discard_body().await?;
         drop(held);
     }
     let command = |ask| Command::Lock { session, resource, ask };
-    let answer = if wait_ms == 0 {
+    let answer = if wait.ms == 0 {
         app.driver.request(session, command(None)).await?
     } else {
-        app.driver.request_waiting(session, wait_ms, |ask| command(Some(ask))).await?
+        let command = |ask| command(Some(ask));
+        app.driver.request_waiting_unless(session, wait.ms, command, call.hang_up()).await?
     };
     match &answer.reply {
         Ok(Reply::Granted { grant: Grant::Lock(grant), .. }) => {
             answer.hand_over();
-            Ok(answer::json_with_fence("true", grant.fence))
+            Ok(answer::after(wait, answer::json_with_fence("true", grant.fence)))
         }
-        Ok(Reply::NotGranted) => Ok(answer::json("false")),
+        Ok(Reply::NotGranted) => Ok(answer::after(wait, answer::json("false"))),
         Ok(reply) => Err(bug(reply)),
         Err(refusal) => Err((*refusal).into()),
     }

@@ -2,11 +2,12 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::routing::{MethodRouter, get, post, put};
+use axum::routing::{MethodRouter, any, get, post, put};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::wire::Problem;
+use crate::wire::{AllowedOrigin, Code, Problem};
 
 use super::answer::{self, Answer, FENCE_HEADER};
 use super::call::{self, Call, SESSION_HEADER};
@@ -17,7 +18,7 @@ const PREFLIGHT_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(60
 
 pub(crate) fn router(app: &App) -> Router {
     let paths: [(&str, MethodRouter<App>); 11] = [
-        ("/api/v1/ws", get(upgrade::upgrade)),
+        ("/api/v1/ws", any(upgrade::upgrade)),
         ("/api/v1/sessions", post(run(rest::open_session))),
         (
             "/api/v1/sessions/{id}",
@@ -63,6 +64,11 @@ fn static_router() -> Router<App> {
         let answer = async |_, call: Call| Ok(page.answer(call.headers()));
         router = router.route(page.path, get(run(answer)));
     }
+    let answer = async |_, call: Call| match pages::package() {
+        Some(page) => Ok(page.answer(call.headers())),
+        None => Err(Problem::new(Code::Internal, "the package cannot be made")),
+    };
+    router = router.route(pages::PACKAGE, get(run(answer)));
     for (path, way) in pages::DIRECTORY {
         router = router.route(path, get(run(async |_, _| Ok(pages::redirect(way)))));
     }
@@ -89,7 +95,8 @@ where
         let call = Call::new(request);
         let documents = call.wants_documents();
         Box::pin(async move {
-            let answer = match call.check_bounds() {
+            let may_come = call.check_bounds().and_then(|()| app.admit(call.parts()));
+            let answer = match may_come {
                 Ok(()) => handle(app, call).await,
                 Err(problem) => Err(problem),
             };
@@ -108,14 +115,19 @@ fn cors(config: &Config) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
-    let allowed = if origins.contains(&HeaderValue::from_static("*")) {
+    let listed = |allowed: &AllowedOrigin| match allowed {
+        AllowedOrigin::Of(origin) => HeaderValue::from_str(origin).ok(),
+        AllowedOrigin::Any => None,
+    };
+    let allowed = if origins.contains(&AllowedOrigin::Any) {
         AllowOrigin::any()
     } else {
-        AllowOrigin::list(origins.iter().cloned())
+        AllowOrigin::list(origins.iter().filter_map(listed))
     };
     let headers = [
         HeaderName::from_static(SESSION_HEADER),
-        HeaderName::from_static("content-type"),
+        AUTHORIZATION,
+        CONTENT_TYPE,
         HeaderName::from_static("prefer"),
     ];
     Some(
@@ -123,7 +135,7 @@ fn cors(config: &Config) -> Option<CorsLayer> {
             .allow_origin(allowed)
             .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
             .allow_headers(headers)
-            .expose_headers([FENCE_HEADER])
+            .expose_headers([FENCE_HEADER, RETRY_AFTER, WWW_AUTHENTICATE])
             .max_age(PREFLIGHT_MAX_AGE),
     )
 }

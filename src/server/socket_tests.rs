@@ -1,6 +1,7 @@
 //! The socket's handler over channels, in virtual time: its deadlines to the millisecond, and what
 //! crosses while something applied is not durable yet.
 
+mod closing;
 mod crossings;
 mod slow_disk;
 
@@ -8,29 +9,33 @@ use std::pin::Pin;
 use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
-use axum::extract::ws::Message as Frame;
 use futures::channel::mpsc::{self, SendError};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_util::sync::CancellationToken;
 
-use super::socket::{Context, serve};
+use super::socket::{Context, Incoming, Socket, serve};
 use crate::driver::Driver;
 
 const EXPIRE_MS: u32 = 500;
 
 /// The server's end of a line.
 struct Line {
-    from: mpsc::UnboundedReceiver<Frame>,
+    from: mpsc::UnboundedReceiver<Incoming>,
     to: mpsc::Sender<Frame>,
 }
 
+impl Socket for Line {
+    fn admit(&mut self) {}
+}
+
 impl Stream for Line {
-    type Item = Result<Frame, SendError>;
+    type Item = Result<Incoming, SendError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Option<Self::Item>> {
-        self.from.poll_next_unpin(cx).map(|frame| frame.map(Ok))
+        self.from.poll_next_unpin(cx).map(|came| came.map(Ok))
     }
 }
 
@@ -56,7 +61,7 @@ impl Sink<Frame> for Line {
 
 /// The client's end of a line.
 struct Peer {
-    to: mpsc::UnboundedSender<Frame>,
+    to: mpsc::UnboundedSender<Incoming>,
     from: mpsc::Receiver<Frame>,
     /// Answers pings while it reads.
     pongs: bool,
@@ -78,7 +83,7 @@ impl Peer {
             nameless: None,
             visit: None,
         };
-        tokio::spawn(serve(Line { from: from_client, to: to_client }, context));
+        tokio::spawn(serve(Box::new(Line { from: from_client, to: to_client }), context));
         Self { to, from, pongs: true }
     }
 
@@ -87,7 +92,7 @@ impl Peer {
     }
 
     fn send(&self, frame: Frame) {
-        self.to.unbounded_send(frame).unwrap();
+        self.to.unbounded_send(Incoming::Frame(frame)).unwrap();
     }
 
     async fn frame(&mut self) -> Option<Frame> {
@@ -101,7 +106,7 @@ impl Peer {
                 Some(Frame::Text(text)) => return Ok(serde_json::from_str(&text).unwrap()),
                 Some(Frame::Ping(_)) if self.pongs => self.send(Frame::Pong(vec![].into())),
                 Some(Frame::Close(Some(close))) => {
-                    return Err((close.code, close.reason.as_str().to_owned()));
+                    return Err((close.code.into(), close.reason.as_str().to_owned()));
                 }
                 Some(_) => {}
                 None => return Err((1006, "cut".to_owned())),
@@ -128,7 +133,7 @@ impl Peer {
         while let Ok(frame) = self.from.try_recv() {
             match frame {
                 Frame::Text(text) => all.push(serde_json::from_str(&text).unwrap()),
-                Frame::Close(Some(close)) => all.push(json!(close.code)),
+                Frame::Close(Some(close)) => all.push(json!(u16::from(close.code))),
                 Frame::Ping(_) if self.pongs => self.send(Frame::Pong(vec![].into())),
                 _ => {}
             }

@@ -1,29 +1,34 @@
 //! `GET /api/v1/ws`: who may become a socket.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderValue};
-use axum::response::IntoResponse;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::wire::socket::{FRAME_MAX_BYTES, SUBPROTOCOL};
+use crate::notices::Kind;
+use crate::wire::socket::SUBPROTOCOL;
 use crate::wire::{Code, Problem};
 
 use super::App;
 use super::answer::{self, Answer};
 use super::call::{Call, wants_documents};
-use super::socket::{Context, serve};
+use super::connections::Peer;
+use super::socket::{Context, WebSocket, serve};
 
-/// Most sockets that have not said `hello` yet.
-pub const NAMELESS_MAX: usize = 1000;
-/// What is read from a socket at a time, and gathered before it is written, in bytes. A socket
-/// that is silent costs this much.
-const BUFFER_BYTES: usize = 4 * 1024;
-/// What may wait in a socket's write buffer, in bytes.
-const WRITE_MAX_BYTES: usize = 256 * 1024;
+const GET: HeaderValue = HeaderValue::from_static("GET");
+const UPGRADES: HeaderValue = HeaderValue::from_static("upgrade");
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+/// The version of RFC 6455.
+const VERSION: HeaderValue = HeaderValue::from_static("13");
 
 /// Counts something as long as it lives.
 #[derive(Debug)]
@@ -47,77 +52,78 @@ pub(super) async fn upgrade(State(app): State<App>, request: Request) -> Answer 
     let (source, visit) = (call.source(), call.visit());
     let mut parts = call.into_parts();
     let documents = wants_documents(&parts.headers);
-    if !may_come(&parts.headers, &app.config.allow_origins) {
-        let problem = Problem::new(Code::Forbidden, "pages of this origin may not connect");
+    if parts.method != Method::GET {
+        return refused(StatusCode::METHOD_NOT_ALLOWED, documents, [(ALLOW, GET)]);
+    }
+    if let Err(problem) = app.admit(&parts) {
         return answer::problem(&problem, documents);
     }
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade,
-        Err(why) => return answer::refusal(why.into_response().status(), documents),
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
+    let Some(upgrade) = upgrade.filter(|_| is_meant(&parts.headers)) else {
+        let headers =
+            [(CONNECTION, UPGRADES), (UPGRADE, WEBSOCKET), (SEC_WEBSOCKET_VERSION, VERSION)];
+        return refused(StatusCode::UPGRADE_REQUIRED, documents, headers);
     };
-    if app.nameless.load(Ordering::Relaxed) >= NAMELESS_MAX {
+    let Some(key) = parts.headers.get(SEC_WEBSOCKET_KEY) else {
+        return answer::refusal(StatusCode::BAD_REQUEST, documents);
+    };
+    let answer = switching(key, &parts.headers);
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.address.ip());
+    let Some(nameless) = app.nameless.enter(peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+    else {
+        app.notices.refused(Kind::Nameless, &source);
         let problem = Problem::new(Code::Limit, "too many sockets have not said hello");
         return answer::problem(&problem, documents);
-    }
-    let nameless = Counted::new(&app.nameless);
-    let open = Counted::new(&app.sockets);
-    let task = app.tasks.token();
+    };
+    let (open, task) = (Counted::new(&app.sockets), app.tasks.token());
     let (driver, stopping) = (app.driver.clone(), app.stopping.clone());
     let context = Context { driver, source, stopping, nameless: Some(nameless), visit };
-    upgrade
-        .protocols([SUBPROTOCOL])
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
-        .max_write_buffer_size(WRITE_MAX_BYTES)
-        .max_message_size(FRAME_MAX_BYTES)
-        .max_frame_size(FRAME_MAX_BYTES)
-        .on_upgrade(move |socket| {
-            let serving = serve(socket, context);
-            async move {
-                serving.await;
-                drop((open, task));
-            }
-        })
-}
-
-/// Browsers name the page that asks: it must be the server's own or an allowed one. Other
-/// programs name none.
-fn may_come(headers: &HeaderMap, allowed: &[HeaderValue]) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    if allowed.iter().any(|allowed| allowed == "*" || allowed == origin) {
-        return true;
-    }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let (Some(host), Ok(origin)) = (host, origin.to_str()) else { return false };
-    let Some((scheme, authority)) = origin.split_once("://") else { return false };
-    let default_port = if scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
-    let bare = |host: &str| host.strip_suffix(default_port).unwrap_or(host).to_ascii_lowercase();
-    bare(authority) == bare(host)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_come_from_the_own_host_or_an_allowed_one() {
-        let allowed = [HeaderValue::from_static("https://app.example")];
-        for (origin, host, may) in [
-            (None, Some("a:8001"), true),
-            (Some("http://a:8001"), Some("a:8001"), true),
-            (Some("http://A:8001"), Some("a:8001"), true),
-            (Some("http://a"), Some("a:80"), true),
-            (Some("https://a"), Some("a"), true),
-            (Some("http://a:8002"), Some("a:8001"), false),
-            (Some("http://evil"), Some("a:8001"), false),
-            (Some("null"), Some("a:8001"), false),
-            (Some("https://app.example"), Some("a:8001"), true),
-            (Some("http://a:8001"), None, false),
-        ] {
-            let mut headers = HeaderMap::new();
-            origin.map(|origin| headers.insert(ORIGIN, HeaderValue::from_static(origin)));
-            host.map(|host| headers.insert(HOST, HeaderValue::from_static(host)));
-            assert_eq!(may_come(&headers, &allowed), may, "{origin:?} {host:?}");
+    tokio::spawn(async move {
+        if let Some(socket) = Box::pin(WebSocket::upgraded(upgrade)).await {
+            serve(socket, context).await;
         }
+        drop((open, task));
+    });
+    answer
+}
+
+fn refused<const N: usize>(
+    status: StatusCode,
+    documents: bool,
+    headers: [(HeaderName, HeaderValue); N],
+) -> Answer {
+    let mut answer = answer::refusal(status, documents);
+    answer.headers_mut().extend(headers);
+    answer
+}
+
+/// Whether a request asks to become a WebSocket of the one version that there is.
+fn is_meant(headers: &HeaderMap) -> bool {
+    lists(headers, &CONNECTION, "upgrade")
+        && lists(headers, &UPGRADE, "websocket")
+        && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == VERSION)
+}
+
+/// Whether a header has this among its items, which may stand on several lines.
+fn lists(headers: &HeaderMap, name: &HeaderName, item: &str) -> bool {
+    items(headers, name).any(|listed| listed.eq_ignore_ascii_case(item.as_bytes()))
+}
+
+fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let lines = headers.get_all(name).iter();
+    lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// The answer to a handshake that is accepted.
+fn switching(key: &HeaderValue, headers: &HeaderMap) -> Answer {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
+    let said = answer.headers_mut();
+    said.extend([(CONNECTION, UPGRADES), (UPGRADE, WEBSOCKET)]);
+    said.extend(accept.ok().map(|accept| (SEC_WEBSOCKET_ACCEPT, accept)));
+    if items(headers, &SEC_WEBSOCKET_PROTOCOL).any(|offered| offered == SUBPROTOCOL.as_bytes()) {
+        said.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     }
+    answer
 }

@@ -1,4 +1,4 @@
-//! The stable error codes, one set for REST and socket (protocol, section 4).
+//! The stable error codes, one set for REST and socket (protocol, section 5).
 
 use crate::machine::Refusal;
 

@@ -81,6 +81,74 @@ pub fn read_id(text: &str) -> Option<SessionId> {
     Some(SessionId(id))
 }
 
+/// A text as the log may show it: ids are secrets, so whatever looks like one is left out, also
+/// where it is percent-encoded, however often, or where it touches other digits.
+#[must_use]
+pub fn without_ids(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let (mut begin, mut at, mut run) = (0, 0, Run::default());
+    loop {
+        let (len, byte) = decoded(&text.as_bytes()[at..]);
+        if VALUES[usize::from(byte)] != NONE {
+            run.add(byte);
+            at += len;
+            continue;
+        }
+        shown.push_str(if run.may_have_id() { "…" } else { &text[begin..at] });
+        begin = at;
+        // What is encoded is shown as it came.
+        at += if len > 1 { len } else { text[at..].chars().next().map_or(0, char::len_utf8) };
+        if begin == at {
+            return shown;
+        }
+        shown.push_str(&text[begin..at]);
+        (begin, run) = (at, Run::default());
+    }
+}
+
+/// Digits without anything between them.
+#[derive(Default)]
+struct Run {
+    digits: usize,
+    has_number: bool,
+    has_capital: bool,
+    has_small: bool,
+}
+
+impl Run {
+    fn add(&mut self, digit: u8) {
+        self.digits += 1;
+        self.has_number |= digit.is_ascii_digit();
+        self.has_capital |= digit.is_ascii_uppercase();
+        self.has_small |= digit.is_ascii_lowercase();
+    }
+
+    /// A longer run may be an id with something that touches it. Ids have digits of all kinds,
+    /// which tells them from long words and from checksums.
+    fn may_have_id(&self) -> bool {
+        let mixed = self.has_number && self.has_capital && self.has_small;
+        self.digits == ID_LEN || (self.digits > ID_LEN && mixed)
+    }
+}
+
+/// How many bytes a text's first byte takes in it, and which it is with all encoding undone. The
+/// end of the text is no digit.
+fn decoded(text: &[u8]) -> (usize, u8) {
+    let Some(&first) = text.first() else { return (0, 0) };
+    if first != b'%' {
+        return (1, first);
+    }
+    let mut len = 1;
+    while text[len..].starts_with(b"25") {
+        len += 2;
+    }
+    let hex = text.get(len..len + 2).and_then(|hex| std::str::from_utf8(hex).ok());
+    match hex.filter(|hex| !hex.starts_with('+')).map(|hex| u8::from_str_radix(hex, 16)) {
+        Some(Ok(byte)) => (len + 2, byte),
+        _ => (1, first),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use svix_ksuid::{Ksuid, KsuidLike};
@@ -116,5 +184,39 @@ mod tests {
         let largest = write_id(&SessionId([0xff; 20]));
         assert_eq!(largest, "aWgEPTl1tmebfsQzFP4bxwgy80V");
         assert_eq!(read_id("aWgEPTl1tmebfsQzFP4bxwgy80W"), None);
+    }
+
+    #[test]
+    fn what_looks_like_an_id_is_not_shown() {
+        const ID: &str = "3MVYUZwU1jzrVL6ihH9SHy7QRTe";
+        let encoded: String = ID.bytes().map(|digit| format!("%{digit:02x}")).collect();
+        let twice = encoded.replace('%', "%25");
+        for (text, shown) in [
+            (ID.to_owned(), "…"),
+            (format!("/api/v1/sessions/{ID}"), "/api/v1/sessions/…"),
+            (format!("/Sessions/{ID}/"), "/Sessions/…/"),
+            (format!("/sessions%2F{ID}"), "/sessions%2F…"),
+            (format!("/sessions%2f{ID}%2F"), "/sessions%2f…%2F"),
+            (format!("/x/{ID}?sessid={ID}&x=1"), "/x/…?sessid=…&x=1"),
+            (format!("//sessions/{ID}abc"), "//sessions/…"),
+            (format!("/x{encoded}"), "/…"),
+            (format!("/{twice}"), "/…"),
+            (format!("/%33{}", &ID[1..]), "/…"),
+            (format!("/%zz-{ID}%"), "/%zz-…%"),
+            (format!("/sessions{ID}"), "/…"),
+            (format!("ü{ID}ü{ID}"), "ü…ü…"),
+            ("/api/v1/locks/db%20x%".to_owned(), "/api/v1/locks/db%20x%"),
+            (ID[1..].to_owned(), &ID[1..]),
+            (
+                "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12".to_owned(),
+                "2fd4e1c67a2d28fced849ee1bb76e7391b93eb12",
+            ),
+            ("TheNightlyImportOfAllCustomers".to_owned(), "TheNightlyImportOfAllCustomers"),
+            ("%+1".to_owned(), "%+1"),
+            ("%25".to_owned(), "%25"),
+            (String::new(), ""),
+        ] {
+            assert_eq!(without_ids(&text), shown, "{text}");
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 pub mod code;
 mod id;
+mod origin;
 pub mod problem;
 pub mod query;
 pub mod rest;
 pub mod socket;
 
 pub use code::Code;
-pub use id::{read_id, write_id};
+pub use id::{read_id, without_ids, write_id};
+pub use origin::{AllowedOrigin, KnownHost, Unfit, is_host};
 pub use problem::Problem;

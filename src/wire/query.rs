@@ -94,32 +94,34 @@ impl<'a> Query<'a> {
             .ok_or_else(|| Problem::bad("fence must be an integer below 2^53"))
     }
 
-    /// How long to wait, in ms: `wait=<ms>`, else `prefer`, the header `Prefer: wait=<s>`; 0 when
-    /// neither says, at most [`REST_WAIT_MAX_MS`].
+    /// How long to wait, in ms, at most [`REST_WAIT_MAX_MS`].
     ///
     /// # Errors
-    /// `bad-request` when `wait` is no integer. A header that makes no sense is ignored (RFC 7240).
-    pub fn wait_ms(&self, prefer: Option<&str>) -> Result<u32, Problem> {
-        let wait_ms = match self.get("wait")? {
-            Some(text) => match text.parse::<u64>() {
-                Ok(ms) => ms,
-                Err(_) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => u64::MAX,
-                Err(_) => return Err(Problem::bad("wait must be a number of ms")),
-            },
-            None => prefer.map_or(0, prefer_wait_ms),
-        };
-        Ok(u32::try_from(wait_ms).unwrap_or(REST_WAIT_MAX_MS).min(REST_WAIT_MAX_MS))
+    /// `bad-request` when it is no integer.
+    pub fn wait_ms(&self) -> Result<Option<u32>, Problem> {
+        let Some(text) = self.get("wait")? else { return Ok(None) };
+        match text.parse::<u64>() {
+            Ok(ms) => Ok(Some(shortened(ms))),
+            Err(_) if text.bytes().all(|b| b.is_ascii_digit()) => Ok(Some(REST_WAIT_MAX_MS)),
+            Err(_) => Err(Problem::bad("wait must be a number of ms")),
+        }
     }
 }
 
-/// The `wait` of a `Prefer` header, in ms. (RFC 7240, section 4.3)
-fn prefer_wait_ms(header: &str) -> u64 {
+/// The `wait` of a `Prefer` header, in ms, at most [`REST_WAIT_MAX_MS`]. One that makes no sense is
+/// ignored. (RFC 7240, section 4.3)
+#[must_use]
+pub fn preferred_wait_ms(header: &str) -> Option<u32> {
     header
         .split([',', ';'])
         .filter_map(|preference| preference.split_once('='))
         .find(|(key, _)| key.trim().eq_ignore_ascii_case("wait"))
         .and_then(|(_, value)| value.trim().trim_matches('"').parse::<u64>().ok())
-        .map_or(0, |seconds| seconds.saturating_mul(1000))
+        .map(|seconds| shortened(seconds.saturating_mul(1000)))
+}
+
+fn shortened(wait_ms: u64) -> u32 {
+    u32::try_from(wait_ms).unwrap_or(REST_WAIT_MAX_MS).min(REST_WAIT_MAX_MS)
 }
 
 fn decode(text: &str) -> Option<Cow<'_, str>> {
@@ -192,7 +194,7 @@ mod tests {
         assert_eq!(query.fence().unwrap(), Some(Fence(7)));
         assert_eq!(query.get("empty").unwrap(), None);
         assert_eq!(query.get("bad").unwrap_err().code, super::super::Code::BadRequest);
-        assert_eq!(query.wait_ms(Some("wait=9")).unwrap(), 12);
+        assert_eq!(query.wait_ms().unwrap(), Some(12));
     }
 
     #[test]
@@ -208,10 +210,13 @@ mod tests {
 
     #[test]
     fn waits_are_clamped_and_preferences_are_only_that() {
-        let wait = |query, prefer| Query::new(query).wait_ms(prefer);
-        assert_eq!(wait(None, Some("respond-async, wait=3")).unwrap(), 3000);
-        assert_eq!(wait(None, Some("wait=soon")).unwrap(), 0);
-        assert_eq!(wait(Some("wait=99999999999999999999999"), None).unwrap(), 60_000);
-        assert!(wait(Some("wait=-1"), None).is_err());
+        let wait = |query| Query::new(Some(query)).wait_ms();
+        assert_eq!(wait("").unwrap(), None);
+        assert_eq!(wait("wait=99999999999999999999999").unwrap(), Some(60_000));
+        assert!(wait("wait=-1").is_err());
+        assert_eq!(preferred_wait_ms("respond-async, wait=3"), Some(3000));
+        assert_eq!(preferred_wait_ms("wait=99999999999999999999"), None);
+        assert_eq!(preferred_wait_ms("wait=9999999999"), Some(60_000));
+        assert_eq!(preferred_wait_ms("wait=soon"), None);
     }
 }

@@ -1,8 +1,10 @@
 //! The program: what it says, what it refuses, and how it ends.
 
+mod backup;
 mod check;
+mod directory;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -19,6 +21,15 @@ async fn run(options: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, Stri
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
+/// Whether it was called wrongly: stderr says so and `what`, and the code is 2.
+async fn is_wrong(options: &[&str], variables: &[(&str, &str)], what: &str) -> String {
+    let (code, stdout, stderr) = run(options, variables).await;
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{options:?}: {stderr}");
+    assert!(stderr.starts_with("ticketd: ") && stderr.ends_with('\n'), "{options:?}: {stderr}");
+    assert!(stderr.contains(what), "{options:?}: {stderr}");
+    stderr
+}
+
 /// Whether it was refused: one line on stderr that says `what`, and a code that is not 0.
 async fn is_refused(options: &[&str], variables: &[(&str, &str)], what: &str) {
     let (code, stdout, stderr) = run(options, variables).await;
@@ -33,15 +44,19 @@ async fn help_names_options_and_variables() {
     for option in ["--help", "-h", "-help"] {
         let (code, stdout, stderr) = run(&[option], &[]).await;
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{option}");
+        let longest = stdout.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{stdout}");
         for name in [
             "listen",
             "snappath",
             "durability",
             "expire",
+            "idle",
             "snapshot",
             "image-after",
             "loglevel",
             "allow-origin",
+            "host",
             "max-connections",
             "rate",
         ] {
@@ -82,7 +97,7 @@ async fn variables_stand_in_for_options() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_refused_in_one_line() {
+async fn what_makes_no_sense_is_refused() {
     let here = ["-l", "127.0.0.1:0"];
     for (options, what) in [
         (&["--expire", "-1"][..], "-1"),
@@ -90,6 +105,8 @@ async fn what_makes_no_sense_is_refused_in_one_line() {
         (&["--expire=soon"], "soon"),
         (&["--expire", "99999999999999999999"], "99999999999999999999"),
         (&["--expire"], "--expire"),
+        (&["--idle", "0"], "0"),
+        (&["-idle=soon"], "soon"),
         (&["--loglevel", "4"], "4"),
         (&["-loglevel", "-1"], "-1"),
         (&["--no-such-option"], "--no-such-option"),
@@ -106,10 +123,67 @@ async fn what_makes_no_sense_is_refused_in_one_line() {
         (&["--image-after", "-1"], "-1"),
         (&["--snappath"], "--snappath"),
     ] {
-        is_refused(&[&here, options].concat(), &[], what).await;
+        is_wrong(&[&here, options].concat(), &[], what).await;
     }
-    is_refused(&here, &[("TICKETD_EXPIRE", "soon")], "soon").await;
-    is_refused(&here, &[("TICKETD_DURABILITY", "often")], "often").await;
+    is_wrong(&here, &[("TICKETD_EXPIRE", "soon")], "soon").await;
+    is_wrong(&here, &[("TICKETD_DURABILITY", "often")], "often").await;
+}
+
+/// Only the first line of an error was told, and that line ends where the list begins of what is
+/// missing or possible.
+#[tokio::test]
+async fn an_error_says_what_is_missing_and_what_is_possible() {
+    is_wrong(&["check"], &[], "<DIR>").await;
+    let said = is_wrong(&["--durability", "often"], &[], "always").await;
+    assert!(said.contains("interval") && said.contains("none"), "{said}");
+    is_wrong(&["--allow-origin", "https://*.example.org"], &[], "no wildcards").await;
+}
+
+/// `TICKETD_LISTEN=` was the address "", which is none.
+#[tokio::test]
+async fn an_empty_variable_is_an_unset_one() {
+    let mut command = program(&[], &["-l", "127.0.0.1:0"]);
+    for name in
+        ["SNAPPATH", "DURABILITY", "EXPIRE", "LOGLEVEL", "ALLOW_ORIGIN", "HOST", "RATE", "SNAPSHOT"]
+    {
+        command.env(format!("TICKETD_{name}"), "");
+    }
+    let server = Program::started(command).await;
+    assert_eq!(Client::connect(server.address).await.ask("GET /status").await.status, 200);
+}
+
+/// Requests hung as soon as the pipe of a log was full that nobody read.
+#[tokio::test]
+async fn a_log_that_nobody_reads_keeps_nobody_waiting() {
+    let server = Program::start(&["-l", "127.0.0.1:0", "--loglevel", "3"]).await;
+    let mut client = Client::connect(server.address).await;
+    let long = "x-".repeat(1000);
+    for number in 0..6000 {
+        assert_eq!(client.ask(&format!("GET /{number}/{long}")).await.status, 404, "{number}");
+    }
+    server.signal(Signal::TERM);
+    let (status, _) = server.ended_unread().await;
+    assert!(status.success());
+}
+
+#[tokio::test]
+async fn what_is_refused_is_logged_with_a_count_and_a_stop_with_what_is_under_way() {
+    let server = Program::start(&["-l", "127.0.0.1:0", "--rate", "1000"]).await;
+    let mut page = Client::connect(server.address).await.with("Origin: https://evil.example");
+    for _ in 0..20 {
+        assert_eq!(page.ask("POST /sessions").await.status, 403);
+    }
+    let _party = Party::open(server.address, "one").await;
+    server.signal(Signal::TERM);
+    let stderr = server.ended().await.1;
+    let lines = stderr.lines().filter(|line| line.contains("foreign page")).collect::<Vec<_>>();
+    assert!(lines[0].contains(r#""https://evil.example" from 127.0.0.1"#), "{stderr}");
+    assert!(lines[1].contains("19 more") || lines.len() > 2, "{stderr}");
+    assert!(lines.len() < 10, "{stderr}");
+    assert!(stderr.contains("stopping") && stderr.contains("sessions=1"), "{stderr}");
+    let server = Program::start(&["-l", "127.0.0.1:0", "--allow-origin", "*"]).await;
+    server.signal(Signal::TERM);
+    assert!(server.ended().await.1.contains("--allow-origin '*'"));
 }
 
 #[tokio::test]
@@ -168,6 +242,11 @@ async fn at_level_3_it_logs_a_line_per_request_and_no_secrets() {
         format!("POST /locks/db?sessid={}", two.id),
         format!("DELETE /locks/db?sessid={}&fence=1", two.id),
         format!("PATCH /sessions/{}", one.id),
+        format!("GET /Sessions/{}", one.id),
+        format!("GET /sessions%2F{}", one.id),
+        format!("GET /x/{}", one.id),
+        format!("GET //sessions/{}", one.id),
+        format!("GET /%{:02x}{}", one.id.as_bytes()[0], &one.id[1..]),
         "POST /locks/%00".to_owned(),
         "GET /nope".to_owned(),
         "POST /locks/db?wait=1".to_owned(),
@@ -176,7 +255,7 @@ async fn at_level_3_it_logs_a_line_per_request_and_no_secrets() {
         one.ask(&request).await;
         requests += 1;
     }
-    let secrets = [one.id.clone(), two.id.clone(), "opensesame".to_owned()];
+    let secrets = [one.id[1..].to_owned(), two.id.clone(), "opensesame".to_owned()];
     drop((one, two));
     server.signal(Signal::TERM);
     let (status, stderr) = server.ended().await;
@@ -212,6 +291,26 @@ async fn it_warns_when_everybody_can_reach_it() {
     }
     let server = Program::start(&["-l", "localhost:0"]).await;
     assert!(server.address.ip().is_loopback());
+}
+
+/// `:8001` was all addresses of IPv4 only: `http://[::1]:8001` was refused, and so was `localhost`
+/// where it means that.
+#[tokio::test]
+async fn without_a_host_it_listens_on_all_addresses_of_both_families() {
+    let server = Program::start(&["-l", ":0", "--idle", "30000"]).await;
+    let port = server.address.port();
+    let one = TcpListener::bind("[::1]:0");
+    let hosts = ["127.0.0.1", "::1"].into_iter().take(1 + usize::from(one.is_ok()));
+    for host in hosts {
+        let address = SocketAddr::new(host.parse().expect("an address"), port);
+        let mut party = Party::open(address, "one").await;
+        let look = format!("GET /sessions/{}", party.id);
+        let answer = party.ask(&look).await;
+        let source = answer.json()["Src"].as_str().expect("a text").to_owned();
+        let source: SocketAddr = source.parse().expect("an address");
+        assert_eq!(source.ip(), address.ip(), "shown as it came");
+        assert_eq!(answer.header("keep-alive"), "timeout=30");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! The driver here is gated: nothing is durable before the story says so. Futures are polled by
 //! hand, so that a client can hang up (its future is dropped) at any point.
 
+mod many;
 mod time;
 
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use ticketd::driver::{Answer, Driver, Unavailable};
 use ticketd::machine::{
     Ask, Command, Counts, Data, Fence, Grant, Name, Refusal, Reply, SessionId, SessionName, Ttl,
 };
+use tokio::sync::oneshot;
 
 /// Something under way.
 type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
@@ -276,4 +278,62 @@ async fn a_grant_that_was_confirmed_is_not_taken_back() {
     drop(waiting);
     let again = settled(&driver, driver.request(waiter, lock(waiter)));
     assert_eq!(handed_over(&again), told);
+}
+
+/// A waiting request until its client has closed its side, which it does when told.
+fn waiting_until_closed(
+    driver: &Driver,
+    session: SessionId,
+) -> (oneshot::Sender<()>, Pending<'_, Answer>) {
+    let (close, closed) = oneshot::channel();
+    let gone = move |_| closed.map(|_| ());
+    let waiting = driver.request_waiting_unless(session, 30_000, lock_waiting(session), gone);
+    (close, begun(waiting))
+}
+
+/// Who closes its side while it waits may still read, or may not. So it leaves the queue, and is
+/// told so when that is durable.
+#[tokio::test(start_paused = true)]
+async fn who_closes_its_side_while_it_waits_is_answered_as_if_its_time_were_up() {
+    let driver = Driver::gated(500);
+    let (one, two) = (open(&driver, 60_000), open(&driver, 60_000));
+    handed_over(&settled(&driver, driver.request(one, lock(one))));
+    let (close, mut waiting) = waiting_until_closed(&driver, two);
+    driver.make_durable();
+    assert!(waits(&mut waiting) && counts(&driver).waits == 1);
+    close.send(()).expect("it waits");
+    assert!(waits(&mut waiting), "that it left is not durable");
+    assert_eq!(counts(&driver).waits, 0);
+    driver.make_durable();
+    assert_eq!(fence(&answered(waiting)), None);
+}
+
+/// The same when it was granted, but could not be told: it is told that it was not, and the grant
+/// passes on before that is said.
+#[tokio::test(start_paused = true)]
+async fn who_closes_its_side_before_it_is_told_of_its_grant_has_none() {
+    let driver = Driver::gated(500);
+    let (one, two, three) = (open(&driver, 60_000), open(&driver, 60_000), open(&driver, 60_000));
+    handed_over(&settled(&driver, driver.request(one, lock(one))));
+    let (close, mut waiting) = waiting_until_closed(&driver, two);
+    let next = begun(driver.request_waiting(three, 30_000, lock_waiting(three)));
+    let _unlocked = begun(driver.request(one, unlock(one)));
+    assert!(waits(&mut waiting), "granted, but not durable");
+    close.send(()).expect("it waits");
+    assert!(waits(&mut waiting), "that it was undone is not durable");
+    driver.make_durable();
+    assert_eq!(fence(&answered(waiting)), None);
+    assert!(handed_over(&answered(next)).is_some());
+    assert_eq!((counts(&driver).locks, counts(&driver).waits), (1, 0));
+}
+
+/// Only queues are left by closing one's side: what is granted at once is told.
+#[tokio::test(start_paused = true)]
+async fn who_closed_its_side_and_need_not_wait_is_granted_what_it_asks() {
+    let driver = Driver::gated(500);
+    let one = open(&driver, 60_000);
+    let (close, waiting) = waiting_until_closed(&driver, one);
+    let _ = close.send(());
+    driver.make_durable();
+    assert!(handed_over(&answered(waiting)).is_some());
 }

@@ -130,3 +130,38 @@ fn all_that_the_server_writes_is_in_the_schemas_and_the_other_way_round() {
         }
     }
 }
+
+/// Comments cited sections by the numbers of another text: the codes as section 4, which is a
+/// session's life here, and the limits as 5. (That the number is of the right one, people see.)
+#[test]
+fn every_section_that_is_cited_is_in_the_protocol_document() {
+    let text = document("protocol.md");
+    let headings: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let numbers: Vec<&str> = headings.iter().filter_map(|line| line.split('.').next()).collect();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<_> = ["src", "tests", "benches"].map(|place| root.join(place)).into();
+    let mut cited = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            let inside = path.read_dir().expect("a directory");
+            files.extend(inside.map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).expect("text");
+            for citation in text.split(concat!("protocol, ", "section ")).skip(1) {
+                let number: String = citation.chars().take_while(char::is_ascii_digit).collect();
+                assert!(numbers.contains(&number.as_str()), "{}: {number}", path.display());
+                cited += 1;
+            }
+            let other = [concat!("section ", "of the protocol"), concat!("of the ", "contract")];
+            for other in other {
+                assert!(!text.contains(other), "{}: cite the document", path.display());
+            }
+        }
+    }
+    assert!(cited > 8, "only {cited} citations");
+    // The table of contents names each, and each once.
+    for heading in headings {
+        let entry = heading.split_once(". ").expect("a number").1;
+        assert_eq!(text.matches(&format!("[{entry}](#")).count(), 1, "{heading}");
+    }
+}

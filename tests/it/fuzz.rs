@@ -33,7 +33,7 @@ fn check(text: &str) -> Result<(), String> {
         Err(NoObject) => return Ok(()),
     };
     if let Some(value) = parsed {
-        let id = value["id"].as_u64().filter(|&id| id < NUMBER_END);
+        let id = whole(&value["id"]);
         if request.id != id {
             return Err(format!("has id {id:?}, not {:?}", request.id));
         }
@@ -48,6 +48,14 @@ fn check(text: &str) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// An integer that a client may use, however it is written.
+fn whole(value: &Value) -> Option<u64> {
+    let float = value.as_f64().filter(|float| float.fract() == 0.0 && *float >= 0.0);
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole")]
+    let id = value.as_u64().or(float.map(|float| float as u64));
+    id.filter(|&id| id < NUMBER_END)
 }
 
 #[test]

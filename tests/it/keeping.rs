@@ -2,7 +2,9 @@
 //! a restart finds it. The journal is in memory, its keeper does one round when it is told to, and
 //! time is virtual; in `kill` it is the program itself.
 
+mod backups;
 mod faults;
+mod gone;
 mod histories;
 mod kill;
 mod killed;

@@ -112,6 +112,8 @@ struct Known {
 pub(crate) struct Model {
     /// The living.
     pub(crate) sessions: BTreeMap<SessionId, Arc<Party>>,
+    /// Those that have ended, but for their holds.
+    pub(crate) condemned: BTreeMap<SessionId, Arc<Party>>,
     /// All tickets, oldest first.
     pub(crate) tickets: Vec<Ticket>,
     /// All held locks, in no order that matters.
@@ -136,6 +138,7 @@ impl Model {
     pub(crate) fn new() -> Self {
         Self {
             sessions: BTreeMap::new(),
+            condemned: BTreeMap::new(),
             tickets: Vec::new(),
             locks: Vec::new(),
             places: Vec::new(),
@@ -183,6 +186,7 @@ impl Model {
                 self.living(session)?;
                 self.end(&[session], Why::Closed)
             }
+            C::Condemn { sessions } => self.condemn(&sessions),
             C::Expire { sessions } => self.end(&sessions, Why::Expired),
             C::Issue { session, resource, ticket, data, notify } => {
                 self.issue(session, &resource, &ticket, data, notify)
@@ -236,7 +240,8 @@ impl Model {
     }
 
     fn party(&self, session: SessionId) -> Arc<Party> {
-        Arc::clone(self.sessions.get(&session).expect("only the living are named"))
+        let party = self.sessions.get(&session).or_else(|| self.condemned.get(&session));
+        Arc::clone(party.expect("only those who are there are named"))
     }
 
     fn is_known(&self, resource: &str) -> bool {

@@ -40,8 +40,10 @@ fn helper() -> Vec<String> {
 
 fn all() -> Vec<String> {
     let helper = helper().into_iter().map(|name| format!("/client/{name}"));
-    OURS.iter().map(|&path| path.to_owned()).chain(helper).collect()
+    OURS.iter().chain([&PACKAGE]).map(|&path| path.to_owned()).chain(helper).collect()
 }
+
+const PACKAGE: &str = "/client/ticketd-client.tgz";
 
 /// What stands in double quotes behind `before`, wherever that is.
 fn quoted<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
@@ -67,6 +69,34 @@ async fn every_published_file_of_the_helper_is_served_as_it_is() {
     }
 }
 
+/// `npm install ticketd-client` was in the README, and nobody had published it. (What npm makes of
+/// this one is tested in `client-js/test/served.test.mjs`.)
+#[tokio::test]
+async fn the_helper_is_served_as_a_package() {
+    let server = Served::start().await;
+    let mut client = Client::connect(server.address).await;
+    let answer = client.ask_at(&format!("GET {PACKAGE}")).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/gzip"));
+    let mut package = tar::Archive::new(flate2::read::GzDecoder::new(answer.body.as_slice()));
+    let mut found = Vec::new();
+    for entry in package.entries().expect("entries") {
+        let mut entry = entry.expect("an entry");
+        let path = entry.path().expect("a path").to_string_lossy().into_owned();
+        let name = path.strip_prefix("package/").expect("what npm unpacks").to_owned();
+        let header = entry.header();
+        assert_eq!(header.mtime().expect("a time"), 499_162_500, "{name}");
+        assert_eq!(header.mode().expect("a mode"), 0o644, "{name}");
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut entry, &mut text).expect("text");
+        assert!(text == file(&format!("client-js/{name}")), "{name}");
+        found.push(name);
+    }
+    let mut expected = helper();
+    expected.extend(["LICENSE".to_owned(), "package.json".to_owned()]);
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
 #[tokio::test]
 async fn each_page_has_its_type_and_nobody_guesses_another() {
     let server = Served::start().await;
@@ -78,6 +108,7 @@ async fn each_page_has_its_type_and_nobody_guesses_another() {
             Some("js") => "text/javascript; charset=utf-8",
             Some("css") => "text/css; charset=utf-8",
             Some("svg") => "image/svg+xml",
+            Some("tgz") => "application/gzip",
             _ => "text/plain; charset=utf-8",
         };
         assert_eq!((answer.status, answer.header("content-type")), (200, media), "{path}");

@@ -1,7 +1,10 @@
-//! The socket over real connections: what section 3 of the protocol says, story by story.
+//! The socket over real connections: what the document says (protocol, section 3), story by story.
 
 mod client;
+mod crowds;
+mod endings;
 mod frames;
+mod handshake;
 mod hello;
 mod limits;
 mod liveness;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use ticketd::server::{Config, Server};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -165,6 +165,12 @@ impl Program {
         rustix::process::kill_process(pid.expect("it runs"), signal).expect("it can be told");
     }
 
+    /// Waits for its end without reading what it writes to stderr.
+    pub(crate) async fn ended_unread(mut self) -> (ExitStatus, ChildStderr) {
+        let stderr = self.child.stderr.take().expect("its stderr");
+        (in_time(self.child.wait()).await.expect("a status"), stderr)
+    }
+
     /// Waits for its end; how it ended, and all that it wrote to stderr.
     pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
         let mut stderr = self.child.stderr.take().expect("its stderr");
@@ -243,6 +249,17 @@ impl Client {
         in_time(self.stream.write_all(bytes)).await.is_ok()
     }
 
+    /// Says that nothing more will be sent; answers are still read.
+    pub(crate) async fn finish(&mut self) {
+        in_time(self.stream.shutdown()).await.expect("the line is there");
+    }
+
+    /// Hangs up in a way that the server cannot mistake: nothing can be sent to it any more.
+    pub(crate) fn cut(self) {
+        let stream = self.stream.into_inner().into_std().expect("a stream");
+        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("is set");
+    }
+
     /// Sends a request such as `POST /locks/db` without reading its answer.
     pub(crate) async fn send(&mut self, request: &str) {
         self.send_body(request, b"").await;
@@ -312,7 +329,8 @@ impl Client {
 
     async fn read_answer(&mut self) -> Option<Answer> {
         let first = self.read_line().await?;
-        let status = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let rest = first.strip_prefix("HTTP/1.1 ").or_else(|| first.strip_prefix("HTTP/1.0 "));
+        let status = rest.and_then(|rest| rest.get(..3)?.parse().ok());
         let status = status.unwrap_or_else(|| panic!("no answer but {first:?}"));
         let mut headers = Vec::new();
         loop {

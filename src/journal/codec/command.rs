@@ -20,6 +20,7 @@ const WITHDRAW: u8 = 13;
 const WATCH: u8 = 14;
 const UNWATCH: u8 = 15;
 const FORGET: u8 = 16;
+const CONDEMN: u8 = 17;
 
 /// Appends `command` to `out`.
 pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
@@ -33,10 +34,8 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
             put_bytes(source.as_bytes(), out);
         }
         C::Close { session } => put_session(CLOSE, session, out),
-        C::Expire { sessions } => {
-            put_tagged_number(EXPIRE, sessions.len() as u64, out);
-            sessions.iter().for_each(|session| out.extend_from_slice(&session.0));
-        }
+        C::Expire { sessions } => put_sessions(EXPIRE, sessions, out),
+        C::Condemn { sessions } => put_sessions(CONDEMN, sessions, out),
         C::Issue { session, resource, ticket, data, notify } => {
             put_session(ISSUE, session, out);
             put_name(resource, out);
@@ -110,6 +109,7 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
             source: from.text()?.into(),
         },
         CLOSE => C::Close { session: from.session()? },
+        CONDEMN => C::Condemn { sessions: sessions(from)? },
         EXPIRE => C::Expire { sessions: sessions(from)? },
         ISSUE => C::Issue {
             session: from.session()?,
@@ -159,6 +159,11 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
 fn put_session(tag: u8, session: &SessionId, out: &mut Vec<u8>) {
     out.push(tag);
     out.extend_from_slice(&session.0);
+}
+
+fn put_sessions(tag: u8, sessions: &[SessionId], out: &mut Vec<u8>) {
+    put_tagged_number(tag, sessions.len() as u64, out);
+    sessions.iter().for_each(|session| out.extend_from_slice(&session.0));
 }
 
 fn put_tagged_number(tag: u8, number: u64, out: &mut Vec<u8>) {

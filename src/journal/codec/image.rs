@@ -15,6 +15,7 @@ const RESOURCE: u8 = 2;
 const TICKET: u8 = 3;
 const WAIT: u8 = 4;
 const WATCH: u8 = 5;
+const CONDEMNED: u8 = 6;
 
 /// Gives the head of `image`, then its parts, to `each`.
 ///
@@ -38,8 +39,8 @@ pub fn encode_image<E>(
         out.clear();
         Ok(())
     };
-    for SessionImage { party } in &image.sessions {
-        put_party(party, &mut out);
+    for SessionImage { party, condemned } in &image.sessions {
+        put_party(if *condemned { CONDEMNED } else { SESSION }, party, &mut out);
         end_item(&mut out)?;
     }
     for resource in &image.resources {
@@ -61,8 +62,8 @@ pub fn encode_image<E>(
     if out.is_empty() { Ok(()) } else { each(&out) }
 }
 
-fn put_party(party: &Party, out: &mut Vec<u8>) {
-    out.push(SESSION);
+fn put_party(tag: u8, party: &Party, out: &mut Vec<u8>) {
+    out.push(tag);
     out.extend_from_slice(&party.id.0);
     put_bytes(party.name.as_str().as_bytes(), out);
     put_number(party.ttl.as_ms().into(), out);
@@ -157,12 +158,17 @@ impl ImageReader {
             let tag = from.byte()?;
             let Image { sessions, resources, .. } = &mut self.image;
             match (tag, resources.last_mut()) {
-                (SESSION, None) => sessions.push(SessionImage { party: party(&mut from)? }),
+                (SESSION | CONDEMNED, None) => {
+                    let (party, condemned) = (party(&mut from)?, tag == CONDEMNED);
+                    sessions.push(SessionImage { party, condemned });
+                }
                 (RESOURCE, _) => resources.push(resource(&mut from)?),
                 (TICKET, Some(at)) => at.tickets.push(ticket(&mut from)?),
                 (WAIT, Some(at)) => at.waits.push(wait(&mut from)?),
                 (WATCH, Some(at)) => at.watches.push(watch(&mut from)?),
-                (SESSION | TICKET | WAIT | WATCH, _) => return Err(Bad::Order("an item")),
+                (SESSION | CONDEMNED | TICKET | WAIT | WATCH, _) => {
+                    return Err(Bad::Order("an item"));
+                }
                 _ => return Err(Bad::Choice("item", tag)),
             }
         }

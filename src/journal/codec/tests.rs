@@ -47,7 +47,7 @@ fn counts_allocate_nothing() {
 fn values_are_checked() {
     let decode = |bytes: &[u8]| decode_command(&mut Reader::new(bytes));
     assert_eq!(decode(&[0]), Err(Bad::Choice("command", 0)));
-    assert_eq!(decode(&[17]), Err(Bad::Choice("command", 17)));
+    assert_eq!(decode(&[18]), Err(Bad::Choice("command", 18)));
     let with_id = |tag: u8, rest: &[u8]| decode(&[&[tag][..], &[7; 20], rest].concat());
     assert_eq!(with_id(15, &[0]), Err(Bad::Value("name")));
     assert_eq!(with_id(15, &[1, 0xff]), Err(Bad::Value("text")));

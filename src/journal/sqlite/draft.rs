@@ -4,18 +4,20 @@
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
 use super::super::store::{Draft, Failure, Log};
 use super::files::{self, beside, failure, remove_one, rename, sync_dir, sync_file};
 use super::log::{INSERT, SqliteLog};
+use super::place::Place;
 use super::{PAGE_BYTES, connect, writing};
 
 pub(super) struct SqliteDraft {
     connection: Option<Connection>,
-    dir: PathBuf,
+    place: Arc<Place>,
     path: PathBuf,
     /// What it is to be called.
     complete: PathBuf,
@@ -23,12 +25,14 @@ pub(super) struct SqliteDraft {
 }
 
 impl SqliteDraft {
-    pub(super) fn new(dir: &Path, epoch: u64) -> Result<Self, Failure> {
+    pub(super) fn new(place: &Arc<Place>, epoch: u64) -> Result<Self, Failure> {
+        place.in_place()?;
+        let dir = place.dir();
         let (path, complete) = (files::draft(dir, epoch), dir.join(files::name(epoch)));
         files::remove(&path)?;
         let file = File::options().write(true).create_new(true).mode(0o600).open(&path);
         drop(file.map_err(|error| failure(&path, &error))?);
-        let mut draft = Self { connection: None, dir: dir.to_owned(), path, complete, rows: 0 };
+        let mut draft = Self { connection: None, place: place.clone(), path, complete, rows: 0 };
         draft.write(|draft| {
             let connection = Connection::open(&draft.path)?;
             connection.execute_batch(&format!(
@@ -68,6 +72,7 @@ impl Draft for SqliteDraft {
             connection.close().map_err(|(_, error)| error)
         })?;
         sync_file(&self.path)?;
+        self.place.in_place()?;
         // The log must be there before the database has its name: an epoch without one is damaged.
         let first_row = params![self.rows + 1, first];
         let connection = connect(&self.path)?;
@@ -79,10 +84,10 @@ impl Draft for SqliteDraft {
         sync_file(&wal)?;
         remove_one(&beside(&self.path, "-shm"))?;
         rename(&wal, &beside(&self.complete, "-wal"))?;
-        sync_dir(&self.dir)?;
+        sync_dir(self.place.dir())?;
         rename(&self.path, &self.complete)?;
-        sync_dir(&self.dir)?;
-        Ok(Box::new(SqliteLog::open(&self.complete)?))
+        sync_dir(self.place.dir())?;
+        Ok(Box::new(SqliteLog::open(&self.place, &self.complete)?))
     }
 }
 
@@ -90,6 +95,8 @@ impl Drop for SqliteDraft {
     /// What is not complete is of no use, and takes room.
     fn drop(&mut self) {
         self.connection.take();
-        let _ = files::remove(&self.path);
+        if self.place.in_place().is_ok() {
+            let _ = files::remove(&self.path);
+        }
     }
 }

@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 
 use super::super::store::Failure;
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 const EPOCH: &str = "ticketd";
 const DRAFT: &str = "draft";
+/// Epochs count from 1: a draft of this one is of none.
+const NO_EPOCH: u64 = 0;
 /// What SQLite keeps beside a database.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
@@ -35,7 +37,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(super) fn failure(path: &Path, error: &io::Error) -> Failure {
     let what = format!("{}: {error}", path.display());
     match error.kind() {
-        ErrorKind::StorageFull => Failure::Full,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Failure::Full,
         ErrorKind::PermissionDenied
         | ErrorKind::ReadOnlyFilesystem
         | ErrorKind::NotADirectory
@@ -69,7 +71,7 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), Failure> {
 }
 
 /// Makes the entries of a directory durable.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), Failure> {
+pub(in super::super) fn sync_dir(dir: &Path) -> Result<(), Failure> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| failure(dir, &error))
 }
 
@@ -83,6 +85,14 @@ pub(super) fn lock(dir: &Path) -> Result<File, Failure> {
     let path = dir.join(LOCK);
     let file = File::options().create(true).append(true).open(&path);
     take(dir, file.map_err(|error| failure(&path, &error))?)
+}
+
+/// Refuses a directory in which no file can be made: appending may go well for hours before the
+/// next image finds that out.
+pub(super) fn probe(dir: &Path) -> Result<(), Failure> {
+    let path = draft(dir, NO_EPOCH);
+    File::create(&path).map_err(|error| failure(&path, &error))?;
+    remove_one(&path)
 }
 
 /// Takes the directory, if it was ever used by a server.
@@ -121,8 +131,13 @@ pub(super) fn epochs(dir: &Path) -> Result<Vec<u64>, Failure> {
 }
 
 fn epoch(file: &str) -> Option<u64> {
-    let number = file.strip_suffix(EPOCH)?.strip_suffix('.')?.parse().ok()?;
-    (name(number) == file).then_some(number)
+    numbered(file, EPOCH)
+}
+
+/// The number in a name of our making.
+fn numbered(file: &str, kind: &str) -> Option<u64> {
+    let number = file.strip_suffix(kind)?.strip_suffix('.')?.parse().ok()?;
+    (format!("{number:08}.{kind}") == file).then_some(number)
 }
 
 /// A log whose database is gone, though it was there: its epoch was not in the making. Beside
@@ -151,7 +166,7 @@ pub(super) fn clean(dir: &Path) -> Result<(), Failure> {
             .iter()
             .find_map(|suffix| file.strip_suffix(suffix))
             .map_or((file.as_str(), false), |stem| (stem, true));
-        let is_draft = stem.strip_suffix(DRAFT).is_some_and(|stem| stem.ends_with('.'));
+        let is_draft = numbered(stem, DRAFT).is_some();
         let is_orphan = is_beside && epoch(stem).is_some() && !names.iter().any(|n| n == stem);
         if is_draft || is_orphan {
             remove_one(&dir.join(file))?;

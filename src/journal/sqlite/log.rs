@@ -1,13 +1,15 @@
 //! An epoch that is appended to: every append is a commit to the log, every sync one of its file.
 
 use std::fs::File;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
 use super::super::store::{Failure, Log, Syncer};
 use super::files::{beside, failure, sync_dir};
+use super::place::{Named, Place, gone};
 use super::{connect, length, reading, writing};
 
 pub(super) const INSERT: &str = "INSERT INTO rows(n, body) VALUES(?, ?)";
@@ -23,21 +25,29 @@ pub(super) struct SqliteLog {
     wal_elsewhere: Arc<File>,
     /// Size of the database file, which does not change.
     image_bytes: u64,
+    place: Arc<Place>,
+    /// The database, its log and the log's index.
+    files: [Named; 3],
+    wal_path: PathBuf,
 }
 
 impl SqliteLog {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(place: &Arc<Place>, path: &Path) -> Result<Self, Failure> {
+        place.in_place()?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let connection = connect(path)?;
         let rows = connection.query_row("SELECT coalesce(max(n), 0) FROM rows", [], |r| r.get(0));
         let rows = rows.map_err(|error| reading(&name, &error))?;
         // Having read, SQLite has opened the log, and created it if it was not there.
-        let wal = beside(path, "-wal");
-        let open = || File::open(&wal).map_err(|error| failure(&wal, &error));
+        let wal_path = beside(path, "-wal");
+        let open = || File::open(&wal_path).map_err(|error| failure(&wal_path, &error));
         let (wal, wal_elsewhere) = (open()?, Arc::new(open()?));
         sync_dir(path.parent().unwrap_or(Path::new(".")))?;
         let image_bytes = length(path);
-        Ok(Self { connection, name, rows, wal, wal_elsewhere, image_bytes })
+        let log = Named::open(&wal_path, &wal)?;
+        let files = [Named::at(path)?, log, Named::at(&beside(path, "-shm"))?];
+        let place = place.clone();
+        Ok(Self { connection, name, rows, wal, wal_elsewhere, image_bytes, place, files, wal_path })
     }
 
     fn insert(&mut self, rows: &[&[u8]]) -> Result<(), rusqlite::Error> {
@@ -65,20 +75,24 @@ impl SqliteLog {
 
 struct SqliteSyncer {
     wal: Arc<File>,
-    name: String,
+    path: PathBuf,
 }
 
 impl Syncer for SqliteSyncer {
     fn sync(self: Box<Self>) -> Result<(), Failure> {
-        sync(&self.wal, &self.name)
+        sync(&self.wal, &self.path)
     }
 }
 
-fn sync(wal: &File, name: &str) -> Result<(), Failure> {
-    wal.sync_data().map_err(|error| {
-        // Whatever it says, and be it that the disk is full: what is on disk is in doubt.
-        Failure::Broken(format!("{name}-wal cannot be synced: {error}"))
-    })
+fn sync(wal: &File, path: &Path) -> Result<(), Failure> {
+    // Whatever it says, and be it that the disk is full: what is on disk is in doubt.
+    let broken = |error| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Failure::Broken(format!("{name} cannot be synced: {error}"))
+    };
+    wal.sync_data().map_err(broken)?;
+    // So that nothing is acknowledged which was synced into a deleted file.
+    if wal.metadata().map_err(broken)?.nlink() == 0 { Err(gone(path)) } else { Ok(()) }
 }
 
 impl Log for SqliteLog {
@@ -98,11 +112,11 @@ impl Log for SqliteLog {
     }
 
     fn sync(&mut self) -> Result<(), Failure> {
-        sync(&self.wal, &self.name)
+        sync(&self.wal, &self.wal_path)
     }
 
     fn syncer(&self) -> Box<dyn Syncer> {
-        Box::new(SqliteSyncer { wal: self.wal_elsewhere.clone(), name: self.name.clone() })
+        Box::new(SqliteSyncer { wal: self.wal_elsewhere.clone(), path: self.wal_path.clone() })
     }
 
     fn rows(&self) -> u64 {
@@ -111,6 +125,11 @@ impl Log for SqliteLog {
 
     fn size_bytes(&self) -> u64 {
         self.image_bytes + self.wal.metadata().map_or(0, |metadata| metadata.len())
+    }
+
+    fn in_place(&self) -> Result<(), Failure> {
+        self.place.in_place()?;
+        self.files.iter().try_for_each(Named::in_place)
     }
 }
 
@@ -127,7 +146,7 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("ticketd-full-{}", std::process::id()));
         let store = Sqlite::open(&dir).unwrap();
         drop(store.draft(1).unwrap().complete(b"first").unwrap());
-        let mut log = SqliteLog::open(&store.path(1)).unwrap();
+        let mut log = SqliteLog::open(&store.place, &store.path(1)).unwrap();
         let pages = |log: &SqliteLog, max: u32| {
             let set = format!("PRAGMA max_page_count={max}");
             log.connection.query_row(&set, [], |row| row.get::<_, u32>(0)).unwrap()

@@ -14,15 +14,18 @@
 //! | `*.draft` | an epoch in the making; of no use after a crash |
 //! | `*.damaged*` | set aside by a repair |
 
+mod copying;
 mod draft;
 mod files;
 mod log;
 mod look;
+mod place;
 mod wal;
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -30,7 +33,10 @@ use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::store::{Draft, EachRow, Failure, Log, SCRAP_BYTES, Store, Tail};
+pub(super) use copying::{Copied, copy};
 use files::beside;
+pub(super) use files::sync_dir;
+use place::Place;
 
 /// Size of a page. Every append writes whole pages to the log, so small ones suit small batches.
 const PAGE_BYTES: u32 = 1024;
@@ -39,9 +45,7 @@ const SCRAPS_BYTES: usize = 1 << 20;
 
 /// A directory of epochs.
 pub struct Sqlite {
-    dir: PathBuf,
-    /// Held as long as this lives.
-    _lock: Option<File>,
+    place: Arc<Place>,
     /// Nothing is to be changed here, not even by recovering.
     looks_only: bool,
 }
@@ -51,15 +55,16 @@ impl Sqlite {
     ///
     /// # Errors
     /// [`Failure::InUse`] when another process has it; [`Failure::Denied`] when it is not to be
-    /// used.
+    /// used, or cannot be written to.
     pub fn open(dir: &Path) -> Result<Self, Failure> {
         files::create_dir(dir)?;
-        let lock = Some(files::lock(dir)?);
+        let place = Arc::new(Place::taken(dir, files::lock(dir)?)?);
         if let Some(what) = files::bereft(dir)? {
             return Err(Failure::Corrupt(what));
         }
         files::clean(dir)?;
-        Ok(Self { dir: dir.to_owned(), _lock: lock, looks_only: false })
+        files::probe(dir)?;
+        Ok(Self { place, looks_only: false })
     }
 
     /// Looks at a directory without changing anything in it.
@@ -71,26 +76,34 @@ impl Sqlite {
         if let Some(what) = files::bereft(dir)? {
             return Err(Failure::Corrupt(what));
         }
-        Ok(Self { dir: dir.to_owned(), _lock: lock, looks_only: true })
+        let place = lock.map_or_else(|| Ok(Place::seen(dir)), |lock| Place::taken(dir, lock))?;
+        Ok(Self { place: Arc::new(place), looks_only: true })
     }
 
     /// The same directory, to be looked at only, by who has it open.
     pub(super) fn looking(&self) -> Self {
-        Self { dir: self.dir.clone(), _lock: None, looks_only: true }
+        Self { place: Arc::new(Place::seen(self.place.dir())), looks_only: true }
+    }
+
+    /// The mode of the directory, if it lets in others than its owner.
+    #[must_use]
+    pub fn lets_in(&self) -> Option<u32> {
+        self.place.lets_in()
     }
 
     fn path(&self, epoch: u64) -> PathBuf {
-        self.dir.join(self.name(epoch))
+        self.place.dir().join(self.name(epoch))
     }
 
     fn connect(&self, epoch: u64) -> Result<Connection, Failure> {
+        self.place.in_place()?;
         if self.looks_only { look::connect(&self.path(epoch)) } else { connect(&self.path(epoch)) }
     }
 }
 
 impl Store for Sqlite {
     fn epochs(&self) -> Result<Vec<u64>, Failure> {
-        files::epochs(&self.dir)
+        files::epochs(self.place.dir())
     }
 
     fn name(&self, epoch: u64) -> String {
@@ -98,11 +111,11 @@ impl Store for Sqlite {
     }
 
     fn draft(&self, epoch: u64) -> Result<Box<dyn Draft>, Failure> {
-        Ok(Box::new(draft::SqliteDraft::new(&self.dir, epoch)?))
+        Ok(Box::new(draft::SqliteDraft::new(&self.place, epoch)?))
     }
 
     fn open(&self, epoch: u64) -> Result<Box<dyn Log>, Failure> {
-        Ok(Box::new(log::SqliteLog::open(&self.path(epoch))?))
+        Ok(Box::new(log::SqliteLog::open(&self.place, &self.path(epoch))?))
     }
 
     fn rows(&self, epoch: u64, after: u64, each: &mut EachRow<'_>) -> Result<(), Failure> {
@@ -129,11 +142,13 @@ impl Store for Sqlite {
     }
 
     fn remove(&self, epoch: u64) -> Result<(), Failure> {
+        self.place.in_place()?;
         files::remove(&self.path(epoch))
     }
 
     fn set_aside(&self, epoch: u64) -> Result<String, Failure> {
-        files::set_aside(&self.dir, epoch)
+        self.place.in_place()?;
+        files::set_aside(self.place.dir(), epoch)
     }
 }
 
@@ -184,13 +199,13 @@ fn reading(name: &str, error: &rusqlite::Error) -> Failure {
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             Failure::Denied(what)
         }
+        _ if is_full(error) => Failure::Full,
         Some(
             ErrorCode::SystemIoFailure
             | ErrorCode::OutOfMemory
             | ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
-            | ErrorCode::FileLockingProtocolFailed
-            | ErrorCode::DiskFull,
+            | ErrorCode::FileLockingProtocolFailed,
         ) => Failure::Broken(what),
         _ => Failure::Corrupt(what),
     }
@@ -198,14 +213,21 @@ fn reading(name: &str, error: &rusqlite::Error) -> Failure {
 
 /// What went wrong while a database was written.
 fn writing(name: &str, error: &rusqlite::Error) -> Failure {
+    let what = format!("{name}: {error}");
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Failure::Full,
-        // No room for the log's index, which is built anew from the log: nothing was written.
-        _ if error.sqlite_error().map(|e| e.extended_code) == Some(SQLITE_IOERR_SHMSIZE) => {
-            Failure::Full
+        _ if is_full(error) => Failure::Full,
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            Failure::Denied(what)
         }
-        _ => Failure::Broken(format!("{name}: {error}")),
+        _ => Failure::Broken(what),
     }
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    // No room for the log's index, which is built anew from the log: nothing was written.
+    let lacks_index = |e: &rusqlite::ffi::Error| e.extended_code == SQLITE_IOERR_SHMSIZE;
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || error.sqlite_error().is_some_and(lacks_index)
 }
 
 /// SQLite stops without a word at the first frame of the log that is not whole. Gives what is
@@ -238,4 +260,32 @@ fn inspect_wal(path: &Path, scrap: &mut dyn FnMut(&[u8])) -> std::io::Result<Opt
 
 fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that was full at the start was once said to be broken.
+    #[test]
+    fn a_full_disk_is_told_from_others() {
+        use rusqlite::ffi;
+        for (code, is_full, is_denied) in [
+            (ffi::SQLITE_FULL, true, false),
+            (SQLITE_IOERR_SHMSIZE, true, false),
+            (ffi::SQLITE_IOERR_WRITE, false, false),
+            (ffi::SQLITE_CANTOPEN, false, true),
+            (ffi::SQLITE_READONLY, false, true),
+            (ffi::SQLITE_PERM, false, true),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            for failure in [reading("it", &error), writing("it", &error)] {
+                assert_eq!(failure == Failure::Full, is_full, "{code}: {failure:?}");
+                assert_eq!(matches!(failure, Failure::Denied(_)), is_denied, "{code}: {failure:?}");
+            }
+        }
+        for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
+            assert_eq!(files::failure(Path::new("it"), &kind.into()), Failure::Full);
+        }
+    }
 }

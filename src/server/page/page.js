@@ -43,8 +43,21 @@ function nameOfTab() {
 
 // The session.
 
+/** What an error says, in words. Some say no more than their code. */
+const WORDS = {
+  "session-lost": "the session is lost",
+  "lock-lost": "the lock is lost",
+  "ticket-revoked": "the ticket was revoked",
+  closed: "the session was closed",
+};
+const said = ({ code, message }) => (message && message !== code ? message : (WORDS[code] ?? String(code)));
+
 function log(text) {
-  $("log").append(make("li", make("time", clock()), ` ${text}`));
+  // What is said again and again takes one line.
+  if ($("log").lastChild?.dataset.text === text) $("log").lastChild.remove();
+  const line = make("li", make("time", clock()), ` ${text}`);
+  line.dataset.text = text;
+  $("log").append(line);
   while ($("log").children.length > LOG_MAX) $("log").firstChild.remove();
 }
 
@@ -55,6 +68,7 @@ function showState(state) {
     if (step.dataset.state === state) step.setAttribute("aria-current", "step");
     else step.removeAttribute("aria-current");
   }
+  $("cut").hidden = state !== "recovering";
   const usable = state === "open" || state === "recovering";
   for (const id of ["lock-button", "issue", "claim"]) $(id).disabled = !usable;
   write("close", usable ? "Close the session" : "Open a session");
@@ -68,7 +82,7 @@ async function live() {
     try {
       session = await connect(new URL("api/v1/ws", base), { name, bye: true });
     } catch (why) {
-      log(`No connection: ${why.message}. Trying again.`);
+      log(`No connection: ${said(why)}. Trying again.`);
       await pause(1000);
       continue;
     }
@@ -76,19 +90,22 @@ async function live() {
     log("Session open.");
     session.addEventListener("statechange", ({ detail }) => {
       showState(detail.to);
+      if (detail.to === "recovering") log("The line is cut. Trying to reach the server again.");
       lock.show();
+      tickets.show();
     });
     session.addEventListener("recovered", () => log("Recovered: the same session goes on."));
     session.addEventListener("lock-wanted", () => log("Somebody waits for the lock."));
     // What is watched ends with the session; that is seen below.
     lock.begin(session).catch(() => {});
     tickets.begin(session).catch(() => {});
-    const { code, message } = await end(session.signal);
+    const reason = await end(session.signal);
     lock.end();
     tickets.end();
     showState("closed");
-    log(code === "closed" ? "Session closed." : `Session lost: ${message}.`);
-    if (code === "closed") await new Promise((resolve) => $("close").addEventListener("click", resolve, { once: true }));
+    const mine = reason.code === "closed";
+    log(mine ? "Session closed." : `The session has ended: ${said(reason)}.`);
+    if (mine) await new Promise((resolve) => $("close").addEventListener("click", resolve, { once: true }));
     else await pause(1000);
   }
 }
@@ -100,7 +117,7 @@ async function end(signal) {
 }
 
 $("close").addEventListener("click", () => {
-  if (session.state !== "closed") session.close().catch((why) => log(why.message));
+  if (session.state !== "closed") session.close().catch((why) => log(`${said(why)}.`));
 });
 
 // The lock.
@@ -157,7 +174,7 @@ const lock = {
       held.signal.addEventListener("abort", () => this.lose(held));
       if (held.signal.aborted) this.lose(held);
     } catch (why) {
-      if (!leaving.signal.aborted) log(`No lock: ${why.message}.`);
+      if (!leaving.signal.aborted) log(`No lock: ${said(why)}.`);
     }
     this.leaving = undefined;
     this.show();
@@ -167,16 +184,15 @@ const lock = {
     const { held } = this;
     this.held = undefined;
     this.show();
-    await held.release().catch((why) => log(why.message));
+    await held.release().catch((why) => log(`Not released: ${said(why)}.`));
   },
 
   /** From here on nothing may be done any more that the lock protects. */
   lose(held) {
     if (this.held !== held) return;
     this.held = undefined;
-    const { code, message } = held.signal.reason;
-    this.lost = code;
-    write("lock-lost", `Lost at ${clock()}: ${message} (${code}). Fence ${held.fence} is void; whoever comes next has a greater one.`);
+    this.lost = held.signal.reason.code;
+    write("lock-lost", `Lost at ${clock()}: ${said(held.signal.reason)}. Fence ${held.fence} is void; whoever comes next has a greater one.`);
     $("lock-lost").hidden = false;
     this.show();
   },
@@ -200,7 +216,7 @@ const lock = {
       : "free";
     $("lock").dataset.state = is;
     write("lock-who", {
-      mine: "This tab holds it.",
+      mine: session?.state === "open" ? "This tab holds it." : "This tab holds it still. The line is cut.",
       waiting: state?.held ? `${other} holds it. This tab waits.` : "This tab waits, and keeps its place.",
       other: `${other} holds it.`,
       free: "It is free.",
@@ -227,18 +243,25 @@ setInterval(() => lock.tick(), 1000);
 // The tickets.
 
 const tickets = {
+  state: undefined,
   leaving: undefined,
   issued: 0,
 
   async begin(session) {
-    for await (const state of session.watch(TICKETS)) this.show(state);
+    for await (const state of session.watch(TICKETS)) {
+      this.state = state;
+      this.show();
+    }
   },
 
   end() {
+    this.state = undefined;
     this.show();
   },
 
-  show(state) {
+  show() {
+    // What is known is of no use while the line is down.
+    const state = session?.state === "open" ? this.state : undefined;
     $("tickets-dots").replaceChildren();
     for (const kind of ["held", "free", "waiting"]) {
       write(`tickets-${kind}`, state ? String(state[kind]) : "–");
@@ -256,7 +279,7 @@ const tickets = {
       await Promise.all([issue(), issue(), issue()]);
       write("tickets-told", "Issued three.");
     } catch (why) {
-      write("tickets-told", `Not issued: ${why.message}.`);
+      write("tickets-told", `Not issued: ${said(why)}.`);
     }
   },
 
@@ -271,7 +294,7 @@ const tickets = {
       this.add(ticket);
       write("tickets-told", `Claimed ${ticket.name}.`);
     } catch (why) {
-      write("tickets-told", leaving.signal.aborted ? "Stopped waiting." : `Not claimed: ${why.message}.`);
+      write("tickets-told", leaving.signal.aborted ? "Stopped waiting." : `Not claimed: ${said(why)}.`);
     }
     clearTimeout(slow);
     this.leaving = undefined;
@@ -282,11 +305,11 @@ const tickets = {
     // It may be of anybody's making.
     const since = ({ data }) => {
       const at = /"at":"([\d:. ]+)"/.exec(new TextDecoder().decode(data));
-      return at ? ` since ${at[1]}` : "";
+      return at ? `since ${at[1]}, ` : "";
     };
     const done = make("button", "Done");
     const release = make("button", "Release");
-    const about = make("span", make("strong", ticket.name), make("small", `${since(ticket)}, fence ${ticket.fence}`));
+    const about = make("span", make("strong", ticket.name), make("small", `${since(ticket)}fence ${ticket.fence}`));
     const item = make("li", about, done, release);
     const leave = (told) => {
       // The focus goes to what one would press next.
@@ -296,14 +319,14 @@ const tickets = {
     };
     done.addEventListener("click", () => {
       leave(`${ticket.name} is done: nobody gets it again.`);
-      ticket.done().catch((why) => log(why.message));
+      ticket.done().catch((why) => log(`Not done: ${said(why)}.`));
     });
     release.addEventListener("click", () => {
       leave(`${ticket.name} is released: the next may have it.`);
-      ticket.release().catch((why) => log(why.message));
+      ticket.release().catch((why) => log(`Not released: ${said(why)}.`));
     });
     ticket.signal.addEventListener("abort", () => {
-      if (item.isConnected) leave(`${ticket.name} is lost: ${ticket.signal.reason.message}.`);
+      if (item.isConnected) leave(`${ticket.name} is lost: ${said(ticket.signal.reason)}.`);
     });
     $("mine").append(item);
   },
@@ -314,10 +337,12 @@ $("claim").addEventListener("click", () => tickets.claim());
 
 // The code.
 
-const server = base.href.replace(/\/$/, "");
+// Below a path, behind a proxy, the socket's own path must be said: the helper adds it to bare hosts.
+const to = base.pathname === "/" ? base.origin : new URL("api/v1/ws", base).href;
 write("name", name);
-write("code", `import { connect } from "${server}/client/index.js";
-const session = await connect("${server}");
+write("install", `npm install ${new URL("client/ticketd-client.tgz", base)}`);
+write("code", `import { connect } from "${new URL("client/index.js", base)}";
+const session = await connect("${to}");
 await session.withLock("report", async ({ fence, signal }) => {
   await save(report, { fence, signal }); // Nobody else is here. Stop when the signal aborts.
 });

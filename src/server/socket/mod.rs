@@ -3,17 +3,21 @@
 //! Reading and writing go on side by side in one task, so that a client that does not read is
 //! still heard, up to the outbox's bounds. Generic over the socket: tests use channels.
 
+mod frames;
+mod line;
 mod writer;
+
+pub(crate) use line::WebSocket;
 
 use std::error::Error;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message as Frame};
 use futures::{FutureExt, Sink, SinkExt, Stream, StreamExt};
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message as Frame, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Asked, Connection, Driver, NotAttached, Unavailable};
@@ -22,20 +26,48 @@ use crate::wire::socket::{self as wire, Hello, Op, Request, Who, close};
 use crate::wire::{Code, Problem};
 
 use super::guard::Visit;
-use super::upgrade::Counted;
+use super::strangers::Stranger;
 use writer::write_all;
 
 /// How long a socket may take to say `hello`.
 const HELLO_MAX: Duration = Duration::from_secs(5);
 /// How long a write may be stuck.
 const STUCK_MAX: Duration = Duration::from_secs(5);
+/// How long a client that closes may be answered what it asked before.
+const CLOSING_MAX: Duration = Duration::from_secs(5);
 /// How long the last frame may take to be written.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
+/// How long the rest of a client's close, and the answer to it, may take.
+const CLOSE_MAX: Duration = Duration::from_millis(100);
+/// So many refused hellos are enough.
+const HELLOS_MAX: usize = 10;
 /// Most requests that are carried out under one lock.
 const BATCH_MAX: usize = 64;
 
 /// Why a socket ends, as its client is told; `None` when it cannot be told.
 type End = Option<(u16, &'static str)>;
+
+/// What comes by a socket.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A whole message, or a frame of the protocol's own.
+    Frame(Frame),
+    /// A piece of a message that is not whole yet.
+    Fragment,
+    /// The client says no more: what comes next is its close, or the end of the line, and after
+    /// that it cannot be told anything.
+    Closing,
+}
+
+/// A client's socket.
+pub(crate) trait Socket:
+    Stream<Item = Result<Incoming, <Self as Sink<Frame>>::Error>>
+    + Sink<Frame, Error: Error + 'static>
+    + Unpin
+{
+    /// The client is welcome: from now on its frames may be as large as any.
+    fn admit(&mut self);
+}
 
 /// What a connection needs to know beside its socket.
 #[derive(Debug)]
@@ -46,7 +78,7 @@ pub(crate) struct Context {
     /// Cancelled when the server is to stop.
     pub(crate) stopping: CancellationToken,
     /// Dropped when the socket has said `hello`.
-    pub(crate) nameless: Option<Counted>,
+    pub(crate) nameless: Option<Stranger>,
     /// The connection, as far as it counts against its address.
     pub(crate) visit: Option<Arc<Visit>>,
 }
@@ -56,69 +88,66 @@ impl Context {
         self.visit.as_ref().is_none_or(|visit| visit.may_ask())
     }
 
-    fn is_too_many(&self) -> bool {
-        self.visit.as_ref().is_some_and(|visit| visit.is_too_many())
+    fn may_speak(&self, session: Option<&SessionId>) -> bool {
+        self.visit.as_ref().is_none_or(|visit| visit.may_speak(session))
     }
 }
 
-/// Serves a socket until it ends. The socket goes on the heap before the future begins: a future
-/// keeps room for whatever it was ever given.
-pub(crate) fn serve<S, E>(socket: S, context: Context) -> impl Future<Output = ()>
-where
-    S: Stream<Item = Result<Frame, E>> + Sink<Frame, Error = E> + Unpin,
-    E: Error + 'static,
-{
-    serve_boxed(Box::new(socket), context)
-}
-
-async fn serve_boxed<S, E>(mut socket: Box<S>, mut context: Context)
-where
-    S: Stream<Item = Result<Frame, E>> + Sink<Frame, Error = E> + Unpin,
-    E: Error + 'static,
-{
-    let end = match Box::pin(say_hello(&mut socket, &context)).await {
+/// Serves a socket until it ends. It comes on the heap: a future keeps room for whatever it was
+/// ever given.
+pub(crate) async fn serve<S: Socket>(mut socket: Box<S>, mut context: Context) {
+    let end = match Box::pin(say_hello(&mut *socket, &context)).await {
         Ok((connection, beat)) => {
             context.nameless = None;
+            let seat = context.visit.as_ref().and_then(|visit| visit.sit(connection.session()));
+            socket.admit();
             let (mut sink, mut stream) = socket.split();
             let end = tokio::select! {
                 () = read_all(&mut stream, &connection, &context, beat) => None,
                 end = write_all(&mut sink, &connection, beat) => end,
             };
-            drop(connection);
+            drop((connection, seat));
             let Ok(whole) = sink.reunite(stream) else { return };
             socket = whole;
             end
         }
         Err(end) => end,
     };
+    Box::pin(close(&mut *socket, end, &context)).await;
+}
+
+/// Tells a socket why it ends, or answers its client's own close.
+async fn close<S: Socket>(socket: &mut S, end: End, context: &Context) {
+    let end = match end {
+        None => match timeout(CLOSE_MAX, socket.next()).await {
+            Ok(Some(Err(why))) => end_of_error(&why),
+            _ => None,
+        },
+        told => told,
+    };
     tracing::debug!(peer = context.source, code = end.map(|(code, _)| code), "socket ended");
     if let Some((code, reason)) = end {
-        let frame = Frame::Close(Some(CloseFrame { code, reason: reason.into() }));
+        let frame = Frame::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }));
         // What comes after is read and discarded by the connection below, for a while.
         let _ = timeout(FAREWELL_MAX, socket.send(frame)).await;
     }
-    let _ = timeout(Duration::from_millis(100), socket.close()).await;
+    let _ = timeout(CLOSE_MAX, socket.close()).await;
 }
 
 /// Waits for a `hello` that is accepted.
-async fn say_hello<S, E>(socket: &mut S, context: &Context) -> Result<(Connection, bool), End>
-where
-    S: Stream<Item = Result<Frame, E>> + Sink<Frame, Error = E> + Unpin,
-    E: Error + 'static,
-{
-    if context.is_too_many() {
-        return Err(Some((close::TOO_MANY, "too many connections")));
-    }
-    let mut deadline = pin!(tokio::time::sleep(HELLO_MAX));
-    loop {
-        let frame = tokio::select! {
+async fn say_hello<S: Socket>(
+    socket: &mut S,
+    context: &Context,
+) -> Result<(Connection, bool), End> {
+    let mut deadline = pin!(sleep(HELLO_MAX));
+    for _ in 0..HELLOS_MAX {
+        let text = tokio::select! {
             () = &mut deadline => return Err(Some((close::NO_HELLO, "no hello"))),
             () = context.stopping.cancelled() => {
                 return Err(Some((close::GOING_AWAY, "going away")));
             }
-            frame = socket.next() => frame,
+            text = next_text(socket) => text?,
         };
-        let Some(text) = text_of(frame)? else { continue };
         if !context.may_ask() {
             return Err(Some((close::RATE, "too many requests")));
         }
@@ -140,6 +169,15 @@ where
             Err(_) => return Err(Some((close::TOO_SLOW, "too slow"))),
         }
     }
+    Err(Some((close::NO_HELLO, "too many refused hellos")))
+}
+
+async fn next_text<S: Socket>(socket: &mut S) -> Result<Utf8Bytes, End> {
+    loop {
+        if let Heard::Text(text) = heard(socket.next().await)? {
+            return Ok(text);
+        }
+    }
 }
 
 async fn greet(
@@ -148,6 +186,13 @@ async fn greet(
     hello: Hello,
 ) -> Result<Result<(Connection, bool), Problem>, End> {
     let Hello { beat, who } = hello;
+    let known = match &who {
+        Who::New { .. } => None,
+        Who::Known { session, .. } => session.as_ref(),
+    };
+    if !context.may_speak(known) {
+        return Err(Some((close::TOO_MANY, "too many connections")));
+    }
     let (session, attempt) = match who {
         Who::New { name, ttl } => {
             let connected = context.driver.connect(id, name, ttl, context.source.clone());
@@ -163,7 +208,7 @@ async fn greet(
             Ok(()) => Ok(Err(Refusal::SessionNotFound.into())),
             Err(why) => Ok(Err(unavailable(why))),
         },
-        Err(NotAttached::Unavailable) => Ok(Err(unavailable(Unavailable))),
+        Err(NotAttached::Unavailable(why)) => Ok(Err(unavailable(why))),
     }
 }
 
@@ -171,17 +216,30 @@ fn unavailable(why: Unavailable) -> Problem {
     Problem::new(Code::Unavailable, why.to_string())
 }
 
-/// The text of a frame that has one; `None` for pings and pongs.
-fn text_of<E: Error + 'static>(
-    frame: Option<Result<Frame, E>>,
-) -> Result<Option<axum::extract::ws::Utf8Bytes>, End> {
-    match frame {
-        Some(Ok(Frame::Text(text))) => Ok(Some(text)),
-        Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => Ok(None),
-        Some(Ok(Frame::Binary(_))) => Err(Some((close::PROTOCOL, "binary frame"))),
-        Some(Ok(Frame::Close(_))) | None => Err(None),
-        Some(Err(why)) => Err(end_of_error(&why)),
-    }
+/// What was heard of a client.
+enum Heard {
+    Text(Utf8Bytes),
+    /// It lives.
+    Life,
+    /// It, or what answers for it, lives.
+    Pong,
+    Closing,
+}
+
+fn heard<E: Error + 'static>(came: Option<Result<Incoming, E>>) -> Result<Heard, End> {
+    Ok(match came {
+        Some(Ok(Incoming::Frame(Frame::Text(text)))) => Heard::Text(text),
+        Some(Ok(Incoming::Frame(Frame::Pong(_)))) => Heard::Pong,
+        Some(Ok(Incoming::Frame(Frame::Binary(_)))) => {
+            return Err(Some((close::PROTOCOL, "binary frame")));
+        }
+        Some(Ok(Incoming::Frame(Frame::Ping(_) | Frame::Frame(_)) | Incoming::Fragment)) => {
+            Heard::Life
+        }
+        Some(Ok(Incoming::Closing)) => Heard::Closing,
+        Some(Ok(Incoming::Frame(Frame::Close(_)))) | None => return Err(None),
+        Some(Err(why)) => return Err(end_of_error(&why)),
+    })
 }
 
 /// What a client is told of an error of its own making; `None` when the line is cut.
@@ -204,43 +262,55 @@ fn end_of_error(why: &(dyn Error + 'static)) -> End {
     None
 }
 
-/// Reads requests until the line is cut. After a fault it waits to be ended by the writer.
+/// Why nothing more is read.
+enum Last {
+    /// The line is cut.
+    Cut,
+    /// The client closes.
+    Closing,
+    /// It said what it may not; the close code and what to say of it.
+    Fault(u16, &'static str),
+}
+
+/// Reads requests until the line is cut. After a fault it waits to be ended by the writer, and so
+/// it does, for a while, when the client closes.
 async fn read_all<T, E>(stream: &mut T, connection: &Connection, context: &Context, beat: bool)
 where
-    T: Stream<Item = Result<Frame, E>> + Unpin,
+    T: Stream<Item = Result<Incoming, E>> + Unpin,
     E: Error + 'static,
 {
     let mut batch = Vec::new();
     loop {
         connection.outbox().room().await;
-        let mut frame = stream.next().await;
-        let mut end = None;
-        let mut heard = false;
+        let mut came = stream.next().await;
+        let (mut last, mut lives) = (None, false);
         loop {
-            let pong = matches!(frame, Some(Ok(Frame::Pong(_))));
-            match text_of(frame) {
-                Ok(Some(_)) if !context.may_ask() => {
-                    end = Some(Some((close::RATE, "too many requests")));
+            match heard(came) {
+                Ok(Heard::Text(_)) if !context.may_ask() => {
+                    last = Some(Last::Fault(close::RATE, "too many requests"));
                 }
-                Ok(Some(text)) => match wire::read(&text) {
+                Ok(Heard::Text(text)) => match wire::read(&text) {
                     Ok(request) => batch.push(asked(connection.session(), request)),
-                    Err(_) => end = Some(Some((close::PROTOCOL, "not a JSON object"))),
+                    Err(_) => last = Some(Last::Fault(close::PROTOCOL, "not a JSON object")),
                 },
-                Ok(None) => heard |= !(beat && pong),
-                Err(why) => end = Some(why),
+                Ok(Heard::Life) => lives = true,
+                Ok(Heard::Pong) => lives |= !beat,
+                Ok(Heard::Closing) => last = Some(Last::Closing),
+                Err(None) => last = Some(Last::Cut),
+                Err(Some((code, reason))) => last = Some(Last::Fault(code, reason)),
             }
             // Whoever asks for the whole state or leaves is not read on from at once.
             let pause = matches!(batch.last(), Some((_, Asked::State | Asked::Bye)));
-            if end.is_some() || pause || batch.len() >= BATCH_MAX {
+            if last.is_some() || pause || batch.len() >= BATCH_MAX {
                 break;
             }
             match stream.next().now_or_never() {
-                Some(next) => frame = next,
+                Some(next) => came = next,
                 None => break,
             }
         }
         if batch.is_empty() {
-            if heard {
+            if lives {
                 connection.heard();
             }
         } else if !connection.ask(batch.drain(..)) {
@@ -250,10 +320,14 @@ where
         if batch.capacity() > BATCH_MAX / 8 {
             batch = Vec::new();
         }
-        match end {
+        match last {
             None => {}
-            Some(None) => return,
-            Some(Some((code, reason))) => {
+            Some(Last::Cut) => return,
+            Some(Last::Closing) => {
+                connection.closing();
+                return sleep(CLOSING_MAX).await;
+            }
+            Some(Last::Fault(code, reason)) => {
                 connection.fault(code, reason);
                 return std::future::pending().await;
             }

@@ -5,13 +5,12 @@ use std::sync::OnceLock;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::ws::Message as Frame;
 use futures::{FutureExt, Sink, SinkExt};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
 use crate::driver::{
-    Answered, Connection, Ending, LevelEvent, Message, Next, State, Unavailable, ping_ms, reason,
+    Answered, Connection, Ending, LevelEvent, Message, Next, State, ping_ms, reason,
 };
 use crate::wire::socket::{self as wire, StateFrames, close};
 use crate::wire::{Code, Problem};
@@ -165,8 +164,8 @@ where
         }
         Message::Answer(id, Answered::Beat(ttl_ms)) => wire::beat_answer(id, ttl_ms),
         Message::Answer(id, Answered::Done) => wire::done(id),
-        Message::Answer(id, Answered::Unavailable) => {
-            wire::answer_error(id, &Problem::new(Code::Unavailable, Unavailable.to_string()))
+        Message::Answer(id, Answered::Unavailable(why)) => {
+            wire::answer_error(id, &Problem::new(Code::Unavailable, why.to_string()))
         }
         Message::Level(what, resource, figures) => wire::level(level(what), &resource, figures),
         Message::GoingAway(after_ms) => wire::going_away(after_ms),
@@ -207,6 +206,8 @@ fn told(ending: Ending) -> End {
         Ending::Replaced => (close::REPLACED, "replaced"),
         Ending::TooSlow => (close::TOO_SLOW, "too slow"),
         Ending::GoingAway => (close::GOING_AWAY, "going away"),
+        // Its own close is answered.
+        Ending::Closed => return None,
         Ending::Fault(code, reason) => (code, reason),
     })
 }

@@ -248,7 +248,8 @@ async fn requests_that_the_older_socket_had_applied_are_in_the_newer_ones_state(
     let mut newer = Peer::new(&pair.driver);
     newer.say(&json!({"id": 9, "op": "hello", "session": pair.waiter_id}));
     settle().await;
-    pair.waiter.to.unbounded_send(Frame::text(r#"{"id":5,"op":"lock","resource":"x"}"#)).ok();
+    let late = Frame::text(r#"{"id":5,"op":"lock","resource":"x"}"#);
+    pair.waiter.to.unbounded_send(Incoming::Frame(late)).ok();
     settle().await;
     newer.say(&json!({"id": 10, "op": "session"}));
     pair.driver.make_durable();

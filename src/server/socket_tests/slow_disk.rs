@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::driver::{Keeper, Keeping, Round};
+use crate::driver::{Keeper, Keeping, Round, Unavailable};
 use crate::journal::{Failure, Fault, Memory};
 
 fn keeper(memory: &Memory) -> (Driver, Keeper) {
@@ -89,7 +89,7 @@ fn lives_on(peer: Peer, asks: bool) -> JoinHandle<(Peer, usize)> {
         let to = peer.to.clone();
         tokio::spawn(async move {
             sleep(Duration::from_millis(4500)).await;
-            to.unbounded_send(Frame::text(lock.to_string())).unwrap();
+            to.unbounded_send(Incoming::Frame(Frame::text(lock.to_string()))).unwrap();
         });
     }
     lives(peer)
@@ -119,6 +119,7 @@ async fn a_broken_disk_is_told_to_every_socket() {
     assert_eq!(keeper.round(), Err(failure));
     let unavailable = |told: &Value, id: u64| {
         assert_eq!((&told["id"], &told["error"]["code"]), (&id.into(), &"unavailable".into()));
+        assert_eq!(told["error"]["message"], Unavailable::Failed.to_string());
     };
     unavailable(&peers[0].text().await, 1);
     unavailable(&peers[1].text().await, 1);
@@ -134,6 +135,7 @@ async fn a_broken_disk_is_told_to_every_socket() {
     unavailable(&after.text().await, 0);
 }
 
+/// Once it was told as "the server is going away", which it is not.
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_is_told_and_got_over() {
     let memory = Memory::new();
@@ -149,10 +151,15 @@ async fn a_full_disk_is_told_and_got_over() {
     settle().await;
     assert_eq!(keeper.round(), Ok(Round::Full));
     peer.say(&json!({"id": 2, "op": "lock", "resource": "db"}));
-    assert_eq!(peer.text().await["error"]["code"], "unavailable");
+    let full = |told: &Value| {
+        assert_eq!(told["error"]["code"], "unavailable");
+        let message = told["error"]["message"].as_str().expect("a text");
+        assert!(message.contains("disk is full") && !message.contains("away"), "{message}");
+    };
+    full(&peer.text().await);
     let mut new = Peer::new(&driver);
     new.say(&json!({"id": 0, "op": "hello"}));
-    assert_eq!(new.text().await["error"]["code"], "unavailable");
+    full(&new.text().await);
     // It neither beats nor is anything heard of it.
     sleep(Duration::from_secs(3)).await;
     keep(&mut keeper);

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::machine::NUMBER_END;
+
 /// The members of a request, as they came.
 #[derive(Debug, Default)]
 pub(super) struct Members<'a> {
@@ -26,6 +28,8 @@ pub(super) struct Members<'a> {
     pub(super) session: Value<'a>,
     pub(super) attempt: Value<'a>,
     pub(super) liveness: Value<'a>,
+    /// One of these is a number or a string that no type holds.
+    pub(super) out_of_range: bool,
 }
 
 /// A member's value, as far as a request can use it.
@@ -40,6 +44,38 @@ pub(super) enum Value<'a> {
     Strange,
 }
 
+/// A number that was written with a point or an exponent, where it is whole all the same: JSON
+/// knows one kind of number, and `1e3` is 1000. Beyond 2^53 not every whole number is one.
+fn whole(number: f64) -> Option<u64> {
+    let is_whole = (0.0..NUMBER_END as f64).contains(&number) && number.fract() == 0.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole")]
+    is_whole.then_some(number as u64)
+}
+
+impl<'a> Members<'a> {
+    /// Where a member of that name goes, if it is one that a request may have.
+    fn slot(&mut self, name: &[u8]) -> Option<&mut Value<'a>> {
+        Some(match name {
+            b"id" => &mut self.id,
+            b"op" => &mut self.op,
+            b"resource" => &mut self.resource,
+            b"ticket" => &mut self.ticket,
+            b"wait" => &mut self.wait,
+            b"fence" => &mut self.fence,
+            b"data" => &mut self.data,
+            b"data64" => &mut self.data64,
+            b"notify" => &mut self.notify,
+            b"changes" => &mut self.changes,
+            b"name" => &mut self.name,
+            b"ttl" => &mut self.ttl,
+            b"session" => &mut self.session,
+            b"attempt" => &mut self.attempt,
+            b"liveness" => &mut self.liveness,
+            _ => return None,
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read;
@@ -52,29 +88,13 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Members::default();
-                while let Some(Text(key)) = map.next_key()? {
-                    let member = match &*key {
-                        "id" => &mut members.id,
-                        "op" => &mut members.op,
-                        "resource" => &mut members.resource,
-                        "ticket" => &mut members.ticket,
-                        "wait" => &mut members.wait,
-                        "fence" => &mut members.fence,
-                        "data" => &mut members.data,
-                        "data64" => &mut members.data64,
-                        "notify" => &mut members.notify,
-                        "changes" => &mut members.changes,
-                        "name" => &mut members.name,
-                        "ttl" => &mut members.ttl,
-                        "session" => &mut members.session,
-                        "attempt" => &mut members.attempt,
-                        "liveness" => &mut members.liveness,
-                        _ => {
+                while let Some(Text(name)) = map.next_key()? {
+                    match members.slot(name.as_bytes()) {
+                        Some(member) => *member = map.next_value()?,
+                        None => {
                             map.next_value::<IgnoredAny>()?;
-                            continue;
                         }
-                    };
-                    *member = map.next_value()?;
+                    }
                 }
                 Ok(members)
             }
@@ -130,8 +150,8 @@ impl<'de> Deserialize<'de> for Value<'de> {
                 Ok(u64::try_from(number).map_or(Value::Strange, Value::Whole))
             }
 
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Value::Strange)
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(whole(number).map_or(Value::Strange, Value::Whole))
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -160,34 +180,32 @@ impl<'de> Deserialize<'de> for Value<'de> {
     }
 }
 
-/// An object's id and op, unread: for objects with numbers or strings that no type holds.
+/// The members of an object with numbers or strings that no type holds, in its values or in its
+/// names. Slower: each name is copied and each value that counts is read twice.
 #[derive(Debug, Default)]
-pub(super) struct Strange<'a> {
-    pub(super) id: Option<&'a RawValue>,
-    pub(super) op: Option<&'a RawValue>,
-}
+pub(super) struct Odd<'a>(pub(super) Members<'a>);
 
-impl<'de> Deserialize<'de> for Strange<'de> {
+impl<'de> Deserialize<'de> for Odd<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read;
         impl<'de> Visitor<'de> for Read {
-            type Value = Strange<'de>;
+            type Value = Odd<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut strange = Strange::default();
-                while let Some(Bytes(key)) = map.next_key()? {
-                    let value = map.next_value()?;
-                    match &*key {
-                        b"id" => strange.id = Some(value),
-                        b"op" => strange.op = Some(value),
-                        _ => {}
+                let mut members = Members::default();
+                while let Some(Bytes(name)) = map.next_key()? {
+                    let value: &'de RawValue = map.next_value()?;
+                    let Some(member) = members.slot(&name) else { continue };
+                    match serde_json::from_str(value.get()) {
+                        Ok(read) => *member = read,
+                        Err(_) => members.out_of_range = true,
                     }
                 }
-                Ok(strange)
+                Ok(Odd(members))
             }
         }
         deserializer.deserialize_map(Read)

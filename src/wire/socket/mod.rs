@@ -15,6 +15,8 @@ pub use write::{
 pub const SUBPROTOCOL: &str = "ticketd.v1";
 /// Largest frame and message, either way, in bytes.
 pub const FRAME_MAX_BYTES: usize = 64 * 1024;
+/// Largest frame and message of a client that was not welcomed yet, in bytes.
+pub const HELLO_MAX_BYTES: usize = 16 * 1024;
 
 /// The codes that a socket is closed with. Up to 4499: come back; from 4500: do not.
 pub mod close {

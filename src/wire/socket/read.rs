@@ -11,7 +11,7 @@ use crate::machine::{
 };
 use crate::wire::{Problem, query, read_id};
 
-use super::members::{Members, Strange, Value};
+use super::members::{Members, Odd, Value};
 
 /// What came in is no JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,19 +87,13 @@ pub fn read(text: &str) -> Result<Request, NoObject> {
     match serde_json::from_str::<Members<'_>>(text) {
         Ok(members) => Ok(members.request()),
         // Perhaps an object all the same, with a number or a string that nobody can hold.
-        Err(_) => read_strange(text),
+        Err(_) => {
+            // Checks the strings' characters too, which reading them as bytes does not.
+            let _: &RawValue = serde_json::from_str(text).map_err(|_| NoObject)?;
+            let Odd(members) = serde_json::from_str(text).map_err(|_| NoObject)?;
+            Ok(members.request())
+        }
     }
-}
-
-fn read_strange(text: &str) -> Result<Request, NoObject> {
-    // Checks the strings' characters too, which reading them as bytes would not.
-    let _: &RawValue = serde_json::from_str(text).map_err(|_| NoObject)?;
-    let Strange { id, op } = serde_json::from_str(text).map_err(|_| NoObject)?;
-    let id = id.and_then(|id| serde_json::from_str(id.get()).ok());
-    let op = op.and_then(|op| serde_json::from_str::<String>(op.get()).ok());
-    let is_hello = op.is_some_and(|op| op == "hello");
-    let problem = Problem::bad("a number or a string is out of range");
-    Ok(Request { id: id.filter(|&id| id < NUMBER_END), is_hello, op: Err(problem) })
 }
 
 impl<'a> Members<'a> {
@@ -110,6 +104,9 @@ impl<'a> Members<'a> {
         };
         let is_hello = matches!(&self.op, Value::Text(op) if op == "hello");
         let op = match id {
+            Some(_) if self.out_of_range => {
+                Err(Problem::bad("a number or a string is out of range"))
+            }
             Some(_) => self.op(),
             // Which answer would belong to it, the client could not tell: nothing is done.
             None => Err(Problem::bad("id must be an integer from 0 to 2^53-1")),
@@ -282,9 +279,69 @@ mod tests {
         assert_eq!(op(r#"{"\u0069d":1,"op":"b\u0065at"}"#), Ok(Op::Beat));
     }
 
+    /// `"id":1e3` was answered `"id":null`, so that the asker waited for ever. JSON has one kind of
+    /// number: 1000, 1000.0 and 1e3 are the same.
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        for (id, number) in [
+            ("1e3", 1000),
+            ("1.0", 1),
+            ("10.50e1", 105),
+            ("0.0", 0),
+            ("-0", 0),
+            ("9007199254740991.0", NUMBER_END - 1),
+            ("9.007199254740991e15", NUMBER_END - 1),
+        ] {
+            let request = read(&format!(r#"{{"id":{id},"op":"beat"}}"#)).unwrap();
+            assert_eq!((request.id, request.op), (Some(number), Ok(Op::Beat)), "{id}");
+        }
+        let resource = || name("a");
+        let lock = r#"{"id":1,"op":"lock","resource":"a","wait":3e4}"#;
+        assert_eq!(op(lock), Ok(Op::Lock { resource: resource(), wait: Some(Length::Ms(30_000)) }));
+        let unlock = r#"{"id":1,"op":"unlock","resource":"a","fence":4711.0}"#;
+        let fence = Some(Fence(4711));
+        assert_eq!(op(unlock), Ok(Op::Unlock { resource: resource(), fence }));
+        assert_eq!(
+            op(r#"{"id":1,"op":"cancel","wait":1.7e1}"#),
+            Ok(Op::Cancel { wait: WaitId(17) })
+        );
+        let hello = op(r#"{"id":1,"op":"hello","ttl":1e4}"#);
+        let ttl = query::ttl(10_000).unwrap();
+        let who = Who::New { name: SessionName::parse("").unwrap(), ttl };
+        assert_eq!(hello, Ok(Op::Hello(Hello { beat: false, who })));
+    }
+
+    /// The whole request was refused for a lone surrogate in the name of a member that nobody
+    /// reads; as a value of it the same was passed over.
+    #[test]
+    fn an_unknown_member_is_ignored_whatever_it_is_called() {
+        for more in
+            [r#""\ud800":1"#, r#""x\udc00y":{"\ud800":[]}"#, r#""x":"\ud800""#, r#""x":1e999"#]
+        {
+            let text = format!(r#"{{"id":1,{more},"\u006fp":"watch","resource":"\u00e9"}}"#);
+            let watch = Op::Watch { resource: name("é"), changes: false };
+            assert_eq!(op(&text), Ok(watch), "{more}");
+        }
+        // Where it counts, it is told.
+        let request = read(r#"{"id":7,"\ud800":1,"op":"lock","resource":"\ud800"}"#).unwrap();
+        assert_eq!((request.id, request.is_hello), (Some(7), false));
+        assert_eq!(request.op.unwrap_err().detail, "a number or a string is out of range");
+        // A character that JSON does not allow in a string is none in a name either.
+        assert_eq!(read("{\"id\":1,\"op\":\"beat\",\"\\ud800\u{1}\":1}"), Err(NoObject));
+    }
+
     #[test]
     fn only_proper_ids_are_echoed() {
-        for id in ["-1", "1.5", "9007199254740992", "\"1\"", "null", "[]", "1e400"] {
+        for id in [
+            "-1",
+            "1.5",
+            "9007199254740992",
+            "9007199254740992.0",
+            "-1.0",
+            "\"1\"",
+            "null",
+            "1e400",
+        ] {
             let request = read(&format!(r#"{{"id":{id},"op":"beat"}}"#)).unwrap();
             assert_eq!(request.id, None, "{id}");
             assert!(request.op.is_err());

@@ -15,7 +15,7 @@ async fn serve(dir: &Dir) -> Program {
 }
 
 /// A directory in which a server has worked. It was killed: there is no last image.
-async fn used() -> Dir {
+pub(super) async fn used() -> Dir {
     let dir = Dir::new();
     let server = serve(&dir).await;
     for number in 0..20 {

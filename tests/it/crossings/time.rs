@@ -38,12 +38,13 @@ fn lives(driver: &Driver, session: SessionId) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_grant_just_before_the_time_is_up_stands_however_late_it_is_told() {
     let driver = Driver::gated(EXPIRE_MS);
+    tokio::spawn(driver.clone().run());
     let (one, two) = (open(&driver, 60_000), open(&driver, 60_000));
     handed_over(&settled(&driver, driver.request(one, lock(one))));
     let mut waiting = begun(driver.request_waiting(two, 600, lock_waiting(two)));
-    jump(599).await;
+    sleep(599).await;
     let unlocked = begun(driver.request(one, unlock(one)));
-    jump(600).await;
+    sleep(600).await;
     assert!(waits(&mut waiting), "granted, but not durable");
     driver.make_durable();
     answered(unlocked);
@@ -54,10 +55,11 @@ async fn a_grant_just_before_the_time_is_up_stands_however_late_it_is_told() {
 #[tokio::test(start_paused = true)]
 async fn when_grant_and_end_of_time_fall_together_the_time_is_up_first() {
     let driver = Driver::gated(EXPIRE_MS);
+    tokio::spawn(driver.clone().run());
     let (one, two) = (open(&driver, 60_000), open(&driver, 60_000));
     handed_over(&settled(&driver, driver.request(one, lock(one))));
     let mut waiting = begun(driver.request_waiting(two, 600, lock_waiting(two)));
-    jump(600).await;
+    sleep(600).await;
     let unlocked = begun(driver.request(one, unlock(one)));
     assert!(waits(&mut waiting), "that it was in vain is not said earlier either");
     driver.make_durable();
@@ -110,16 +112,17 @@ async fn no_session_ends_before_its_ttl_nor_much_later() {
 #[tokio::test(start_paused = true)]
 async fn every_command_keeps_its_session_and_looking_at_it_does_not() {
     let driver = Driver::new(EXPIRE_MS);
+    tokio::spawn(driver.clone().run());
     let session = opening(&driver, 100).await.expect("a session");
     for command in [lock(session), unlock(session), unlock(session), issue(session)] {
-        jump(99).await;
+        sleep(99).await;
         driver.request(session, command).await.expect("an answer").hand_over();
     }
-    jump(99).await;
+    sleep(99).await;
     let _ = driver.holds(session, "none", "none").await.expect("an answer");
-    jump(99).await;
+    sleep(99).await;
     assert!(lives(&driver, session));
-    jump(1).await;
+    sleep(1).await;
     assert!(!lives(&driver, session));
     assert_eq!(driver.refresh(&session).await, Ok(false), "nothing brings it back");
 }

@@ -78,6 +78,9 @@ pub(super) fn line(text: &str, mark: u64) -> Line {
         "counts" => Line::Counts,
         "open" => Line::Opens(words.rest().map(|who| open(who, &mut Words::none())).collect()),
         "expire" => Line::Change(Command::Expire { sessions: words.rest().map(session).collect() }),
+        "condemn" => {
+            Line::Change(Command::Condemn { sessions: words.rest().map(session).collect() })
+        }
         "boot" => Line::Change(Command::Boot { fence: Fence(words.number()) }),
         "timeout" => Line::Change(Command::TimeOut { wait: words.wait() }),
         "withdraw" => {

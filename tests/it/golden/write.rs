@@ -97,7 +97,7 @@ fn no_or(yes: bool, what: &str) -> String {
     format!("{no}{what}")
 }
 
-/// The codes of protocol, section 4.
+/// The codes of protocol, section 5.
 fn refused(refusal: Refusal) -> String {
     let code = match refusal {
         Refusal::SessionNotFound => "session-not-found",

@@ -222,7 +222,13 @@ fn syncs_elsewhere() {
         // Whatever is lost of the later rows was never said to be durable.
         open(&memory.crash(Crash::Torn(draw))).expect("recovers");
     }
-    // One that ends after a switch says nothing about the new epoch.
+    // One that ends after a switch, when the old epoch was removed: that is how it is to be.
+    let syncing = keeper.journal.begin_sync().expect("begins");
+    keeper.image().expect("is written");
+    let (call, failure) = (memory.calls() + 1, Failure::Gone("removed".to_owned()));
+    memory.fail(Fault { call, failure, is_done: false });
+    keeper.journal.end_sync(syncing.run()).expect("is well");
+    // Nor does it say anything else about the new epoch.
     let syncing = keeper.journal.begin_sync().expect("begins");
     keeper.image().expect("is written");
     let (call, failure) = (memory.calls() + 1, Failure::Broken("gone".to_owned()));

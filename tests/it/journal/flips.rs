@@ -83,8 +83,9 @@ impl Sample {
         let at = self.images.iter().rposition(|other| *other == image);
         let missing = self.images.len() - 1 - at.expect("a state that never was");
         match (missing, &recovered.report.dropped) {
-            (0, _) => Left::Same,
+            // What is missing may have changed nothing.
             (_, Some(_)) => Left::Torn(missing),
+            (0, None) => Left::Same,
             (_, None) => Left::Silent(missing),
         }
     }

@@ -51,6 +51,23 @@ fn an_image_of_version_1_is_read() {
     assert_eq!(encoded, sample, "version 1 is written differently; make it version 2");
 }
 
+/// Sessions are condemned since 0.2: written into files of version 1, which older builds refuse.
+#[test]
+fn the_condemned_are_read() {
+    let session = SessionId(*b"twenty bytes of ksui");
+    let command = Command::Condemn { sessions: vec![session, SessionId([0; 20])] };
+    let mut image = image();
+    let condemned = SessionImage { condemned: true, ..party(SessionId([3; 20]), "c", 50, "") };
+    image.sessions.insert(1, condemned);
+    let mut bytes = Vec::new();
+    encode_command(&command, &mut bytes);
+    let encoded: Vec<_> = std::iter::once(bytes).chain(encode(&image)).collect();
+    let sample = sample("journal-v1.condemned.hex", &encoded);
+    assert_eq!(encoded, sample);
+    assert_eq!(decode_command(&mut Reader::new(&sample[0])), Ok(command));
+    assert_eq!(decode(&sample[1..]), image);
+}
+
 /// Cut anywhere, no part of a sample passes for a whole.
 #[test]
 fn cut_samples_are_refused() {
@@ -256,7 +273,8 @@ fn image() -> Image {
 fn party(id: SessionId, name: &str, ttl_ms: i64, source: &str) -> SessionImage {
     let name = SessionName::parse(name).expect("is a name");
     let ttl = Ttl::new(ttl_ms).expect("is a ttl");
-    SessionImage { party: Party { id, name, ttl, source: source.into() } }
+    let party = Party { id, name, ttl, source: source.into() };
+    SessionImage { party, condemned: false }
 }
 
 /// A ticket; the claimed ones notify.

@@ -107,6 +107,27 @@ async fn a_disk_that_fails_ends_the_server_and_everybody_is_told() {
     assert!(tickets == issued || tickets == issued + 1, "{tickets} of {issued}");
 }
 
+/// An orderly stop whose last image could not be written once ended with 0.
+#[tokio::test]
+async fn a_last_image_that_fails_is_told_at_the_end() {
+    let dir = Dir::new();
+    let server = start(&dir, "always").await;
+    Party::open(server.address, "party").await.issue("work", "job", "data").await;
+    // It is where the image is to be made.
+    let hurdle = dir.join("00000002.draft");
+    std::fs::create_dir(&hurdle).expect("is new");
+    server.signal(Signal::TERM);
+    let (ended, stderr) = server.ended().await;
+    assert_eq!(ended.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("the last image could not be written"), "{stderr}");
+    assert!(stderr.contains("00000002.draft"), "{stderr}");
+
+    std::fs::remove_dir(&hurdle).expect("is empty");
+    let server = start(&dir, "always").await;
+    assert_eq!(status(&server).await["Tickets"], 1, "all that was said is kept");
+}
+
 /// A backup by `cp` under load, put back.
 #[tokio::test]
 async fn a_copy_of_a_running_server_is_a_backup() {

@@ -265,7 +265,7 @@ fn short(answered: &Answered) -> String {
         Answered::Reply(Ok(Reply::Queued { position, .. })) => format!("place {position}"),
         Answered::Reply(Ok(reply)) => format!("{reply:?}"),
         Answered::Reply(Err(refusal)) => format!("refused: {refusal}"),
-        Answered::Unavailable => "unavailable".to_owned(),
+        Answered::Unavailable(why) => format!("unavailable, {why:?}"),
         Answered::Beat(ttl) => format!("beat {ttl}"),
         Answered::State(_) => "state".to_owned(),
         other => format!("{other:?}"),

@@ -15,7 +15,8 @@ impl Model {
             place.requests.clear();
         }
         self.clear_places();
-        Ok(Reply::Done)
+        let condemned: Vec<SessionId> = self.condemned.keys().copied().collect();
+        self.end(&condemned, Why::Expired)
     }
 
     pub(super) fn cancel(&mut self, session: SessionId, wait: WaitId) -> Answer {
@@ -50,28 +51,53 @@ impl Model {
         self.places.retain(|place| !place.has_no_way());
     }
 
-    /// Ends sessions, all in one step.
-    pub(super) fn end(&mut self, sessions: &[SessionId], why: Why) -> Answer {
+    /// Ends sessions, but for what they hold.
+    pub(super) fn condemn(&mut self, sessions: &[SessionId]) -> Answer {
         let mut ending: Vec<SessionId> = Vec::new();
         for &session in sessions {
             if self.sessions.contains_key(&session) && !ending.contains(&session) {
                 ending.push(session);
             }
         }
+        self.give_up(&ending);
+        for session in ending {
+            let party = self.sessions.remove(&session).expect("it lives");
+            self.condemned.insert(session, party);
+            self.events.push(Event::SessionEnded { session, why: Why::Expired });
+        }
+        Ok(Reply::Done)
+    }
+
+    fn give_up(&mut self, ending: &[SessionId]) {
         self.watches.retain(|watch| !ending.contains(&watch.session));
-        for &session in &ending {
+        for &session in ending {
             self.end_waits(session);
         }
-        for &session in &ending {
-            self.end_issued(session, &ending);
+        for &session in ending {
+            self.end_issued(session, ending);
         }
+    }
+
+    /// Ends sessions, all in one step.
+    pub(super) fn end(&mut self, sessions: &[SessionId], why: Why) -> Answer {
+        let mut ending: Vec<SessionId> = Vec::new();
+        for &session in sessions {
+            let is_there =
+                self.sessions.contains_key(&session) || self.condemned.contains_key(&session);
+            if is_there && !ending.contains(&session) {
+                ending.push(session);
+            }
+        }
+        self.give_up(&ending);
         for &session in &ending {
             self.end_locks(session);
             self.end_claims(session);
         }
         for session in ending {
-            self.sessions.remove(&session);
-            self.events.push(Event::SessionEnded { session, why });
+            if self.condemned.remove(&session).is_none() {
+                self.sessions.remove(&session);
+                self.events.push(Event::SessionEnded { session, why });
+            }
         }
         Ok(Reply::Done)
     }

@@ -18,6 +18,7 @@ pub(super) enum Verb {
     Boot,
     Open,
     Close,
+    Condemn,
     Expire,
     Issue,
     Revoke,
@@ -64,7 +65,8 @@ impl Draw {
             Verb::Boot => self.boot(),
             Verb::Open => self.open(),
             Verb::Close => Command::Close { session: self.session(model) },
-            Verb::Expire => self.expire(model),
+            Verb::Condemn => Command::Condemn { sessions: self.some_sessions(model) },
+            Verb::Expire => Command::Expire { sessions: self.some_sessions(model) },
             Verb::Issue => Command::Issue {
                 session: self.session(model),
                 resource: self.resource(model, Kind::Tickets),
@@ -154,10 +156,13 @@ impl Draw {
         }
     }
 
-    fn expire(&mut self, model: &Model) -> Command {
-        // None, several, the same twice, unknown ones.
-        let sessions = (0..self.rng.below(5)).map(|_| self.session(model)).collect();
-        Command::Expire { sessions }
+    /// None, several, the same twice, unknown ones, condemned ones.
+    fn some_sessions(&mut self, model: &Model) -> Vec<SessionId> {
+        let drawn = self.rng.below(5);
+        let mut sessions: Vec<_> = (0..drawn).map(|_| self.session(model)).collect();
+        let some = self.rng.below(3);
+        sessions.extend(model.condemned.keys().copied().take(some));
+        sessions
     }
 
     fn claim(&mut self, model: &Model, ticket: Option<Name>) -> Command {

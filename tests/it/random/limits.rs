@@ -1,5 +1,5 @@
-//! What section 5 of the protocol limits is refused when it is used up, and not before; alone,
-//! without the model.
+//! What the protocol limits (protocol, section 6) is refused when it is used up, and not before;
+//! alone, without the model.
 
 use ticketd::machine::{
     Ask, Command, Count, Data, Event, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, Length, Machine,

@@ -66,6 +66,57 @@ async fn a_suspended_server_ends_no_session_whose_client_is_alive() {
     timed.event("wait-ended").await;
 }
 
+/// A stop shorter than `--expire` counted as ordinary lateness: the server woke up, found all
+/// sessions overdue and ended them, with their beats lying unread in the kernel. Of 10 none lived.
+#[tokio::test]
+async fn a_short_stop_ends_no_session_whose_beats_lie_in_the_kernel() {
+    const TTL_MS: u64 = 300;
+    const STOP_MS: u64 = 450;
+    let (program, place) = start().await;
+    let mut beating = Vec::new();
+    for _ in 0..5 {
+        beating.push(place.open_with(json!({"ttl": TTL_MS, "liveness": "beat"})).await);
+    }
+    let mut by_rest: Vec<String> = Vec::new();
+    for _ in 0..5 {
+        let opened = place.rest("POST", &format!("sessions?ttl={TTL_MS}")).await;
+        by_rest.push(serde_json::from_str(&opened.body).unwrap());
+    }
+    let stopped = async {
+        for _ in 0..3 {
+            sleep(Duration::from_millis(TTL_MS)).await;
+            program.signal(Signal::STOP);
+            sleep(Duration::from_millis(STOP_MS)).await;
+            program.signal(Signal::CONT);
+        }
+        sleep(Duration::from_millis(TTL_MS)).await;
+    };
+    let beats = futures::future::join_all(beating.iter_mut().map(|client| async {
+        loop {
+            client.event("beat").await;
+            client.ask(json!({"op": "beat"})).await;
+        }
+    }));
+    let at = &place;
+    let refreshes = futures::future::join_all(by_rest.iter().map(|id| async move {
+        loop {
+            sleep(Duration::from_millis(TTL_MS / 3)).await;
+            assert_eq!(at.rest("PUT", &format!("sessions/{id}")).await.status, 200);
+        }
+    }));
+    tokio::select! {
+        () = stopped => {}
+        _ = beats => {}
+        _ = refreshes => {}
+    }
+    for client in &mut beating {
+        client.ask(json!({"op": "session"})).await;
+    }
+    for id in &by_rest {
+        assert_eq!(place.rest("PUT", &format!("sessions/{id}")).await.status, 200);
+    }
+}
+
 #[tokio::test]
 async fn a_server_told_to_stop_says_so_to_everybody_and_ends() {
     let (program, place) = start().await;
