@@ -4,10 +4,10 @@ export class TicketdError extends Error {
   /**
    * @param {string} code One of the contract's codes, or one of the helper's own.
    * @param {string} [message]
-   * @param {unknown} [cause]
+   * @param {any} [cause]
    */
   constructor(code, message, cause) {
-    super(message || code, cause ? { cause } : undefined);
+    super(message || code, cause && { cause });
     this.code = code;
     /** The same may succeed later. */
     this.retryable = /unavailable|limit|held/.test(code);

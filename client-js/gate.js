@@ -12,7 +12,7 @@ export const named = (...names) => JSON.stringify(names);
 /** What is no name, the server would refuse, or close the line for. @param {any} name */
 export const check = (name) => {
   if (typeof name !== "string" || !/^[^\p{Cc}\p{Cs}]+$/u.test(name) || new TextEncoder().encode(name).length > 255) {
-    throw new TicketdError("bad-request", "a name is text of 1 to 255 bytes, and no control characters");
+    throw new TicketdError("bad-request", "a name is 1 to 255 bytes of text, no control characters");
   }
 };
 
@@ -178,7 +178,7 @@ export const gates = (request, held, drop, things, pending, seen) => {
         };
         const caller = { tries: ifAvailable, done: settle(resolve), fail: settle(reject) };
         const forget = onAbort(signal, () => {
-          caller.fail(signal?.reason);
+          caller.fail(/** @type {any} */ (signal).reason);
           next();
         });
         waiting.push(caller);

@@ -27,7 +27,7 @@ const dial = async (url, given) => {
   let /** @type {any} */ session;
   let /** @type {any} */ fail;
   const forget = onAbort(signal, () => {
-    fail(signal?.reason);
+    fail(/** @type {any} */ (signal).reason);
     session.close();
   });
   return new Promise((resolve, reject) => {

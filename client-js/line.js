@@ -9,7 +9,7 @@ import { NONE, link as start, step } from "./link.js";
 /** What is none of the messages that one knows is passed over, or ends in an error. @param {any} data */
 const parse = (data) => {
   const { error, ...message } = JSON.parse(data);
-  return { error: error && new TicketdError(`${error.code}`, error.message), ...message };
+  return { error: error && new TicketdError(`${error.code}` || "protocol", error.message), ...message };
 };
 
 /** What is final, by what is said of it; its code, and what that means. @type {[RegExp, string?, string?][]} */

@@ -53,7 +53,7 @@ export const begin = (options, resolve, reject) => {
 
   /** @param {object} members @param {Request["then"]} [then] @param {any} [thing] @returns {Request | undefined} */
   const request = (members, then = never, thing) => {
-    if (over) return void queueMicrotask(() => then(0, over));
+    if (over) return /** @type {any} */ (queueMicrotask(() => then(0, over)));
     const request = { message: { id: (last += 2), ...members }, then, thing };
     pending.set(last, request);
     post(request);
