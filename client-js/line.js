@@ -17,8 +17,8 @@ const FINAL = [
   [/ 401/, "unauthorized"],
   [/ 403/, "forbidden", "(--allow-origin? --host?) "],
   [/NOTFOUND/],
-  // Those pass that say "later", or that no upgrade got through. What `ws` says of nonsense has no code.
-  [/: [1-4](?!00|08|2[569])|^undefined (Inv|Ser)|PROTO|SSL|CERT|SIGN|HPE/, "protocol", `${NONE} (http or https?): `],
+  // Those pass that say "later", or (426) that no upgrade got through, as a ticketd says to `fetch`. What `ws` says of nonsense has no code.
+  [/: [1-4](?!08|2[569])|^undefined (Inv|Ser)|PROTO|SSL|CERT|SIGN|HPE/, "protocol", `${NONE} (http or https?): `],
 ];
 
 /**

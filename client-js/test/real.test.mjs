@@ -1,7 +1,7 @@
 // The helper and the real server: every method, its options and its errors.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { createServer } from "node:net";
 import { after, before } from "node:test";
 import WebSocket from "ws";
@@ -175,6 +175,26 @@ test("connect, session: after a reload it is the same, its locks are confirmed, 
   assert.ok(await other.lock(db, { ifAvailable: true }));
 });
 
+// Attempts are counted from the wall clock: one behind the former page's was taken for an older attempt, and the session,
+// which lived on, for lost.
+test("connect, session: the wall clock is behind the former connection's: the later page has the session", async (t) => {
+  const first = await join(t, { ttl: 60_000 });
+  const db = fresh("db");
+  const { fence } = await first.lock(db);
+  const lost = heard(first, "lost");
+  const now = Date.now;
+  t.after(() => (Date.now = now));
+  Date.now = () => now() - 86_400_000;
+  const second = await join(t, { ttl: 60_000, session: first.id });
+  assert.equal(second.id, first.id);
+  assert.equal((await second.lock(db)).fence, fence);
+  assert.equal((await lost).detail.reason.code, "session-lost");
+  assert.equal(second.state, "open");
+  // And so again, over and over.
+  const third = await join(t, { ttl: 60_000, session: first.id });
+  assert.equal((await third.lock(db)).fence, fence);
+});
+
 test("connect, session: one that is not there any more is begun anew", async (t) => {
   const session = await join(t, { session: "0".repeat(27), name: "new" });
   assert.notEqual(session.id, "0".repeat(27));
@@ -291,6 +311,41 @@ test("lock, signal: given up in the moment of the grant: whatever comes of it, n
     await released;
   }
   assert.ok(await soon("the lock", one.lock(db)));
+});
+
+// A listener of the application's own, there before: what it stops, the wait never heard of, and stood for ever.
+test("lock and connect, signal: also when somebody's listener stops the event", async (t) => {
+  const [one, two] = [await join(t), await join(t)];
+  const db = fresh("db");
+  await one.lock(db);
+  const stopping = () => {
+    const stop = new AbortController();
+    stop.signal.addEventListener("abort", (event) => event.stopImmediatePropagation());
+    return stop;
+  };
+  const reason = new Error("enough");
+  const stop = stopping();
+  const waits = two.lock(db, { signal: stop.signal });
+  await queued(two, db, 1);
+  stop.abort(reason);
+  await assert.rejects(soon("the end of the wait", waits), reason);
+  await queued(two, db, 0);
+
+  const connecting = stopping();
+  const wanted = connect(`http://127.0.0.1:${await closedPort()}`, { signal: connecting.signal });
+  await sleep(20);
+  connecting.abort(reason);
+  await assert.rejects(soon("the end of connecting", wanted), reason);
+});
+
+test("connect, signal: no listener is left on it once it is connected, or failed", async (t) => {
+  const { signal } = new AbortController();
+  const session = await join(t, { signal });
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  await assert.rejects(connect(`${server.url}/x`, { signal }), { code: "protocol" });
+  await assert.rejects(connect(server.url, { signal, ttl: NaN }), { code: "bad-request" });
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  assert.equal(session.state, "open");
 });
 
 test("lock-wanted: the holder hears that others wait", async (t) => {
