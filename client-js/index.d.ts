@@ -60,9 +60,10 @@ export interface Held extends AsyncDisposable {
   /** Strictly growing over the whole server: hand it to the store that the hold guards, which refuses lower ones. */
   readonly fence: number;
   /**
-   * Aborts when the hold ends: with the code "released" or "done" by one's own doing, else it is lost. When it is lost by expiry (a dead line, a frozen or sleeping machine) it
-   * aborts by the client's own clock BEFORE the server may give it to another; when it is taken away (revoked, closed
-   * from elsewhere, a server without persistence restarted) as soon as the client is told.
+   * Aborts when the hold ends: with the code "released" or "done" by one's own doing, else it is lost. When it is lost
+   * by expiry (a dead line, a frozen or sleeping machine) it aborts by the client's own clock BEFORE the server may give
+   * it to another; when it is taken away (revoked, closed from elsewhere, a server without persistence restarted) as
+   * soon as the client is told.
    */
   readonly signal: AbortSignal;
   /**
@@ -220,8 +221,9 @@ export interface Session extends EventTarget, AsyncDisposable {
 
 /**
  * url: ws(s):// or http(s):// of the server; the path /api/v1/ws is added when there is none. Rejects at once when it is
- * certain that this cannot work; what may pass is tried on for 30 s, and then it is "unavailable", with the last reason as
- * the message and the `cause`.
+ * certain that this cannot work: "protocol" (no ticketd there), "forbidden" (origin or host not allowed), "unauthorized",
+ * "no-websocket", an unknown host. What may pass is tried on for 30 s, and then it is "unavailable", with the last reason
+ * as the message and the `cause`.
  */
 export function connect(url: string | URL, options?: ConnectOptions | null): Promise<Session>;
 
@@ -233,6 +235,8 @@ export class TicketdError extends Error {
   constructor(code: string, message?: string, cause?: unknown);
   readonly name: "TicketdError";
   readonly code: string;
+  /** What is behind it, as the platform, `ws` or the server told it. */
+  readonly cause?: unknown;
   /** What the callback of withLock() gave, though the lock was lost. */
   readonly result?: unknown;
   /** The same may succeed later. */
