@@ -53,6 +53,8 @@ pub struct State {
     pub epoch: Arc<str>,
     /// Time between two heartbeats, in ms.
     pub ping_ms: u32,
+    /// What the session issued is too much for one visit: [`super::Connection::issued`] gathers it.
+    pub lacks_issued: bool,
 }
 
 /// Why a socket is to be closed by the server.

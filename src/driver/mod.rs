@@ -23,6 +23,7 @@ mod narration;
 mod outbox;
 mod requests;
 mod sockets;
+mod views;
 mod work;
 
 pub use durable::Stamp;
@@ -33,6 +34,7 @@ pub use message::{Answered, Ending, MESSAGE_COST_BYTES, Message, State};
 pub use outbox::{Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
 pub use requests::{Answer, Held};
 pub use sockets::{Asked, Connection, NotAttached, PING_MAX_MS, ping_ms, reason};
+pub use views::{Seen, Viewed, WHOLE_MAX};
 pub use work::AtWork;
 
 use std::fmt;

@@ -107,7 +107,7 @@ impl Outbox {
     /// the state, so that they need not wait for it.
     #[must_use]
     pub fn stuck_beats(&self) -> Vec<Message> {
-        let mut inner = self.inner();
+        let inner = self.inner();
         let is_stuck = match inner.items.front() {
             Some(Item::Message(_, stamp, _) | Item::End(_, stamp)) => !self.durable.has(*stamp),
             Some(Item::Level(name)) => {
@@ -118,6 +118,14 @@ impl Outbox {
         if !is_stuck {
             return Vec::new();
         }
+        drop(inner);
+        self.take_beats()
+    }
+
+    /// Answers to heartbeats, out of turn.
+    #[must_use]
+    pub fn take_beats(&self) -> Vec<Message> {
+        let mut inner = self.inner();
         let was_full = !inner.has_room();
         let is_beat =
             |item: &Item| matches!(item, Item::Message(Message::Answer(_, Answered::Beat(_)), ..));
@@ -271,6 +279,16 @@ impl Outbox {
                 },
                 Ready::Nothing => self.filled.notified().await,
             }
+        }
+    }
+
+    /// Waits until everything in here is void.
+    pub async fn was_cut(&self) -> Ending {
+        loop {
+            if let Some(ending) = self.inner().cut {
+                return ending;
+            }
+            self.filled.notified().await;
         }
     }
 

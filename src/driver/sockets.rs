@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::deadlines::At;
-use crate::machine::{Command, Refusal, Reply, SessionId, SessionName, Ttl, Why};
+use crate::machine::{Command, IssuedState, Refusal, Reply, SessionId, SessionName, Ttl, Why};
 
 use super::core::Core;
 use super::durable::Stamp;
 use super::message::{Answered, Ending, Message, State};
 use super::outbox::Outbox;
+use super::views::ISSUED_WHOLE_MAX;
 use super::{Driver, Unavailable};
 
 /// Longest time between two heartbeats, in ms.
@@ -187,6 +188,16 @@ impl Connection {
         self.driver.hold(self.session)
     }
 
+    /// What the session has issued, for a [`State`] that lacks it. It may be later than the state:
+    /// what the outbox has behind that may have come to pass in it already. `None` when the session
+    /// has ended.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the server cannot promise that what is seen will be remembered.
+    pub async fn issued(&self) -> Result<Option<Vec<IssuedState>>, Unavailable> {
+        self.driver.issued(&self.session).await
+    }
+
     /// The first answer was sent: from now on the TTL runs.
     pub fn opened(&self) {
         if self.opening.swap(false, Ordering::Relaxed) {
@@ -297,7 +308,13 @@ impl Connection {
     }
 
     fn say_state(&self, core: &Core, id: Option<u64>, stamp: Stamp) {
-        let Some(session) = core.machine.state(&self.session) else {
+        let lacks_issued = core.machine.issued_count(&self.session) > ISSUED_WHOLE_MAX;
+        let session = if lacks_issued {
+            core.machine.state_head(&self.session)
+        } else {
+            core.machine.state(&self.session)
+        };
+        let Some(session) = session else {
             let gone = Answered::Reply(Err(Refusal::SessionNotFound));
             return self.say(id, gone, stamp);
         };
@@ -305,7 +322,7 @@ impl Connection {
             core.confirm(hold.fence());
         }
         let (epoch, ping_ms) = (core.epoch.clone(), ping_ms(self.ttl));
-        let state = State { session, resumed: self.resumed, epoch, ping_ms };
+        let state = State { session, resumed: self.resumed, epoch, ping_ms, lacks_issued };
         self.say(id, Answered::State(Box::new(state)), stamp);
         if core.leaving {
             self.outbox.end(Ending::GoingAway, stamp);

@@ -3,7 +3,7 @@
 use super::Machine;
 use super::command::{Figures, Grant, Kind, LockGrant, Refusal};
 use super::names::{Fence, Name, SessionId};
-use super::tables::{Body, Resource, SessionKey, TicketKey};
+use super::tables::{Body, Resource, ResourceKey, SessionKey, Ticket, TicketKey};
 use super::view::{
     Counts, IssuedState, ResourceView, SessionState, SessionView, Stakes, TicketView, WaitState,
     WatchState,
@@ -13,13 +13,20 @@ impl Machine {
     /// All that a session has; `None` when there is no such session.
     #[must_use]
     pub fn state(&self, id: &SessionId) -> Option<SessionState> {
+        let issued = self.issued_states(self.living_key(id)?);
+        self.state_head(id).map(|state| SessionState { issued, ..state })
+    }
+
+    /// The same without the tickets that it issued.
+    #[must_use]
+    pub fn state_head(&self, id: &SessionId) -> Option<SessionState> {
         let key = self.living_key(id)?;
         Some(SessionState {
             party: self.party(key).clone(),
             holds: self.hold_states(key),
             waits: self.wait_states(key),
             watches: self.watch_states(key),
-            issued: self.issued_states(key),
+            issued: Vec::new(),
         })
     }
 
@@ -79,15 +86,16 @@ impl Machine {
         let issued = tables.sessions[key as usize].issued;
         issued
             .keys(&tables.tickets, |t| &t.in_issued)
-            .map(|key| {
-                let ticket = &tables.tickets[key as usize];
-                IssuedState {
-                    resource: tables.resources[ticket.resource as usize].name.clone(),
-                    ticket: ticket.name.clone(),
-                    claimed: ticket.claim.is_some(),
-                }
-            })
+            .map(|key| self.issued_state(&tables.tickets[key as usize]))
             .collect()
+    }
+
+    pub(super) fn issued_state(&self, ticket: &Ticket) -> IssuedState {
+        IssuedState {
+            resource: self.tables.resources[ticket.resource as usize].name.clone(),
+            ticket: ticket.name.clone(),
+            claimed: ticket.claim.is_some(),
+        }
     }
 
     /// Whether there is such a session.
@@ -131,36 +139,48 @@ impl Machine {
         let mut claims: Vec<_> = session.claims.iter().map(|(&(_, f), &key)| (f, key)).collect();
         claims.sort_unstable();
         let issued = session.issued.keys(&tables.tickets, |t| &t.in_issued);
-        let locks = session.locks.keys(&tables.resources, |r| &r.in_locks);
         Some(SessionView {
             party: session.party.clone(),
             claims: claims.into_iter().map(|(_, key)| self.ticket_view(key)).collect(),
             issued: issued.map(|key| self.ticket_view(key)).collect(),
-            locks: locks.map(|key| tables.resources[key as usize].name.clone()).collect(),
+            locks: self.lock_names(key),
         })
+    }
+
+    /// The locks that a session holds, in order of their fences.
+    pub(super) fn lock_names(&self, key: SessionKey) -> Vec<Name> {
+        let tables = &self.tables;
+        let locks = tables.sessions[key as usize].locks.keys(&tables.resources, |r| &r.in_locks);
+        locks.map(|key| tables.resources[key as usize].name.clone()).collect()
     }
 
     /// A resource as dumps show it; `None` when it is not known.
     #[must_use]
     pub fn resource_view(&self, name: &str) -> Option<ResourceView> {
         let key = self.known_key(name).ok()?;
+        let tickets = self.tables.resources[key as usize].tickets();
+        let all = tickets.map(|tickets| tickets.all).unwrap_or_default();
+        let keys = all.keys(&self.tables.tickets, |t| &t.in_all);
+        let tickets = keys.map(|key| self.ticket_view(key)).collect();
+        Some(ResourceView { tickets, ..self.resource_head_at(key) })
+    }
+
+    /// A resource's view without its tickets.
+    pub(super) fn resource_head_at(&self, key: ResourceKey) -> ResourceView {
         let resource = &self.tables.resources[key as usize];
         let holder = match resource.body {
             Body::Lock { holder, fence } => Some((self.party(holder).clone(), fence)),
             Body::Empty | Body::Tickets(_) => None,
         };
-        let all = resource.tickets().map(|tickets| tickets.all).unwrap_or_default();
-        let keys = all.keys(&self.tables.tickets, |t| &t.in_all);
-        Some(ResourceView {
-            name: resource.name.clone(),
-            is_lock: resource.last == Kind::Lock,
-            holder,
-            tickets: keys.map(|key| self.ticket_view(key)).collect(),
-        })
+        let (name, is_lock) = (resource.name.clone(), resource.last == Kind::Lock);
+        ResourceView { name, is_lock, holder, tickets: Vec::new() }
     }
 
     fn ticket_view(&self, key: TicketKey) -> TicketView {
-        let ticket = &self.tables.tickets[key as usize];
+        self.view_of(&self.tables.tickets[key as usize])
+    }
+
+    pub(super) fn view_of(&self, ticket: &Ticket) -> TicketView {
         TicketView {
             resource: self.tables.resources[ticket.resource as usize].name.clone(),
             ticket: ticket.name.clone(),

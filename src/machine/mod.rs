@@ -21,6 +21,7 @@ mod locks;
 mod look;
 mod names;
 mod ranks;
+mod slices;
 mod tables;
 mod view;
 mod waits;
@@ -34,6 +35,7 @@ pub use names::{
     NUMBER_END, Name, Party, RequestId, SessionId, SessionName, TTL_MAX_MS, TTL_MIN_MS, Ttl,
     WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitId, Way,
 };
+pub use slices::{SLICE_MAX, Scan};
 pub use view::{
     Counts, IssuedState, ResourceView, SessionState, SessionView, Stakes, TicketView, WaitState,
     WatchState,

@@ -21,6 +21,7 @@ mod socket_tests;
 mod status;
 mod strangers;
 mod upgrade;
+mod views;
 
 pub use crate::driver::{Durability, Keeping};
 pub use crate::wire::{AllowedOrigin, KnownHost};

@@ -1,22 +1,12 @@
 //! The original's REST interface: one function a request (protocol, section 2).
 
-use std::collections::BTreeMap;
-
-use axum::body::{Body, Bytes};
-use futures::stream;
-
 use crate::driver::Unavailable;
-use crate::machine::{
-    Command, Grant, Machine, Name, Refusal, Reply, ResourceView, SessionId, SessionView,
-};
+use crate::machine::{Command, Grant, Refusal, Reply, SessionId};
 use crate::wire::{Code, Problem, read_id, rest as shapes, write_id};
 
-use super::App;
 use super::answer::{self, Answer};
 use super::call::Call;
-
-/// Sessions or resources that a dump takes at a time, so that nobody waits for a dump.
-const DUMP_SLICE: usize = 128;
+use super::{App, views};
 
 type Result = std::result::Result<Answer, Problem>;
 
@@ -53,9 +43,8 @@ pub(super) async fn refresh_session(app: App, call: Call) -> Result {
 
 pub(super) async fn show_session(app: App, call: Call) -> Result {
     let session = known(read_id(call.segment()))?;
-    let view = app.driver.look(|machine| machine.session_view(&session)).await?;
-    let view = view.ok_or_else(nobody)?;
-    Ok(answer::json(shapes::json(&shapes::Session::from(&view))))
+    let view = views::one(&app.driver, &session, "", "").await?;
+    view.map(answer::json).ok_or_else(nobody)
 }
 
 pub(super) async fn close_session(app: App, call: Call) -> Result {
@@ -177,92 +166,17 @@ pub(super) async fn unlock(app: App, call: Call) -> Result {
 
 pub(super) async fn dump_resource(app: App, call: Call) -> Result {
     let name = call.resource()?;
-    let view = app.driver.look(|machine| machine.resource_view(name.as_str())).await?;
-    let view = view.ok_or_else(|| Problem::from(Refusal::ResourceNotFound))?;
-    let dump = BTreeMap::from([(name.as_str(), shapes::Resource::from(&view))]);
-    Ok(answer::json(shapes::json(&dump)))
+    let before = format!("{{{}:", shapes::json(&name.as_str()));
+    let dump = views::one(&app.driver, &name, &before, "}").await?;
+    dump.map(answer::json).ok_or_else(|| Refusal::ResourceNotFound.into())
 }
 
 pub(super) async fn dump_sessions(app: App, _: Call) -> Result {
-    let mut ids = app.driver.look(Machine::session_ids).await?;
-    ids.sort_unstable();
-    Ok(answer::json(dump(app, ids, session_entry)))
-}
-
-fn session_entry(machine: &Machine, id: &SessionId) -> Option<SessionView> {
-    machine.session_view(id)
+    let ids = app.driver.session_ids().await?;
+    Ok(answer::json(views::dump(app.driver.clone(), ids)))
 }
 
 pub(super) async fn dump_resources(app: App, _: Call) -> Result {
-    let mut names = app.driver.look(Machine::resource_names).await?;
-    names.sort_unstable();
-    Ok(answer::json(dump(app, names, resource_entry)))
-}
-
-fn resource_entry(machine: &Machine, name: &Name) -> Option<ResourceView> {
-    machine.resource_view(name.as_str())
-}
-
-/// What a dump lists under which key.
-trait Entry {
-    fn write(&self) -> (String, String);
-}
-
-impl Entry for SessionView {
-    fn write(&self) -> (String, String) {
-        (write_id(&self.party.id), shapes::json(&shapes::Session::from(self)))
-    }
-}
-
-impl Entry for ResourceView {
-    fn write(&self) -> (String, String) {
-        (self.name.as_str().to_owned(), shapes::json(&shapes::Resource::from(self)))
-    }
-}
-
-/// A dump, written slice by slice as the client reads it. Each entry is whole; entries of
-/// different slices may be of different moments.
-fn dump<K, V>(app: App, keys: Vec<K>, view: fn(&Machine, &K) -> Option<V>) -> Body
-where
-    K: Send + Sync + 'static,
-    V: Entry + Send + 'static,
-{
-    struct Dump<K> {
-        keys: std::vec::IntoIter<K>,
-        separator: char,
-        ended: bool,
-    }
-    let state = Dump { keys: keys.into_iter(), separator: '{', ended: false };
-    Body::from_stream(stream::unfold(state, move |mut dump| {
-        let app = app.clone();
-        async move {
-            if dump.ended {
-                return None;
-            }
-            let slice: Vec<K> = dump.keys.by_ref().take(DUMP_SLICE).collect();
-            let look = |machine: &Machine| -> Vec<V> {
-                slice.iter().filter_map(|key| view(machine, key)).collect()
-            };
-            let views = match app.driver.look(look).await {
-                Ok(views) => views,
-                Err(why) => {
-                    dump.ended = true;
-                    return Some((Err(why), dump));
-                }
-            };
-            let mut text = String::new();
-            for (key, value) in views.iter().map(Entry::write) {
-                text.push(dump.separator);
-                text.push_str(&shapes::json(&key));
-                text.push(':');
-                text.push_str(&value);
-                dump.separator = ',';
-            }
-            if slice.len() < DUMP_SLICE {
-                text.push_str(if dump.separator == '{' { "{}" } else { "}" });
-                dump.ended = true;
-            }
-            Some((Ok(Bytes::from(text)), dump))
-        }
-    }))
+    let names = app.driver.resource_names().await?;
+    Ok(answer::json(views::dump(app.driver.clone(), names)))
 }

@@ -3,6 +3,7 @@
 
 mod closing;
 mod crossings;
+mod large_states;
 mod slow_disk;
 
 use std::pin::Pin;

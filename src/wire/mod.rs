@@ -7,6 +7,7 @@ pub mod problem;
 pub mod query;
 pub mod rest;
 pub mod socket;
+pub mod views;
 
 pub use code::Code;
 pub use id::{read_id, without_ids, write_id};

@@ -1,12 +1,10 @@
 //! What REST answers, in the original's shapes (protocol, section 2).
 
-use std::collections::BTreeMap;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use crate::machine::{Counts, Party, ResourceView, SessionView, TicketGrant, TicketView};
+use crate::machine::{Counts, Party, TicketGrant, TicketView};
 
 use super::write_id;
 
@@ -53,15 +51,6 @@ pub struct Claim {
     ticket: Ticket,
 }
 
-/// A resource.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Resource {
-    name: String,
-    is_lock: bool,
-    tickets: BTreeMap<String, Ticket>,
-}
-
 impl From<&Party> for Session {
     fn from(party: &Party) -> Self {
         Self {
@@ -75,19 +64,8 @@ impl From<&Party> for Session {
     }
 }
 
-impl From<&SessionView> for Session {
-    fn from(view: &SessionView) -> Self {
-        let locks = view.locks.iter().map(|name| lock(name.as_str(), &view.party));
-        Self {
-            tickets: view.claims.iter().map(Ticket::from).collect(),
-            issuances: locks.chain(view.issued.iter().map(Ticket::from)).collect(),
-            ..Self::from(&*view.party)
-        }
-    }
-}
-
 /// The original shows a lock as a ticket of its own name, issued by its holder.
-fn lock(name: &str, holder: &Party) -> Ticket {
+pub(super) fn lock(name: &str, holder: &Party) -> Ticket {
     Ticket {
         name: name.to_owned(),
         resource_name: name.to_owned(),
@@ -119,19 +97,6 @@ impl From<&TicketGrant> for Claim {
             claimant: Some(Box::new((&*grant.claimant).into())),
         };
         Self { claimed: true, ticket }
-    }
-}
-
-impl From<&ResourceView> for Resource {
-    fn from(view: &ResourceView) -> Self {
-        let name = view.name.as_str();
-        let held = view.holder.iter().map(|(holder, _)| (name.to_owned(), lock(name, holder)));
-        let tickets = view.tickets.iter().map(|t| (t.ticket.as_str().to_owned(), t.into()));
-        Self {
-            name: name.to_owned(),
-            is_lock: view.is_lock,
-            tickets: held.chain(tickets).collect(),
-        }
     }
 }
 

@@ -14,6 +14,7 @@ mod pages;
 mod random;
 mod rest;
 mod rng;
+mod slices;
 mod slow;
 mod socket;
 mod support;

@@ -5,6 +5,7 @@ mod connections;
 mod edges;
 mod fences;
 mod half_closed;
+mod large;
 mod mended;
 mod names;
 mod origins;

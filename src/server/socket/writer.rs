@@ -10,8 +10,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
 use crate::driver::{
-    Answered, Connection, Ending, LevelEvent, Message, Next, State, ping_ms, reason,
+    Answered, Connection, Ending, LevelEvent, Message, Next, State, Unavailable, ping_ms, reason,
 };
+use crate::machine::{IssuedState, Refusal};
 use crate::wire::socket::{self as wire, StateFrames, close};
 use crate::wire::{Code, Problem};
 
@@ -89,6 +90,12 @@ impl Pulse {
         if self.beat { Frame::text(wire::beat_event()) } else { Frame::Ping(Bytes::new()) }
     }
 
+    /// The next heartbeat, when it is due.
+    async fn next(&mut self) -> Frame {
+        self.beats.tick().await;
+        self.frame()
+    }
+
     /// The heartbeat that is due, if one is.
     fn due(&mut self) -> Option<Frame> {
         self.beats.tick().now_or_never().map(|_| self.frame())
@@ -140,7 +147,20 @@ where
     K: Sink<Frame, Error = E> + Unpin,
 {
     let held = connection.hold();
-    let State { session, resumed, epoch, ping_ms } = state;
+    let State { mut session, resumed, epoch, ping_ms, lacks_issued } = state;
+    if lacks_issued {
+        let gone = match gather_issued(sink, connection, pulse.as_deref_mut()).await? {
+            Ok(Some(issued)) => {
+                session.issued = issued;
+                None
+            }
+            Ok(None) => Some(Answered::Reply(Err(Refusal::SessionNotFound))),
+            Err(why) => Some(Answered::Unavailable(why)),
+        };
+        if let Some(answered) = gone {
+            return feed(sink, Message::Answer(id, answered)).await;
+        }
+    }
     for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
         unstuck(sink.feed(Frame::text(frame))).await?;
         if let Some(beat) = pulse.as_mut().and_then(|pulse| pulse.due()) {
@@ -149,6 +169,36 @@ where
     }
     drop(held);
     Ok(())
+}
+
+/// What a large state lacks. It waits for the disk as the state did: heartbeats go on, and the
+/// socket can be ended.
+async fn gather_issued<K, E>(
+    sink: &mut K,
+    connection: &Connection,
+    mut pulse: Option<&mut Pulse>,
+) -> Result<Result<Option<Vec<IssuedState>>, Unavailable>, End>
+where
+    K: Sink<Frame, Error = E> + Unpin,
+{
+    let mut issued = pin!(connection.issued());
+    loop {
+        let beat = async {
+            match &mut pulse {
+                Some(pulse) => pulse.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let beat = tokio::select! {
+            issued = &mut issued => return Ok(issued),
+            ending = connection.outbox().was_cut() => return Err(told(ending)),
+            beat = beat => beat,
+        };
+        for answer in connection.outbox().take_beats() {
+            feed(sink, answer).await?;
+        }
+        unstuck(sink.send(beat)).await?;
+    }
 }
 
 async fn feed<K, E>(sink: &mut K, message: Message) -> Result<(), End>
