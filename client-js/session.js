@@ -237,7 +237,8 @@ export const begin = (options, resolve, reject) => {
   const [run, send, look] = open(options, end.signal, {
     pass({ id, ok, error, event, ...detail }) {
       seen = Math.max(seen, detail.fence ?? ok?.fence ?? ok?.ticket?.fence ?? 0);
-      if (!event) return settle(id, ok ?? 0, error);
+      // What is neither is no answer: it throws, and what was asked ends with all else.
+      if (!event) return settle(id, ok || !error.name.length, error);
       const { resource, ticket, fence, wait, reason } = detail;
       if (reason === "revoked") things.get(named(resource, ticket))?.lose(reason);
       const thing = things.get(fence ?? named(resource, ticket));

@@ -1572,3 +1572,16 @@ test("a loop on the signal ends by release() and by done()", async (t) => {
   world.ticket.done().catch(() => {});
   assert.deepEqual([(await loop).name, (await loop).code, turns > 0], ["TicketdError", "done", true]);
 });
+
+// It counted as answered, and then there was nothing to say: who had asked waited for ever.
+for (const answer of [{}, { error: null }, { ok: null, error: 0 }, { part: {} }]) {
+  test(`an answer that is none, ${JSON.stringify(answer)}: all that was asked rejects, with the session`, async (t) => {
+    const world = await issuing(t);
+    const asked = [world.issued.revoke(), world.session.issue("jobs", "t2", "x"), world.session.lock("db"), world.session.watch("db").next()];
+    const frames = asked.map(() => world.line.take());
+    const codes = Promise.all(asked.map((promise) => promise.then(() => "fine", ({ code }) => code)));
+    world.line.say({ id: frames[0].id, ...answer });
+    assert.deepEqual(await codes, ["protocol", "protocol", "protocol", "protocol"]);
+    assert.equal(world.session.signal.reason.code, "protocol");
+  });
+}
