@@ -1,9 +1,19 @@
-// The data of a ticket, from and to the wire: text when it is UTF-8, else base64. What is far too
-// long is cut to what is still too long.
+// The data of a ticket, from and to the wire: text when it is UTF-8, else base64.
 
-/** @param {string | Uint8Array | undefined} data */
-export const pack = (data) =>
-  typeof data === "object" ? { data64: btoa(String.fromCharCode(...data.slice(0, 20_000))) } : { data };
+import { TicketdError } from "./error.js";
+
+/** @param {any} data */
+export const pack = (data) => {
+  // Also when it is of another realm.
+  const bytes = data?.[Symbol.toStringTag] === "Uint8Array";
+  // Half a surrogate is no text.
+  if (!bytes && data !== undefined && (typeof data !== "string" || /\p{Cs}/u.test(data))) {
+    throw new TypeError("data is text or a Uint8Array");
+  }
+  // Text may be too long all the same; a frame of the server's limit it is not.
+  if (data?.length > 1024) throw new TicketdError("too-large");
+  return bytes ? { data64: btoa(String.fromCharCode(...data)) } : { data };
+};
 
 /** @param {{ data?: string, data64?: string }} wire @returns {Uint8Array} */
 export const unpack = ({ data, data64 }) =>

@@ -23,7 +23,7 @@ export interface ConnectOptions {
   name?: string;
   /** The session's time to live, in ms, 50 to 86 400 000; default 10 000. */
   ttl?: number;
-  /** Aborts connecting (rejects with its reason); no effect once connected. connect() gives up after 30 s in any case. */
+  /** Aborts connecting (rejects with its reason); no effect once connected. */
   signal?: AbortSignal;
   /** Reconnect delay in ms: random() * min(max, min * 2^n); default 100 to 10 000. */
   backoff?: { min?: number; max?: number };
@@ -31,8 +31,8 @@ export interface ConnectOptions {
   WebSocket?: new (url: string, protocols?: string | string[]) => WebSocketLike;
   /**
    * Goes on with this session, by its id (from sessionStorage, after a reload of the page), if it still lives; otherwise
-   * a new one begins, with another id. Locks that it holds are confirmed by locking them again; tickets
-   * that it had claimed are given back.
+   * a new one begins, with another id. Locks that it holds, and its places in their queues, are had again by locking
+   * them again; tickets that it had claimed are given back, and its waits for them given up.
    */
   session?: string;
   /** Ends the session when the page is left for good, so that nobody has to wait for its TTL. Default: false. */
@@ -46,8 +46,13 @@ export interface WaitOptions {
   ifAvailable?: boolean;
 }
 
+/** As the browser's own: `mode` may be named, and is "exclusive". */
+export interface LockOptions extends WaitOptions {
+  mode?: "exclusive";
+}
+
 /**
- * Something held until it is released, or taken away: then `signal` aborts with a {@link TicketdError}.
+ * Something held until it is given up, or taken away: then `signal` aborts with a {@link TicketdError}.
  * Calls of one session exclude one another too.
  */
 export interface Held extends AsyncDisposable {
@@ -55,12 +60,16 @@ export interface Held extends AsyncDisposable {
   /** Strictly growing over the whole server: hand it to the store that the hold guards, which refuses lower ones. */
   readonly fence: number;
   /**
-   * Aborts when the hold is lost for any cause. When it is lost by expiry (a dead line, a frozen or sleeping machine) it
-   * aborts by the client's own clock BEFORE the server may give it to another; when it is taken away (revoked, closed
-   * from elsewhere, a server without persistence restarted) as soon as the client is told.
+   * Aborts when the hold ends: with the code "released" or "done" by one's own doing, else it is lost. When it is lost
+   * by expiry (a dead line, a frozen or sleeping machine) it aborts by the client's own clock BEFORE the server may give
+   * it to another; when it is taken away (revoked, closed from elsewhere, a server without persistence restarted) as
+   * soon as the client is told.
    */
   readonly signal: AbortSignal;
-  /** Settles when the server has acknowledged it. Idempotent; nothing happens when the hold is lost already. */
+  /**
+   * Settles when the server has acknowledged it, at the latest when the session's own deadline has passed: the hold is
+   * gone then. Idempotent; nothing happens when the hold is lost, or done, already.
+   */
   release(): Promise<void>;
 }
 
@@ -78,7 +87,8 @@ export interface Ticket extends Held {
   json<T = unknown>(): T;
   /**
    * The work is finished: revokes the ticket, so that nobody gets it again. release() gives it back. Rejects when the
-   * ticket was lost before: another may be at it.
+   * ticket was lost or released before: another may be at it; also when the session's own deadline passes before the
+   * server has acknowledged it.
    */
   done(): Promise<void>;
 }
@@ -87,7 +97,7 @@ export interface Ticket extends Held {
 export interface Issued extends AsyncDisposable {
   readonly resource: string;
   readonly name: string;
-  /** Aborts when the ticket is no longer this session's: taken over, revoked by another, session lost. */
+  /** Aborts when the ticket is no longer this session's: done, taken over, revoked, session lost. */
   readonly signal: AbortSignal;
   /** New data; its claimant is told. Rejects when the ticket is no longer this session's. */
   update(data: Bytes): Promise<void>;
@@ -123,7 +133,7 @@ export interface SessionEventMap {
 
 /** The shape of `navigator.locks`. */
 export interface Locks {
-  /** mode "shared" and steal reject: locks are exclusive. */
+  /** Any other mode, and steal, reject: locks are exclusive. */
   request: Session["withLock"];
   /** What this session holds, and who in it waits. */
   query(): Promise<{ held: { name: string }[]; pending: { name: string }[] }>;
@@ -139,20 +149,24 @@ export interface Session extends EventTarget, AsyncDisposable {
   /** Settles when the session is closed or lost. */
   readonly closed: Promise<void>;
 
-  lock(resource: string, options?: WaitOptions & { ifAvailable?: false }): Promise<Lock>;
+  lock(resource: string, options?: (WaitOptions & { ifAvailable?: false }) | null): Promise<Lock>;
   lock(resource: string, options: WaitOptions & { ifAvailable: true }): Promise<Lock | null>;
-  lock(resource: string, options?: WaitOptions): Promise<Lock | null>;
+  lock(resource: string, options?: WaitOptions | null): Promise<Lock | null>;
 
-  /** Locks, runs, releases; settles when the release is acknowledged, as the callback did. */
+  /**
+   * Locks, runs, releases; settles when the release is acknowledged, as the callback did. When the lock was lost before
+   * the callback settled, it rejects with the loss, as a stolen request of Web Locks does; what the callback gave is
+   * the error's `result`. An error of the callback's own always comes out.
+   */
   withLock<R>(resource: string, run: (lock: Lock) => R | PromiseLike<R>): Promise<Awaited<R>>;
   withLock<R>(
     resource: string,
-    options: WaitOptions & { ifAvailable?: false },
+    options: (LockOptions & { ifAvailable?: false }) | null | undefined,
     run: (lock: Lock) => R | PromiseLike<R>,
   ): Promise<Awaited<R>>;
   withLock<R>(
     resource: string,
-    options: WaitOptions & { ifAvailable: true },
+    options: LockOptions | null | undefined,
     run: (lock: Lock | null) => R | PromiseLike<R>,
   ): Promise<Awaited<R>>;
 
@@ -160,22 +174,25 @@ export interface Session extends EventTarget, AsyncDisposable {
   readonly locks: Locks;
 
   /** Any ticket of the resource (one more, however many are held), or the one of that name. */
-  claim(resource: string, options?: WaitOptions & { ticket?: string; ifAvailable?: false }): Promise<Ticket>;
+  claim(resource: string, options?: (WaitOptions & { ticket?: string; ifAvailable?: false }) | null): Promise<Ticket>;
   claim(resource: string, options: WaitOptions & { ticket?: string; ifAvailable: true }): Promise<Ticket | null>;
-  claim(resource: string, options?: WaitOptions & { ticket?: string }): Promise<Ticket | null>;
+  claim(resource: string, options?: (WaitOptions & { ticket?: string }) | null): Promise<Ticket | null>;
 
   /**
    * A worker's loop: `for await (const ticket of session.claims("jobs", { concurrency: 4 }))`. At most `concurrency`
    * (default 1) tickets are in hand at a time, those fetched ahead included: release() or done() of one makes room for
    * the next. Ends on close and abort; tickets fetched ahead are then given back. Throws when the session is lost.
    */
-  claims(resource: string, options?: { concurrency?: number; signal?: AbortSignal }): AsyncIterableIterator<Ticket>;
+  claims(
+    resource: string,
+    options?: { concurrency?: number; signal?: AbortSignal } | null,
+  ): AsyncIterableIterator<Ticket>;
 
   /** notify: hear "ticket-claimed" and "ticket-released" of it. One that is there already gets the data and the issuer. */
-  issue(resource: string, name: string, data?: Bytes, options?: { notify?: boolean }): Promise<Issued>;
+  issue(resource: string, name: string, data?: Bytes, options?: { notify?: boolean } | null): Promise<Issued>;
 
   /** The state now, then one item per change; level-triggered: only the latest state is kept for a slow reader. */
-  watch(resource: string, options?: { signal?: AbortSignal }): AsyncIterableIterator<ResourceState>;
+  watch(resource: string, options?: { signal?: AbortSignal } | null): AsyncIterableIterator<ResourceState>;
 
   /** Ends the session: all that it holds passes on at once. Settles when the server knows, or after 2 s. */
   close(): Promise<void>;
@@ -202,14 +219,26 @@ export interface Session extends EventTarget, AsyncDisposable {
   ): void;
 }
 
-/** url: ws(s):// or http(s):// of the server; the path /api/v1/ws is added when there is none. */
-export function connect(url: string | URL, options?: ConnectOptions): Promise<Session>;
+/**
+ * url: ws(s):// or http(s):// of the server; the path /api/v1/ws is added when there is none. Rejects at once when it is
+ * certain that this cannot work: "protocol" (no ticketd there), "forbidden" (origin or host not allowed), "unauthorized",
+ * "no-websocket", an unknown host. What may pass is tried on for 30 s, and then it is "unavailable", with the last reason
+ * as the message and the `cause`.
+ */
+export function connect(url: string | URL, options?: ConnectOptions | null): Promise<Session>;
 
-/** code: one of the contract's error codes, or "session-lost", "lock-lost", "ticket-revoked", "closed", "protocol". */
+/**
+ * code: one of the contract's error codes, or "session-lost", "lock-lost", "ticket-revoked", "closed", "protocol",
+ * "no-websocket"; of the signals of holds that one gave up, "released" and "done".
+ */
 export class TicketdError extends Error {
-  constructor(code: string, message?: string);
+  constructor(code: string, message?: string, cause?: unknown);
   readonly name: "TicketdError";
   readonly code: string;
+  /** What is behind it, as the platform, `ws` or the server told it. */
+  readonly cause?: unknown;
+  /** What the callback of withLock() gave, though the lock was lost. */
+  readonly result?: unknown;
   /** The same may succeed later. */
   readonly retryable: boolean;
 }

@@ -1,6 +1,7 @@
 // ticketd-client: locks and tickets that span machines, in the shape of the browser's Web Locks.
 
-import { TicketdError } from "./error.js";
+import { TicketdError, traced } from "./error.js";
+import { onAbort } from "./gate.js";
 import { begin } from "./session.js";
 
 export { TicketdError };
@@ -9,26 +10,35 @@ export { TicketdError };
 const WS = "#websocket";
 
 /** @type {typeof import("./index.js").connect} */
-export const connect = async (url, { ttl = 10_000, signal, backoff, ...options } = {}) => {
+const dial = async (url, given) => {
+  const { ttl = 10_000, signal, backoff, ...options } = given ?? {};
   const to = new URL(url, /** @type {any} */ (globalThis.location));
   to.protocol = to.protocol.replace("http", "ws");
   if (to.pathname === "/") to.pathname = "/api/v1/ws";
   const WebSocket =
     options.WebSocket ??
     globalThis.WebSocket ??
-    (await import(/* webpackIgnore: true */ /* @vite-ignore */ WS)).default;
+    (
+      await import(/* webpackIgnore: true */ /* @vite-ignore */ WS).catch((cause) => {
+        throw new TicketdError("no-websocket", "no WebSocket: npm install ws", cause);
+      })
+    ).default;
+  signal?.throwIfAborted();
+  let /** @type {any} */ session;
+  let /** @type {any} */ fail;
+  const forget = onAbort(signal, () => {
+    fail(/** @type {any} */ (signal).reason);
+    session.close();
+  });
   return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const session = begin(
+    fail = reject;
+    session = begin(
       { min: 100, max: 10_000, ...backoff, ...options, url: to.href, WebSocket, ttl, attempt: Date.now() },
       resolve,
       reject,
     );
-    const leave = () => {
-      if (session.id) return;
-      reject(signal?.reason);
-      session.close();
-    };
-    signal?.addEventListener("abort", leave, session);
-  });
+  }).finally(forget);
 };
+
+/** @type {typeof import("./index.js").connect} */
+export const connect = (url, given) => traced(dial(url, given), given?.signal);

@@ -82,8 +82,8 @@ const contend = async (t, { ttl, most, mayLose, each }) => {
               } catch (error) {
                 if (!mayLose || error.code !== "session-lost") throw error;
                 losses++;
-                // The first of them to notice begins a new session for all.
-                if (session === mine) session = join(line);
+                // A hold may be lost and the session live. The first to notice that it is gone begins a new one for all.
+                if (session === mine && mine.signal.aborted) session = join(line);
                 session = await session;
               }
             }

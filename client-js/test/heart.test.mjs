@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { TicketdError } from "../error.js";
 import { CONNECT_MS, link as begin, step } from "../link.js";
 import { random } from "./support/until.mjs";
 
@@ -24,7 +25,7 @@ const says = (word, rest, link) => {
   return {
     welcome: { id: +id, ok: state },
     part: { id: +id, part: more },
-    refused: { id: +id, error: { code: rest?.slice(1, -1), message: "" } },
+    refused: { id: +id, error: Object.assign(new TicketdError(rest?.slice(1, -1)), { message: "" }) },
     beat: { event: "beat" },
     beaten: { id: +id, ok: { ttl: link.ttl } },
     answer: { id: +id, ok: more },
@@ -45,7 +46,11 @@ const shown = ([what, ...args]) => {
     return `open ${session}${holds.length ? ` holds=${holds}` : ""}${args[1] ? " restarted" : ""}`;
   }
   if (what === "pass") return `pass ${args[0].event ?? `#${args[0].id}`}`;
-  return [what, ...args].filter((part) => part !== "" && part !== undefined).join(" ");
+  if (what === "lost") {
+    const [{ code, message }] = args;
+    return `lost ${code}${["", code].includes(message) ? "" : ` ${message}`}`;
+  }
+  return what;
 };
 
 /** Plays a story; gives back the link at its end. */
@@ -56,7 +61,8 @@ const play = (text, options = {}) => {
     if (!line || line.startsWith("#")) continue;
     const [, at, word, rest, chance] = /^(\d+)\s+(\S+)(?:\s+(?!~|->)(.*?))?(?:\s+~([\d.]+))?\s*->/.exec(line);
     const input = { type: word, random: Number(chance ?? 1) };
-    if (!["up", "down", "time", "wake", "hide", "leave"].includes(word)) {
+    if (word === "fault") input.cause = new TicketdError("protocol", rest);
+    else if (!["up", "down", "time", "wake", "hide", "leave"].includes(word)) {
       input.type = "message";
       input.message = freeze(says(word, rest, link));
       assert.ok(input.message, line);
@@ -294,6 +300,102 @@ story("when it is not there any more, a new one begins on the same line", `
   30 welcome#41    -> open S1 ; session=S1 safe=9020
 `, { session: "S0", name: "n" });
 
+// A page was loaded again while the wall clock was behind what it had been. Attempts were counted from that clock, so the
+// server took the page's for older ones than those of the page before, and the page believed that its session was lost.
+story("another page counted by a clock that was ahead: it is outdone at once, far enough for every clock", `
+  0 time           -> dial
+  10 up            -> send hello#21 liveness=beat session=S0 attempt=41
+  20 down 4501     -> drop, dial ; phase=dialing tries=0
+  30 up            -> send hello#61 liveness=beat session=S0 attempt=2000000000083
+  40 down 4501     -> drop, dial
+  50 up            -> send hello#101 liveness=beat session=S0 attempt=6000000000167
+  60 welcome#101 {"session":"S0"} -> open S0
+  # it goes on from there, whatever the clock does
+  100 down 1006    -> drop, recover
+  200 time         -> dial
+  210 up           -> send hello#421 liveness=beat session=S0 attempt=6000000000168
+  220 welcome#421 {"session":"S0"} -> open S0
+`, { session: "S0" });
+
+story("who was in and is replaced stays away: two tabs do not take it from one another for ever", `
+  0 time           -> dial
+  10 up            -> send hello#21 liveness=beat session=S0 attempt=41
+  20 welcome#21 {"session":"S0"} -> open S0
+  30 down 4501     -> drop, lost session-lost
+`, { session: "S0" });
+
+story("… also when it finds out on coming back", `
+  0 time           -> dial
+  10 up            -> send hello#21 liveness=beat session=S0 attempt=41
+  20 welcome#21 {"session":"S0"} -> open S0
+  30 down 1006     -> drop, recover
+  130 time         -> dial
+  140 up           -> send hello#281 liveness=beat session=S0 attempt=42
+  150 down 4501    -> drop, lost session-lost
+`, { session: "S0" });
+
+test("outdoing ends: no number is above what the server takes, and none that it takes is skipped over", () => {
+  let link = begin({ ttl: 1000, min: 1, max: 1, session: "S0", attempt: 0 }, 0);
+  let highest = 0;
+  let dials = 0;
+  for (let now = 0; link.phase !== "closed"; now++) {
+    for (const input of [{ type: "time" }, { type: "up" }, { type: "down", code: 4501 }]) {
+      const [after, effects] = step(link, { random: 1, ...input }, now);
+      link = after;
+      for (const [what, frame] of effects) if (what === "send") [highest, dials] = [frame.attempt, dials + 1];
+    }
+  }
+  assert.ok(highest > 2 ** 51 && Number.isSafeInteger(highest), `${highest}`);
+  assert.ok(dials < 15, `${dials}`);
+});
+
+story("too many connections when it comes back: the pauses grow, and the session goes on when there is room", `${OPEN}
+  100 down 1006    -> drop, recover
+  200 time         -> dial
+  210 up           -> send hello#421 liveness=beat session=S1 attempt=41
+  220 down 4505 too many -> drop ; phase=down next=420
+  420 time         -> dial
+  430 up           -> send hello#861 liveness=beat session=S1 attempt=42
+  440 down 4505 too many -> drop ; next=840
+  840 time         -> dial
+  850 up           -> send hello#1701 liveness=beat session=S1 attempt=43
+  860 welcome#1701 -> open S1
+`);
+
+story("too many connections all along: that is what the end says", `
+  0 time           -> dial
+  10 down 4505 too many -> drop
+  30000 time       -> drop, lost unavailable too many
+`);
+
+story("what is no state opens nothing", `
+  0 time           -> dial
+  10 up            -> send hello#21 liveness=beat ttl=10000
+  20 welcome#21 {"ping":"x"} -> ; phase=dialing
+  30 welcome#21 {"session":null} -> ; phase=dialing
+  3584 time        -> drop ; phase=down
+`);
+
+story("nonsense ends the session: what it was in the place of is not known", `${OPEN}
+  30 fault no JSON -> drop, lost protocol no JSON ; phase=closed
+`);
+
+story("… and connecting", `
+  0 time           -> dial
+  10 up            -> send hello#21 liveness=beat ttl=10000
+  20 fault no JSON -> drop, lost protocol no JSON
+`);
+
+story("… but on the way back it may come from something in between: tried on, with growing pauses", `${OPEN}
+  100 down 1006    -> drop, recover
+  200 time         -> dial
+  210 up           -> send hello#421 liveness=beat session=S1 attempt=41
+  220 fault log in here -> drop ; phase=down next=420
+  420 time         -> dial
+  430 up           -> send hello#861 liveness=beat session=S1 attempt=42
+  440 welcome#861  -> open S1
+`);
+
 story("a server that is not ready yet is asked again", `
   0 time           -> dial
   10 up            -> send hello#21 liveness=beat ttl=10000
@@ -314,7 +416,6 @@ for (const [code, why] of [
   [4501, "session-lost"],
   [4502, "session-lost"],
   [4503, "protocol"],
-  [4505, "limit"],
   [4999, "session-lost"],
 ]) {
   story(`closed with ${code}: do not come back; that is ${why}`, `${OPEN}
@@ -323,7 +424,7 @@ for (const [code, why] of [
   `);
 }
 
-for (const code of [1000, 1001, 1006, 1009, 1011, 1012, 4001, 4003, 4499]) {
+for (const code of [1000, 1001, 1006, 1009, 1011, 1012, 4001, 4003, 4499, 4505]) {
   story(`closed with ${code}: come back`, `${OPEN}
     100 down ${code} -> drop, recover ; phase=down next=200
     200 time       -> dial
@@ -413,9 +514,9 @@ story("leaving, and the session is gone already: as good", `${OPEN}
 story("leaving while nobody answers: two seconds in all", `${OPEN}
   100 down         -> drop, recover
   110 leave        -> dial
-  120 down         -> drop ; next=320
+  120 down 1006    -> drop ; next=320
   320 time         -> dial
-  2110 time        -> drop, lost unavailable ; phase=closed
+  2110 time        -> drop, lost unavailable closed with 1006 ; phase=closed
 `);
 
 story("leaving before there was a session: at once", `
@@ -425,9 +526,9 @@ story("leaving before there was a session: at once", `
 
 story("connecting ends after 30 seconds", `
   0 time           -> dial
-  10 down          -> drop
+  10 down 1006     -> drop
   29999 time       -> dial
-  30000 time       -> drop, lost unavailable ; phase=closed
+  30000 time       -> drop, lost unavailable closed with 1006 ; phase=closed
 `);
 
 story("… but once there was a session, it is never given up without the server's word", `${OPEN}
@@ -481,7 +582,7 @@ const walk = (rng, length) => {
       input.message = {
         welcome: { id: hello, ok: { session: "S1", ttl, ping: Math.min(ttl / 3, 25_000), epoch: rng.of(["E1", "E2"]) } },
         part: { id: hello, part: { holds: [1] } },
-        refused: { id: hello, error: { code, message: "" } },
+        refused: { id: hello, error: new TicketdError(code) },
         beat: { event: "beat" },
         beaten: { id: acked, ok: { ttl } },
         answer: { id: 2 * rng.below(9) + 2, ok: {} },

@@ -83,6 +83,48 @@ test("10 000 rounds of every kind: no listener and no memory is left", async (t)
   assert.equal(listeners(), before);
 }, 120_000);
 
+// Each job that one session issued, claimed and finished left what it had issued behind: 2.2 KB, for ever. The rounds
+// above did not see it, as they use seven names.
+test("10 000 jobs, each with a name of its own, issued, claimed and done by one session: no memory is left", async (t) => {
+  const { setFlagsFromString } = await import("node:v8");
+  const { runInNewContext } = await import("node:vm");
+  setFlagsFromString("--expose-gc");
+  globalThis.gc = runInNewContext("gc");
+  t.after(() => delete globalThis.gc);
+
+  const session = await connect(server.url);
+  t.after(() => session.close());
+  let names = 0;
+  const jobs = async (count) => {
+    for (let n = 0; n < count; n += 8) {
+      await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          await session.issue("unique", `job ${names++}`, "x");
+          await (await session.claim("unique")).done();
+        }),
+      );
+    }
+  };
+  await jobs(2000);
+  const start = await heap();
+  await jobs(ROUNDS);
+  const grown = (await heap()) - start;
+  t.diagnostic(`${(grown / 1024).toFixed(0)} KiB grown`);
+  assert.ok(grown < 500_000, `${grown} bytes for ${ROUNDS} jobs`);
+}, 120_000);
+
+test("many waits that one signal ends: no warning, and no listener is left", async (t) => {
+  const session = await connect(server.url);
+  t.after(() => session.close());
+  const stop = new AbortController();
+  const waits = Array.from({ length: 100 }, () => session.claim("many waits", { signal: stop.signal }).catch(({ name }) => name));
+  await session.lock("many waits 2", { signal: stop.signal });
+  stop.abort();
+  assert.deepEqual(new Set(await Promise.all(waits)), new Set(["AbortError"]));
+  assert.equal(getEventListeners(stop.signal, "abort").length, 0);
+  await session.lock("many waits 3");
+});
+
 test("sessions come and go: no listener is left on a signal that connected them", async () => {
   const { signal } = new AbortController();
   for (let n = 0; n < 30; n++) {
@@ -211,4 +253,23 @@ test("an open session keeps the process up: a worker that only waits is at work"
     (said, child) => setTimeout(() => child.stdin.write("go\n"), 400),
   );
   assert.ok(stayed >= 400);
+});
+
+test("a process whose server has gone for good ends its work at the session's own deadline", async (t) => {
+  const own = await serve();
+  t.after(() => own.kill());
+  const stayed = await alone(
+    `
+    const session = await connect(${JSON.stringify(own.url)}, { ttl: 500 });
+    await session.withLock("process", async () => {
+      console.log("ready");
+      await new Promise((resolve) => session.addEventListener("statechange", resolve, { once: true }));
+    });
+    session.close();
+    await session.closed;
+    console.log("done");
+  `,
+    (said) => said.includes("ready") && own.kill(),
+  );
+  assert.ok(stayed < PROMPTLY, `${stayed} ms`);
 });

@@ -1,7 +1,7 @@
 // The helper and the real server: every method, its options and its errors.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { createServer } from "node:net";
 import { after, before } from "node:test";
 import WebSocket from "ws";
@@ -132,6 +132,10 @@ test("connect: what can never be rejects at once", async () => {
   for (const [options, code] of [
     [{ ttl: 5 }, "bad-request"],
     [{ ttl: 86_400_001 }, "bad-request"],
+    [{ ttl: NaN }, "bad-request"],
+    [{ ttl: "5000" }, "bad-request"],
+    [{ ttl: null }, "bad-request"],
+    [{ backoff: { min: NaN } }, "bad-request"],
     [{ name: "x".repeat(256) }, "bad-request"],
     [{ name: "a\nb" }, "bad-request"],
   ]) {
@@ -171,6 +175,26 @@ test("connect, session: after a reload it is the same, its locks are confirmed, 
   assert.ok(await other.lock(db, { ifAvailable: true }));
 });
 
+// Attempts are counted from the wall clock: one behind the former page's was taken for an older attempt, and the session,
+// which lived on, for lost.
+test("connect, session: the wall clock is behind the former connection's: the later page has the session", async (t) => {
+  const { id } = await join(t, { ttl: 60_000 });
+  // Only who comes to a session that is there counts.
+  const former = await join(t, { ttl: 60_000, session: id });
+  const db = fresh("db");
+  const { fence } = await former.lock(db);
+  const lost = heard(former, "lost");
+  const now = Date.now;
+  t.after(() => (Date.now = now));
+  for (const behind of [86_400_000, 2 * 86_400_000]) {
+    Date.now = () => now() - behind;
+    const later = await join(t, { ttl: 60_000, session: id });
+    assert.equal(later.id, id);
+    assert.equal((await later.lock(db)).fence, fence);
+  }
+  assert.equal((await lost).detail.reason.code, "session-lost");
+});
+
 test("connect, session: one that is not there any more is begun anew", async (t) => {
   const session = await join(t, { session: "0".repeat(27), name: "new" });
   assert.notEqual(session.id, "0".repeat(27));
@@ -206,7 +230,7 @@ test("lock: one holder, first come first served, fences grow", async (t) => {
   const third = await rest[1];
   assert.ok(third.fence > second.fence);
   await third.release();
-  assert.ok(![first, second, third].some(({ signal }) => signal.aborted), "to release is not to lose");
+  for (const { signal } of [first, second, third]) assert.equal(signal.reason.code, "released", "to release is not to lose");
 });
 
 test("lock: release is acknowledged when it settles, and idempotent", async (t) => {
@@ -289,6 +313,41 @@ test("lock, signal: given up in the moment of the grant: whatever comes of it, n
   assert.ok(await soon("the lock", one.lock(db)));
 });
 
+// A listener of the application's own, there before: what it stops, the wait never heard of, and stood for ever.
+test("lock and connect, signal: also when somebody's listener stops the event", async (t) => {
+  const [one, two] = [await join(t), await join(t)];
+  const db = fresh("db");
+  await one.lock(db);
+  const stopping = () => {
+    const stop = new AbortController();
+    stop.signal.addEventListener("abort", (event) => event.stopImmediatePropagation());
+    return stop;
+  };
+  const reason = new Error("enough");
+  const stop = stopping();
+  const waits = two.lock(db, { signal: stop.signal });
+  await queued(two, db, 1);
+  stop.abort(reason);
+  await assert.rejects(soon("the end of the wait", waits), reason);
+  await queued(two, db, 0);
+
+  const connecting = stopping();
+  const wanted = connect(`http://127.0.0.1:${await closedPort()}`, { signal: connecting.signal });
+  await sleep(20);
+  connecting.abort(reason);
+  await assert.rejects(soon("the end of connecting", wanted), reason);
+});
+
+test("connect, signal: no listener is left on it once it is connected, or failed", async (t) => {
+  const { signal } = new AbortController();
+  const session = await join(t, { signal });
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  await assert.rejects(connect(`${server.url}/x`, { signal }), { code: "protocol" });
+  await assert.rejects(connect(server.url, { signal, ttl: NaN }), { code: "bad-request" });
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  assert.equal(session.state, "open");
+});
+
 test("lock-wanted: the holder hears that others wait", async (t) => {
   const [one, two] = [await join(t), await join(t)];
   const db = fresh("db");
@@ -313,6 +372,58 @@ test("a lock released through REST by the same session is lost", async (t) => {
   assert.equal(reason.code, "lock-lost");
   await lock.release();
   assert.ok(await session.lock(db, { ifAvailable: true }), "and can be had again");
+});
+
+test("what was taken through REST under the session's id outlives the helper's reconnect", async (t) => {
+  const line = await proxy(server);
+  t.after(() => line.close());
+  const [session, boss] = [await join(t, { backoff: { min: 1, max: 5 } }, line.url), await join(t)];
+  const [db, jobs] = [fresh("db"), fresh("jobs")];
+  await boss.issue(jobs, "t1");
+  await boss.issue(jobs, "t2");
+  const { fence } = await server.rest("POST", `locks/${db}?sessid=${session.id}`);
+  await server.rest("POST", `claims/${jobs}?name=t1&sessid=${session.id}`);
+  const mine = await session.claim(jobs);
+  const waits = session.claim(jobs);
+  await queued(boss, jobs, 1);
+  for (let n = 0; n < 3; n++) {
+    const recovered = heard(session, "recovered");
+    line.cut();
+    await recovered;
+    await session.lock(fresh());
+  }
+  assert.equal(await boss.lock(db, { ifAvailable: true }), null);
+  assert.equal((await server.rest("POST", `locks/${db}?sessid=${session.id}`)).fence, fence);
+  assert.equal(await boss.claim(jobs, { ticket: "t1", ifAvailable: true }), null);
+  assert.equal(mine.name, "t2");
+  assert.ok(!mine.signal.aborted);
+  await boss.issue(jobs, "t3");
+  assert.equal((await soon("the wait", waits)).name, "t3");
+});
+
+test("release() and then done() of the same ticket: what another works on is not revoked", async (t) => {
+  const [boss, one, two] = [await join(t), await join(t), await join(t)];
+  const jobs = fresh("jobs");
+  await boss.issue(jobs, "a");
+  const first = await one.claim(jobs);
+  await first.release();
+  const second = await two.claim(jobs);
+  await assert.rejects(first.done(), { code: "released" });
+  await first.release();
+  await one.lock(fresh());
+  assert.ok(!second.signal.aborted);
+  assert.equal(await server.claimed(jobs), 1);
+});
+
+test("update() after done() does not bring the finished ticket back", async (t) => {
+  const session = await join(t);
+  const jobs = fresh("jobs");
+  const issued = await session.issue(jobs, "a");
+  const done = (await session.claim(jobs)).done();
+  await assert.rejects(issued.update("again"), { code: "ticket-revoked" });
+  await done;
+  await assert.rejects(issued.update("again"), { code: "ticket-revoked" });
+  assert.equal(await session.claim(jobs, { ifAvailable: true }), null);
 });
 
 test("REST waiters and the helper stand in the same queue", async (t) => {
@@ -350,15 +461,16 @@ test("withLock: the callback's value, or its error, and the lock is free after",
   assert.deepEqual(called, []);
 });
 
-test("withLock: the lock was lost meanwhile: the callback is told by the signal, and its value stands", async (t) => {
+// As a stolen request of Web Locks does. It resolved, as if nothing had happened.
+test("withLock: the lock was lost meanwhile: the callback is told by the signal, the caller by an error that has its value", async (t) => {
   const session = await join(t);
   const db = fresh("db");
-  const value = await session.withLock(db, async (lock) => {
+  const ran = session.withLock(db, async (lock) => {
     await server.rest("DELETE", `locks/${db}?sessid=${session.id}`);
     await aborted(lock.signal);
     return "went home";
   });
-  assert.equal(value, "went home");
+  await assert.rejects(ran, { name: "TicketdError", code: "lock-lost", result: "went home" });
 });
 
 test("locks.request and locks.query: the shape of navigator.locks", async (t) => {
@@ -402,7 +514,7 @@ test("errors: wrong kinds and bad names", async (t) => {
     [session.watch("").next(), "bad-request"],
     [session.issue(jobs, "big", "x".repeat(1025)), "too-large"],
     [session.issue(jobs, "big", new Uint8Array(1025)), "too-large"],
-  ]) {
+  ].map(([what, code]) => (what.catch(() => {}), [what, code]))) {
     await assert.rejects(soon(code, what), (error) => {
       assert.ok(error instanceof TicketdError, `${error.stack}`);
       assert.deepEqual([error.code, error.retryable], [code, false]);
@@ -512,7 +624,7 @@ test("release gives back, done makes an end", async (t) => {
   assert.ok(second.fence > first.fence);
   await second.done();
   await second.done();
-  assert.ok(!second.signal.aborted);
+  assert.equal(second.signal.reason.code, "done", "which is not to lose it");
   assert.equal(await worker.claim(jobs, { ifAvailable: true }), null);
 });
 

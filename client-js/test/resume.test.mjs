@@ -116,7 +116,7 @@ test("unlock, cut: it had not been carried out", async (t) => {
   assert.equal(await fate(released), "pending");
   world.line.ok(again);
   await released;
-  assert.ok(!world.lock.signal.aborted, "what one gave up oneself one has not lost");
+  assert.equal(world.lock.signal.reason.code, "released", "what one gave up oneself one has not lost");
 });
 
 test("unlock, cut: carried out, and then locked by the next of this session, which is what the state shows", async (t) => {
@@ -551,19 +551,68 @@ test("a hold that is missing is lost at once", async (t) => {
   world.line.quiet("there is nothing to give up");
 });
 
-test("a hold of the same resource with another fence is another hold", async (t) => {
+test("a hold of the same resource with another fence is another hold, and REST's", async (t) => {
   const world = await holding(t);
   await world.resumed({ holds: [lockHold("db", 6)] });
   assert.ok(world.lock.signal.aborted);
-  world.line.ok(world.line.takes(UNLOCK("db", 6)));
   world.line.quiet();
 });
 
-test("a hold that nobody here knows is given up by its fence, before anything else is sent", async (t) => {
+// A program locked by REST under its helper's session.id. At the helper's next reconnect that was given back, as a
+// hold that nobody here knew, and nobody was told.
+test("what was taken by REST under the session's id is not given away by a reconnect", async (t) => {
+  const world = await holding(t);
+  const rest = [lockHold("rest", 3), ticketHold("jobs", "t1", 40)];
+  for (let n = 0; n < 3; n++) {
+    await world.resumed({ holds: [lockHold("db", 5), ...rest] });
+    world.line.quiet();
+  }
+  // Nor is it taken for what a call here was granted: that has a higher fence than any heard of before.
+  const wanted = world.session.claim("jobs");
+  world.line.takes(CLAIM("jobs"));
+  await world.resumed({ holds: [lockHold("db", 5), ...rest] });
+  const again = world.line.takes(CLAIM("jobs"));
+  await world.resumed({ holds: [lockHold("db", 5), ...rest, ticketHold("jobs", "t2", 41)] });
+  world.line.quiet();
+  assert.equal((await wanted).name, "t2");
+  assert.ok(again.id);
+});
+
+test("… also when a wait that nobody wants any more had not been granted", async (t) => {
   const world = await begun(t);
+  await world.resumed({ holds: [ticketHold("jobs", "rest", 40)] });
+  const stop = new AbortController();
+  const wanted = world.session.claim("jobs", { signal: stop.signal });
+  wanted.catch(() => {});
+  world.line.ok(world.line.takes(CLAIM("jobs")), { granted: false, wait: 7, position: 1 });
+  stop.abort();
+  world.line.takes({ op: "cancel", wait: 7 });
+  await world.resumed({ holds: [ticketHold("jobs", "rest", 40)] });
+  world.line.quiet();
+});
+
+test("a hold that was given back in vain is given back after the next resume", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort();
+  world.line.takes({ op: "cancel", wait: 7 });
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 });
+  world.line.refuse(world.line.takes(UNLOCK("db", 5)), "unavailable");
+  await world.resumed({ holds: [lockHold("db", 5)] });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  await world.resumed();
+  world.line.quiet();
+});
+
+test("holds that the clock took are given up by their fences, before anything else is sent", async (t) => {
+  const world = await begun(t);
+  const taken = [world.session.lock("stray"), world.session.claim("jobs")];
+  world.line.ok(world.line.takes(LOCK("stray")), { granted: true, fence: 3, waiting: 0 });
+  world.line.ok(world.line.takes(CLAIM("jobs")), { granted: true, ticket: ticketHold("jobs", "t1", 4) });
+  await Promise.all(taken);
   world.cut();
   const wanted = world.session.claim("jobs");
   const issued = world.session.issue("jobs", "t9");
+  await world.time.pass(9500);
   await world.resume({ holds: [lockHold("stray", 3), ticketHold("jobs", "t1", 4)] });
   const given = [world.line.take(), world.line.take()].map(({ id, ...frame }) => frame);
   assert.deepEqual(given, [UNLOCK("stray", 3), RELEASE("jobs", "t1", 4)]);
@@ -661,17 +710,18 @@ test("a ticket that the clock took is given back before the next is claimed", as
   assert.equal((await wanted).fence, 6);
 });
 
-test("done(), asked while down before the clock took the ticket: the work is finished if it is ours still", async (t) => {
+test("done(), asked while down before the clock took the ticket: the caller is told, and the work is finished all the same if it is ours still", async (t) => {
   const world = await claiming(t);
   world.cut();
   const done = world.ticket.done();
+  done.catch(() => {});
   await world.time.pass(9500);
+  await assert.rejects(done, { code: "session-lost" });
   await world.resume({ holds: [ticketHold("jobs", "t1", 5)] });
   const revoke = world.line.take();
   assert.equal(revoke.op, "revoke");
   world.line.ok(revoke);
   world.line.quiet();
-  await done;
 });
 
 test("done(), asked while down, and the ticket is another's by now: it is left alone, and the caller told", async (t) => {
@@ -705,6 +755,51 @@ test("release(), asked while down, before the clock would have taken it: given u
   world.line.ok(world.line.takes({ op: "issue", resource: "jobs", ticket: "t2" }));
   world.line.quiet();
   await Promise.all([released, issued]);
+});
+
+// What a former page left of its session.
+
+const FORMER = { options: { session: "S".repeat(27) } };
+
+test("a former page's holds: its tickets go back, its locks are kept", async (t) => {
+  const world = await begun(t, { ...FORMER, state: { holds: [lockHold("db", 3), ticketHold("jobs", "t1", 4)] } });
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 4)), { released: true });
+  world.line.quiet();
+});
+
+test("a former page's places: those for tickets are given up, those for locks kept for who locks them", async (t) => {
+  const waits = [lockWait("db", 7), ticketWait("jobs", 8), ticketWait("jobs", 9, "t1")];
+  const world = await begun(t, { ...FORMER, state: { waits } });
+  for (const wait of [8, 9]) world.line.ok(world.line.takes({ op: "cancel", wait }), { cancelled: true });
+  const wanted = world.session.lock("db");
+  world.line.quiet("it has a place already");
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 });
+  assert.equal((await wanted).fence, 5);
+  world.line.quiet();
+});
+
+test("… a place that nobody here asks for is given back when it is granted", async (t) => {
+  const world = await begun(t, { ...FORMER, state: { waits: [lockWait("db", 7)] } });
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.quiet();
+});
+
+// The grant came while the line was cut: it looked like what was taken by REST, and stayed held until the session's end.
+test("… also when it was granted during a cut", async (t) => {
+  const world = await begun(t, { ...FORMER, state: { waits: [lockWait("db", 7), ticketWait("jobs", 8)] } });
+  world.line.takes({ op: "cancel", wait: 8 });
+  await world.resumed({ holds: [lockHold("db", 5), ticketHold("jobs", "t1", 6), lockHold("rest", 2)] });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 6)), { released: true });
+  world.line.quiet();
+});
+
+test("… and given up at a resume", async (t) => {
+  const world = await begun(t, { ...FORMER, state: { waits: [lockWait("db", 7)] } });
+  await world.resumed({ waits: [lockWait("db", 7)] });
+  world.line.ok(world.line.takes({ op: "cancel", wait: 7 }), { cancelled: true });
+  world.line.quiet();
 });
 
 // Tickets that one issued, and a resume.
@@ -1061,10 +1156,15 @@ test("asked from within an event of the resume: sent once", async (t) => {
     if (detail.to === "open") wanted.push(world.session.claim("jobs"));
   });
   world.session.addEventListener("recovered", () => wanted.push(world.session.claim("jobs")));
-  await world.resumed({ holds: [ticketHold("jobs", "t7", 3)] });
+  const lost = world.session.lock("db");
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 3, waiting: 0 });
+  await lost;
+  world.cut();
+  await world.time.pass(9500);
+  await world.resume({ holds: [lockHold("db", 3)] });
   const frames = [];
   for (let frame; (frame = world.line.take()); ) frames.push(frame);
-  assert.deepEqual(frames.map(({ op }) => op), ["release", "claim", "claim"], "what is given up goes first, and each thing once");
+  assert.deepEqual(frames.map(({ op }) => op), ["unlock", "claim", "claim"], "what is given up goes first, and each thing once");
   assert.equal(new Set(frames.map(({ id }) => id)).size, 3);
   for (const { id } of frames) world.line.ok({ id }, { granted: true, ticket: ticketHold("jobs", `t${id}`, id) });
   await Promise.all(wanted);
@@ -1154,3 +1254,334 @@ test("a release that failed, with another in line here: no two of them hold the 
   const got = await fate(next);
   assert.ok(got === "pending" || got.fence !== 5 || world.lock.signal.aborted, "the same grant, twice in hand");
 });
+
+// What ends while the server is away.
+
+// A program whose server had gone hung for ever in its last release().
+test("release() and withLock() settle when the session's own deadline has passed, with the server still away", async (t) => {
+  const world = await holding(t);
+  let finish;
+  const value = world.session.withLock("other", () => new Promise((resolve) => (finish = resolve)));
+  world.line.ok(world.line.takes(LOCK("other")), { granted: true, fence: 6, waiting: 0 });
+  await settled();
+  world.cut();
+  const released = world.lock.release();
+  finish("value");
+  await world.time.pass(8000);
+  assert.deepEqual([await fate(released), await fate(value)], ["pending", "pending"]);
+  await world.time.pass(1500);
+  assert.deepEqual([await fate(released), await fate(value)], [undefined, "value"], "the holds are gone");
+  await world.resume({ holds: [lockHold("db", 5), lockHold("other", 6)] });
+  world.line.ok(world.line.takes(UNLOCK("db", 5))).ok(world.line.takes(UNLOCK("other", 6)));
+  world.line.quiet();
+});
+
+test("release(), refused after the deadline: tried again after the next resume", async (t) => {
+  const world = await holding(t);
+  world.cut();
+  const released = world.lock.release();
+  await world.time.pass(9500);
+  await released;
+  await world.resume({ holds: [lockHold("db", 5)] });
+  world.line.refuse(world.line.takes(UNLOCK("db", 5)), "unavailable");
+  await world.resumed({ holds: [lockHold("db", 5)] });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.quiet();
+});
+
+// withLock.
+
+test("withLock: an error of the callback's own comes out, whatever becomes of the lock", async (t) => {
+  for (const end of ["unlocked", "refused", "lost", "lost before"]) {
+    await t.test(end, async (t) => {
+      const world = await begun(t);
+      let fail;
+      const oops = new Error("oops");
+      const ran = world.session.withLock("db", () => new Promise((_, reject) => (fail = reject)));
+      ran.catch(() => {});
+      world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+      await settled();
+      if (end === "lost before") world.line.say({ event: "lock-lost", resource: "db", fence: 5, reason: "forced" });
+      fail(oops);
+      await settled();
+      if (end === "unlocked") world.line.ok(world.line.takes(UNLOCK("db", 5)));
+      if (end === "refused") world.line.refuse(world.line.takes(UNLOCK("db", 5)), "unavailable");
+      if (end === "lost") world.line.close(4502, "closed");
+      assert.equal(await ran.catch((error) => error), oops);
+    });
+  }
+});
+
+// The payment was made and the lock good; that the session was lost before the unlock was acknowledged made it fail.
+test("withLock: a callback that settled while the hold was good: its value, though the hold is lost before its unlock is acknowledged", async (t) => {
+  for (const end of ["closed", "lost", "there no more"]) {
+    await t.test(end, async (t) => {
+      const world = await begun(t);
+      const ran = world.session.withLock("db", () => "paid");
+      world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+      await settled();
+      world.line.takes(UNLOCK("db", 5));
+      if (end === "closed") world.session.close();
+      if (end === "lost") world.line.close(4502, "closed");
+      if (end === "there no more") await world.resumed();
+      assert.equal(await fate(ran), "paid");
+    });
+  }
+});
+
+test("withLock: a callback that went on after the loss: the loss, and its value in it", async (t) => {
+  for (const end of ["the clock", "lost", "taken"]) {
+    await t.test(end, async (t) => {
+      const world = await begun(t);
+      let finish;
+      const ran = world.session.withLock("db", () => new Promise((resolve) => (finish = resolve)));
+      ran.catch(() => {});
+      world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+      await settled();
+      if (end === "the clock") world.time.freeze(9500);
+      if (end === "lost") world.line.close(4502, "closed");
+      if (end === "taken") world.line.say({ event: "lock-lost", resource: "db", fence: 5, reason: "forced" });
+      finish("paid");
+      await assert.rejects(ran, {
+        name: "TicketdError",
+        code: end === "taken" ? "lock-lost" : "session-lost",
+        result: "paid",
+      });
+      assert.equal(world.session.signal.reason?.result, undefined, "it is this call's own error");
+    });
+  }
+});
+
+test("withLock: a callback that releases the lock itself has not lost it", async (t) => {
+  const world = await begun(t);
+  const ran = world.session.withLock("db", (lock) => (lock.release(), "early"));
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+  await settled();
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  assert.equal(await ran, "early");
+});
+
+// Handles that have ended.
+
+test("release() and then done(): nothing is revoked, and the caller told", async (t) => {
+  const world = await claiming(t);
+  const released = world.ticket.release();
+  world.line.ok(world.line.takes(RELEASE("jobs", "t1", 5)), { released: true });
+  await released;
+  await assert.rejects(world.ticket.done(), { code: "released" });
+  await world.ticket.release();
+  world.line.quiet("another may be at it");
+});
+
+// Told that the ticket was another's by now, the handle forgot it: the second done() revoked the other's.
+test("done() again, after it was too late: nothing is sent", async (t) => {
+  const world = await claiming(t);
+  world.cut();
+  const done = world.ticket.done();
+  done.catch(() => {});
+  await world.resume();
+  await assert.rejects(done, { code: "ticket-revoked" });
+  await assert.rejects(world.ticket.done(), TicketdError);
+  await world.ticket.release();
+  world.line.quiet("it would revoke what another works on");
+});
+
+// The finished job came back: the handle that had issued it knew nothing of done().
+test("done(), and the handle that issued the ticket in the same session: it has ended, an update() brings nothing back", async (t) => {
+  const world = await issuing(t);
+  const wanted = world.session.claim("jobs");
+  world.line.ok(world.line.takes(CLAIM("jobs")), { granted: true, ticket: ticketHold("jobs", "t1", 5) });
+  const done = (await wanted).done();
+  const revoke = world.line.take();
+  assert.deepEqual([revoke.op, revoke.ticket, revoke.fence], ["revoke", "t1", 5]);
+  await assert.rejects(world.issued.update("2"), { code: "ticket-revoked" });
+  // Issued anew, it is another.
+  const again = world.session.issue("jobs", "t1", "3");
+  const issue = world.line.takes({ op: "issue", resource: "jobs", ticket: "t1", data: "3" });
+  world.line.say({ event: "ticket-revoked", resource: "jobs", ticket: "t1", fence: 5, reason: "revoked" });
+  world.line.ok(revoke).ok(issue);
+  await done;
+  assert.ok(!(await again).signal.aborted);
+  await world.issued.revoke();
+  world.line.quiet();
+});
+
+// Each had a handle of its own, and the revoke() of the first did nothing.
+test("issued twice at once: there is one handle, and it revokes", async (t) => {
+  const world = await begun(t);
+  const both = [world.session.issue("jobs", "t1", "1"), world.session.issue("jobs", "t1", "2")];
+  for (const data of ["1", "2"]) world.line.ok(world.line.takes({ op: "issue", resource: "jobs", ticket: "t1", data }));
+  const [one, two] = await Promise.all(both);
+  assert.equal(one, two);
+  const revoked = one.revoke();
+  world.line.ok(world.line.takes({ op: "revoke", resource: "jobs", ticket: "t1" }));
+  await revoked;
+  assert.ok(two.signal.aborted);
+});
+
+test("… and when it was revoked by REST under the session's id", async (t) => {
+  const world = await issuing(t);
+  const wanted = world.session.claim("jobs");
+  world.line.ok(world.line.takes(CLAIM("jobs")), { granted: true, ticket: ticketHold("jobs", "t1", 5) });
+  const ticket = await wanted;
+  world.line.say({ event: "ticket-revoked", resource: "jobs", ticket: "t1", fence: 5, reason: "revoked" });
+  assert.ok(ticket.signal.aborted && world.issued.signal.aborted);
+  await assert.rejects(world.issued.update("2"), { code: "ticket-revoked" });
+  world.line.quiet();
+});
+
+// Names.
+
+// lock("jobs\nj1") had the key of ticket j1 of jobs: it joined the claim of that, and gave a Ticket with its data.
+test("a lock with the name of a ticket's key, and what is no name: refused before anything is sent", async (t) => {
+  const world = await begun(t);
+  const { session } = world;
+  const claim = session.claim("jobs", { ticket: "j1" });
+  world.line.takes(CLAIM("jobs", "j1"));
+  for (const name of ["jobs\nj1", "", "a\u0000", "\u007f", "\u0085", "\ud800", "x\udc00y", "x".repeat(256), "é".repeat(128), 17, null, undefined]) {
+    for (const wrong of [
+      () => session.lock(name),
+      () => session.withLock(name, () => assert.fail("called")),
+      () => session.claim(name),
+      () => session.issue(name, "t"),
+      () => session.issue("jobs", name),
+      () => session.watch(name).next(),
+      () => session.claims(name).next(),
+      ...(name === undefined ? [] : [() => session.claim("jobs", { ticket: name })]),
+    ]) {
+      await assert.rejects(wrong(), { name: "TicketdError", code: "bad-request" }, `${wrong} ${name}`);
+    }
+  }
+  world.line.quiet();
+  assert.equal(await fate(claim), "pending");
+  session.lock("é".repeat(127) + "x").catch(() => {});
+  session.lock('["jobs","j1"]').catch(() => {});
+  assert.deepEqual([world.line.take().op, world.line.take().op], ["lock", "lock"]);
+});
+
+// Wrong use.
+
+test("wrong use rejects in words, before anything is sent", async (t) => {
+  const world = await begun(t);
+  const { session } = world;
+  const { locks } = session;
+  for (const [wrong, words] of [
+    [() => session.lock("db", { mode: "shared" }), /lock\(\) has no option "mode"/],
+    [() => session.lock("db", { steal: true }), /"steal"/],
+    [() => session.lock("db", { ticket: "t" }), /"ticket"/],
+    [() => session.claim("jobs", { concurrency: 4 }), /claim\(\) has no option "concurrency"/],
+    [() => session.withLock("db", { ifAvailible: true }, () => {}), /"ifAvailible"/],
+    [() => session.lock("db", { signal: new AbortController() }), TypeError],
+    [() => session.withLock("db"), /function/],
+    [() => session.withLock("db", {}), /function/],
+    [() => session.withLock("db", { signal: AbortSignal.timeout(60_000) }, "function"), /function/],
+    [() => locks.request("db", undefined), /function/],
+    [() => session.claims("jobs", { concurrency: 0 }).next(), /concurrency/],
+    [() => session.claims("jobs", { concurrency: NaN }).next(), /concurrency/],
+    [() => session.claims("jobs", { concurrency: "2" }).next(), /concurrency/],
+    [() => session.claims("jobs", { concurrency: Infinity }).next(), /concurrency/],
+    [() => session.issue("jobs", "t", { a: 1 }), /data/],
+    [() => session.issue("jobs", "t", [1, 2]), /data/],
+    [() => session.issue("jobs", "t", null), /data/],
+    [() => session.issue("jobs", "t", 17), /data/],
+    [() => session.issue("jobs", "t", new ArrayBuffer(4)), /data/],
+    [() => session.issue("jobs", "t", new Uint16Array(4)), /data/],
+    [() => session.issue("jobs", "t", "\ud800"), /data/],
+  ]) {
+    const error = await wrong().then(() => assert.fail(`${wrong}`), (error) => error);
+    assert.ok(error instanceof TypeError, `${wrong}: ${error}`);
+    if (words instanceof RegExp) assert.match(error.message, words);
+  }
+  world.line.quiet();
+});
+
+test("options that are null or undefined are none", async (t) => {
+  const world = await begun(t);
+  const { session } = world;
+  const ran = [
+    session.locks.request("a", undefined, () => 1),
+    session.locks.request("b", null, () => 1),
+    session.withLock("c", { mode: "exclusive", steal: false, ifAvailable: undefined }, () => 1),
+  ];
+  for (const resource of ["a", "b", "c"]) world.line.ok(world.line.takes(LOCK(resource)), { granted: true, fence: 5 + resource.charCodeAt(0), waiting: 0 });
+  await settled();
+  for (let frame; (frame = world.line.take()); ) world.line.ok(frame);
+  assert.deepEqual(await Promise.all(ran), [1, 1, 1]);
+  for (const promise of [session.lock("d", null), session.claim("e", null), session.claims("f", null).next(), session.watch("g", null).next(), session.issue("h", "t", "", null)]) promise.catch(() => {});
+  const ops = [];
+  for (let frame; (frame = world.line.take()); ) ops.push(frame.op);
+  assert.deepEqual(ops, ["lock", "claim", "claim", "watch", "issue"]);
+});
+
+// An AbortSignal of another library's, whose first listener stopped the event, left the wait in the queue for ever.
+test("stopImmediatePropagation() in somebody's listener stops no abort", async (t) => {
+  const world = await begun(t);
+  const stop = new AbortController();
+  stop.signal.addEventListener("abort", (event) => event.stopImmediatePropagation());
+  const { signal } = stop;
+  const wanted = world.session.lock("db", { signal });
+  wanted.catch(() => {});
+  const ends = [world.session.claims("jobs", { signal }).next(), world.session.watch("jobs", { signal }).next()];
+  world.line.takes(LOCK("db"));
+  stop.abort(new Error("enough"));
+  await assert.rejects(wanted, /enough/);
+  assert.deepEqual((await Promise.all(ends)).map(({ done }) => done), [true, true]);
+});
+
+test("a wait that ends by the signal of a hold ends by its reason itself", async (t) => {
+  const world = await holding(t);
+  const wanted = world.session.claim("jobs", { signal: world.lock.signal });
+  wanted.catch(() => {});
+  world.lock.release().catch(() => {});
+  assert.equal(await wanted.catch((error) => error), world.lock.signal.reason);
+});
+
+test("errors have the stack of who called", async (t) => {
+  const world = await holding(t);
+  async function theCaller(call) {
+    await call();
+  }
+  const { session, lock } = world;
+  const calls = [
+    () => session.claim("db"),
+    () => session.issue("db", "t"),
+    () => lock.release(),
+    () => session.withLock("x", () => {}),
+    () => session.watch("x").next(),
+  ].map((call) => theCaller(call).catch((error) => error));
+  await settled();
+  for (let frame; (frame = world.line.take()); ) world.line.refuse(frame, "limit", "too much");
+  for (const { name, code, message, stack } of await Promise.all(calls)) {
+    assert.deepEqual([name, code, message], ["TicketdError", "limit", "too much"]);
+    assert.match(stack, /^TicketdError: too much\n/);
+    assert.match(stack, /theCaller/);
+  }
+});
+
+test("a loop on the signal ends by release() and by done()", async (t) => {
+  const world = await claiming(t);
+  let turns = 0;
+  const loop = (async () => {
+    while (!world.ticket.signal.aborted) {
+      turns++;
+      await settled();
+    }
+    return world.ticket.signal.reason;
+  })();
+  await settled();
+  world.ticket.done().catch(() => {});
+  assert.deepEqual([(await loop).name, (await loop).code, turns > 0], ["TicketdError", "done", true]);
+});
+
+// It counted as answered, and then there was nothing to say: who had asked waited for ever.
+for (const answer of [{}, { error: null }, { ok: null, error: 0 }, { part: {} }]) {
+  test(`an answer that is none, ${JSON.stringify(answer)}: all that was asked rejects, with the session`, async (t) => {
+    const world = await issuing(t);
+    const asked = [world.issued.revoke(), world.session.issue("jobs", "t2", "x"), world.session.lock("db"), world.session.watch("db").next()];
+    const frames = asked.map(() => world.line.take());
+    const codes = Promise.all(asked.map((promise) => promise.then(() => "fine", ({ code }) => code)));
+    world.line.say({ id: frames[0].id, ...answer });
+    assert.deepEqual(await codes, ["protocol", "protocol", "protocol", "protocol"]);
+    assert.equal(world.session.signal.reason.code, "protocol");
+  });
+}

@@ -8,6 +8,7 @@ import type {
   Held,
   Issued,
   Lock,
+  LockOptions,
   Locks,
   ResourceState,
   Session,
@@ -31,6 +32,7 @@ export const connecting = async () => {
   await connect("x", { WebSocket: globalThis.WebSocket });
   const options: ConnectOptions = { backoff: { max: 5 } };
   await connect("x", options);
+  await connect("x", null);
 
   // @ts-expect-error a url is needed
   connect();
@@ -86,6 +88,8 @@ export const locks = async (session: Session, signal: AbortSignal, options: Wait
   just<Lock | null>().is(await session.lock("r", { ifAvailable: true }));
   just<Lock | null>().is(await session.lock("r", { ifAvailable: true, signal }));
   just<Lock | null>().is(await session.lock("r", options));
+  just<Lock | null>().is(await session.lock("r", { ifAvailable: Math.random() < 0.5 }));
+  just<Lock>().is(await session.lock("r", null));
 
   const lock = await session.lock("r");
   just<number>().is(lock.fence);
@@ -106,6 +110,8 @@ export const locks = async (session: Session, signal: AbortSignal, options: Wait
   session.lock("r", { timeout: 5 });
   // @ts-expect-error that is for claims
   session.lock("r", { ticket: "t" });
+  // @ts-expect-error that is for withLock
+  session.lock("r", { mode: "exclusive" });
   // @ts-expect-error read only
   lock.fence = 5;
   // @ts-expect-error read only
@@ -125,6 +131,14 @@ export const withLocks = async (session: Session, signal: AbortSignal) => {
   just<void>().is(await session.withLock("r", {}, (lock) => just<Lock>().is(lock)));
   just<void>().is(await session.withLock("r", { signal }, (lock) => just<Lock>().is(lock)));
   just<void>().is(await session.withLock("r", { ifAvailable: true }, (lock) => just<Lock | null>().is(lock)));
+  just<void>().is(await session.withLock("r", { mode: "exclusive", signal }, (lock) => just<Lock>().is(lock)));
+  just<void>().is(await session.withLock("r", null, (lock) => just<Lock>().is(lock)));
+  just<void>().is(await session.withLock("r", undefined, (lock) => just<Lock>().is(lock)));
+  // Whether it may be null is known at run time only.
+  const ifAvailable: boolean = Math.random() < 0.5;
+  just<void>().is(await session.withLock("r", { ifAvailable }, (lock) => just<Lock | null>().is(lock)));
+  const options: LockOptions = { ifAvailable, mode: "exclusive" };
+  just<void>().is(await session.locks.request("r", options, (lock) => just<Lock | null>().is(lock)));
   const { request, query } = session.locks;
   just<Locks["request"]>().is(request);
   just<Session["withLock"]>().is(session.locks.request);
@@ -139,6 +153,8 @@ export const withLocks = async (session: Session, signal: AbortSignal) => {
   session.withLock("r", { signal });
   // @ts-expect-error it may be null
   session.withLock("r", { ifAvailable: true }, (lock) => lock.fence);
+  // @ts-expect-error it may be null
+  session.withLock("r", options, (lock) => lock.fence);
   // @ts-expect-error locks are exclusive
   session.locks.request("r", { mode: "shared" }, () => {});
   // @ts-expect-error nobody steals
@@ -152,6 +168,8 @@ export const tickets = async (session: Session, signal: AbortSignal) => {
   just<Ticket>().is(await session.claim("r", { ticket: "t", signal }));
   just<Ticket | null>().is(await session.claim("r", { ifAvailable: true }));
   just<Ticket | null>().is(await session.claim("r", { ticket: "t", ifAvailable: true }));
+  just<Ticket | null>().is(await session.claim("r", { ifAvailable: Math.random() < 0.5 }));
+  just<Ticket>().is(await session.claim("r", null));
 
   const ticket = await session.claim("r");
   const held: Held = ticket;
@@ -182,6 +200,8 @@ export const tickets = async (session: Session, signal: AbortSignal) => {
 
 export const loops = async (session: Session, signal: AbortSignal) => {
   just<AsyncIterableIterator<Ticket>>().is(session.claims("r"));
+  just<AsyncIterableIterator<Ticket>>().is(session.claims("r", null));
+  just<AsyncIterableIterator<ResourceState>>().is(session.watch("r", null));
   for await (const ticket of session.claims("r", { concurrency: 4, signal })) just<Ticket>().is(ticket);
   for await (const state of session.watch("r", { signal })) {
     just<ResourceState>().is(state);
@@ -207,6 +227,7 @@ export const issuing = async (session: Session) => {
   await session.issue("r", "t", "text", { notify: true });
   await session.issue("r", "t", new Uint8Array(3));
   await session.issue("r", "t", undefined, { notify: true });
+  await session.issue("r", "t", "x", null);
   const issued = await session.issue("r", "t");
   just<Promise<void>>().is(issued.update("x"));
   just<Promise<void>>().is(issued.update(new Uint8Array()));
@@ -269,6 +290,8 @@ export const errors = (error: unknown) => {
     just<string>().is(error.code);
     just<boolean>().is(error.retryable);
     just<"TicketdError">().is(error.name);
+    just<unknown>().is(error.result);
+    just<unknown>().is(error.cause);
     const plain: Error = error;
     // @ts-expect-error read only
     error.code = "x";

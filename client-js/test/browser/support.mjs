@@ -219,11 +219,12 @@ const BROKEN = /^WebSocket connection to /;
 
 /**
  * A test. `tab(base)` opens one, in a window of its own, with a blank page of that server. All that
- * the tabs' consoles say is wrong fails the test, but for broken lines if the story is about those.
+ * the tabs' consoles say is wrong fails the test, but for broken lines if the story is about those; and
+ * for what else it is about, as the console has it.
  *
  * @param {string} name
  * @param {(tab: (base: string, path?: string) => Promise<Tab>) => Promise<void>} run
- * @param {{ broken?: boolean }} [options]
+ * @param {{ broken?: boolean | RegExp }} [options]
  */
 export const story = (name, run, { broken = false } = {}) =>
   test(name, { timeout: STORY }, async () => {
@@ -242,7 +243,7 @@ export const story = (name, run, { broken = false } = {}) =>
     try {
       await run(tab);
       for (const { errors } of mine) {
-        assert.deepEqual(errors.filter((error) => !broken || !BROKEN.test(error)), []);
+        assert.deepEqual(errors.filter((error) => !broken || !(BROKEN.test(error) || (broken !== true && broken.test(error)))), []);
       }
     } finally {
       await Promise.all(mine.map(({ page }) => page.close()));
