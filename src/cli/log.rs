@@ -48,7 +48,13 @@ impl Log {
             2 => "info",
             _ => "warn,ticketd=trace",
         };
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(ours));
+        // An empty variable is an unset one.
+        let given = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|given| !given.is_empty());
+        let (filter, ignored) = match given.map(EnvFilter::try_new) {
+            Some(Ok(filter)) => (filter, None),
+            Some(Err(why)) => (EnvFilter::new(ours), Some(why)),
+            None => (EnvFilter::new(ours), None),
+        };
         let ansi = io::IsTerminal::is_terminal(&io::stderr());
         let log = Self::to(io::stderr(), ansi)?;
         let writer = log.clone();
@@ -57,6 +63,9 @@ impl Log {
             .with_writer(move || writer.clone())
             .with_ansi(ansi)
             .init();
+        if let Some(why) = ignored {
+            tracing::warn!(%why, "RUST_LOG is ignored");
+        }
         log.tell_panics();
         Ok(log)
     }
@@ -145,7 +154,8 @@ fn write_all(mut out: impl Write, jobs: &Receiver<Job>, lost: &AtomicU64) {
         // Lines are lost while others wait, so there is always one behind them.
         let untold = lost.swap(0, Ordering::Relaxed);
         if untold > 0 {
-            let _ = writeln!(out, "ticketd: {untold} lines of the log were lost: nobody read it");
+            let _ =
+                writeln!(out, "ticketd: {untold} lines of the log were lost: there was no room");
         }
         match job {
             Job::Line(line) => {
@@ -205,7 +215,7 @@ mod tests {
         for line in text.lines().filter(|line| *line != "ticketd: why") {
             match line.strip_prefix("ticketd: ") {
                 Some(told) => {
-                    let count = told.strip_suffix(" lines of the log were lost: nobody read it");
+                    let count = told.strip_suffix(" lines of the log were lost: there was no room");
                     lost += count.unwrap().parse::<usize>().unwrap();
                 }
                 None => written += 1,

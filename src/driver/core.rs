@@ -140,9 +140,9 @@ impl Core {
 
     /// When the driver must run next, if at all. Applies what is due.
     pub(super) fn pulse(&mut self) -> Option<tokio::time::Instant> {
-        let had_backlog = !self.backlog.is_empty();
+        let had_backlog = self.goes_on_at_once();
         let now = self.enter();
-        if had_backlog && !self.clock.is_stopped() {
+        if had_backlog {
             self.run_due_slice(now);
         }
         let next = self.next_due();
@@ -151,6 +151,11 @@ impl Core {
             return None;
         }
         Some(self.clock.wake(next))
+    }
+
+    /// Whether a slice of what is due comes next. While time stands still none does.
+    pub(super) fn goes_on_at_once(&self) -> bool {
+        !self.backlog.is_empty() && !self.clock.is_stopped()
     }
 
     /// The timer was asked to wake.

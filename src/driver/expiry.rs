@@ -17,6 +17,8 @@ use super::requests::Outcome;
 
 /// Most sessions and waits that run out in one visit.
 pub(super) const DUE_SLICE: usize = 500;
+/// When so much has ended, all that the sessions had included, the visit ends.
+const WEIGHT_SLICE: usize = 2500;
 /// Most entries of the deadlines that are looked at in one visit: most have been moved.
 const LOOKS_SLICE: u32 = 5000;
 
@@ -35,6 +37,24 @@ impl Backlog {
     }
 }
 
+/// What one visit may end yet.
+struct Room {
+    ends: usize,
+    weight: usize,
+}
+
+impl Room {
+    fn is_left(&self) -> bool {
+        self.ends > 0 && self.weight > 0
+    }
+
+    /// Something ends that weighs so much. The last one of a visit may be heavier than is left.
+    fn take(&mut self, weight: usize) {
+        self.ends -= 1;
+        self.weight = self.weight.saturating_sub(weight);
+    }
+}
+
 impl Core {
     /// Applies what is due by now. The timer alone works a backlog off: whoever else comes
     /// meanwhile is not held up by it.
@@ -49,16 +69,22 @@ impl Core {
     pub(super) fn run_due_slice(&mut self, now: At) {
         let (mut sessions, mut waits) = (Vec::new(), Vec::new());
         let mut looks = LOOKS_SLICE;
-        while sessions.len() + waits.len() < DUE_SLICE
+        let mut room = Room { ends: DUE_SLICE, weight: WEIGHT_SLICE };
+        while room.is_left()
             && let Some((_, due)) = self.deadlines.pop(now, &mut looks)
         {
             match due {
-                Due::Session(session) => sessions.push(session),
-                Due::Wait(..) | Due::Request(_) => waits.push(due),
+                Due::Session(session) => {
+                    room.take(self.machine.weight(&session));
+                    sessions.push(session);
+                }
+                Due::Wait(..) | Due::Request(_) => {
+                    room.take(1);
+                    waits.push(due);
+                }
             }
         }
         self.backlog.more_due = self.deadlines.next().is_some_and(|at| at <= now);
-        let room = DUE_SLICE - sessions.len();
         if !sessions.is_empty() {
             narration::expired(&self.machine, &sessions);
             if self.backlog.is_empty() {
@@ -72,9 +98,16 @@ impl Core {
             self.end_wait(due, now);
         }
         if !self.backlog.more_due && !self.backlog.condemned.is_empty() {
-            let slice = room.min(self.backlog.condemned.len());
-            let sessions = self.backlog.condemned.drain(..slice).collect();
-            self.submit_then(&Command::Expire { sessions }, now, no_answer);
+            let mut sessions = Vec::new();
+            while room.is_left()
+                && let Some(session) = self.backlog.condemned.pop_front()
+            {
+                room.take(self.machine.weight(&session));
+                sessions.push(session);
+            }
+            if !sessions.is_empty() {
+                self.submit_then(&Command::Expire { sessions }, now, no_answer);
+            }
         }
     }
 

@@ -295,7 +295,7 @@ impl Driver {
                 let mut core = self.core();
                 let wake = core.pulse();
                 self.0.wakes.store(core.next_due().as_micros(), Ordering::Relaxed);
-                if core.backlog.is_empty() { Some(wake) } else { None }
+                if core.goes_on_at_once() { None } else { Some(wake) }
             };
             let Some(wake) = wake else {
                 // Whoever waits for the lock goes before the next slice.

@@ -11,12 +11,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustix::net::sockopt::set_ipv6_v6only;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::Level;
 
@@ -128,13 +129,15 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router:
         let (router, under_way) = (router.clone(), counted.begin());
         let goes_on = !refused && http::goes_on(&request) && !stopping.is_cancelled();
         let told_idle = told_idle.clone().filter(|_| goes_on);
+        let stopping = stopping.clone();
         async move {
             let _under_way = under_way;
             if !tracing::enabled!(Level::DEBUG) {
-                return Ok(last_if(refused, answer(router, request, told_idle).await?));
+                let answer = answer(router, request, told_idle, &stopping).await?;
+                return Ok(last_if(refused, answer));
             }
             let (method, path) = (request.method().clone(), without_ids(request.uri().path()));
-            let answer = answer(router, request, told_idle).await;
+            let answer = answer(router, request, told_idle, &stopping).await;
             let answer = answer.map(|answer| last_if(refused, answer));
             let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
             tracing::debug!(%peer, %method, path, status);
@@ -177,12 +180,19 @@ async fn answer(
     router: Router,
     request: Request<Incoming>,
     told_idle: Option<HeaderValue>,
+    stopping: &CancellationToken,
 ) -> Result<Response<Body>, Infallible> {
+    let has_body = !request.body().is_end_stream();
     let mut answer = match http::refused(&request) {
         Some(refusal) => refusal,
         None => router.oneshot(request).await?,
     };
-    if let Some(idle) = told_idle {
+    // A body that nobody has read may be the end of the line.
+    let is_unread = has_body && !answer.status().is_success();
+    if let Some(idle) = told_idle
+        && !is_unread
+        && !stopping.is_cancelled()
+    {
         http::tell_idle(&mut answer, idle);
     }
     Ok(answer)

@@ -82,7 +82,7 @@ pub fn read_id(text: &str) -> Option<SessionId> {
 }
 
 /// A text as the log may show it: ids are secrets, so whatever looks like one is left out, also
-/// where it is percent-encoded, however often, or where it touches other digits.
+/// where it is percent-encoded, or where it touches other digits.
 #[must_use]
 pub fn without_ids(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

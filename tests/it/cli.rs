@@ -148,8 +148,12 @@ async fn an_empty_variable_is_an_unset_one() {
     {
         command.env(format!("TICKETD_{name}"), "");
     }
+    // Empty, it silenced the log.
+    command.env("RUST_LOG", "");
     let server = Program::started(command).await;
     assert_eq!(Client::connect(server.address).await.ask("GET /status").await.status, 200);
+    server.signal(Signal::TERM);
+    assert!(server.ended().await.1.contains("stopping"));
 }
 
 /// Requests hung as soon as the pipe of a log was full that nobody read.

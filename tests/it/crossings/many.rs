@@ -84,3 +84,35 @@ async fn others_are_served_between_the_slices() {
     let all_end_first = seen.iter().all(|&(sessions, locks)| sessions == 1 || locks == MANY);
     assert!(all_end_first && seen.len() > 4, "{seen:?}");
 }
+
+/// A slice counted sessions and not what they had: 500 with 400 tickets each held everybody up for
+/// 30 ms.
+#[tokio::test(start_paused = true)]
+async fn few_that_have_much_end_in_slices_too() {
+    const RICH: usize = 60;
+    const LOCKS: usize = 100;
+    let driver = Driver::new(500);
+    let mut all = Vec::new();
+    for _ in 0..RICH {
+        all.push(opened(&driver, 1000).await);
+    }
+    for (number, &session) in all.iter().enumerate() {
+        for lock in 0..LOCKS {
+            let command = lock_of(session, &format!("lock {number} {lock}"));
+            handed_over(&driver.request(session, command).await.expect("an answer"));
+        }
+    }
+    let running = tokio::spawn(driver.clone().run());
+    let mut seen = vec![RICH * LOCKS];
+    tokio::time::sleep(Duration::from_millis(999)).await;
+    while seen.last() != Some(&0) {
+        tokio::time::advance(Duration::from_micros(500)).await;
+        let now = counts(&driver);
+        assert_eq!(now.locks % LOCKS, 0, "a session ends in one step");
+        if seen.last() != Some(&now.locks) {
+            seen.push(now.locks);
+        }
+    }
+    running.abort();
+    assert!(seen.windows(2).all(|pair| pair[0] - pair[1] <= 2600), "{seen:?}");
+}

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use ticketd::driver::{Asked, Keeper, Keeping, Round, Unavailable};
 use ticketd::journal::{Crash, Failure, Fault, Journal, Memory, Options};
@@ -224,6 +225,35 @@ async fn while_the_disk_is_full_time_stands_still() {
     pass(700).await;
     house.keep();
     assert_eq!(heard(&socket), ["Granted"], "the session has ended");
+    house.assert_kept();
+}
+
+/// Between two slices of what was due the timer asked without a pause whether there was room, with
+/// all that a processor had, for as long as the disk was full.
+#[tokio::test(start_paused = true)]
+async fn many_that_are_due_together_wait_for_the_disk_at_rest() {
+    const MANY: usize = 1300;
+    let mut house = House::new();
+    for _ in 0..MANY {
+        house.open_session("one of many", 1000);
+    }
+    let sessions = |house: &House| house.driver.status().counts.sessions;
+    tokio::time::advance(Duration::from_millis(999)).await;
+    while sessions(&house) == MANY {
+        tokio::time::advance(Duration::from_millis(1)).await;
+    }
+    let left = sessions(&house);
+    assert!(left > 0, "they ended in one slice");
+    let call = house.memory.calls() + 1;
+    house.memory.fail(Fault { call, failure: Failure::Full, is_done: false });
+    assert_eq!(house.keeper.round(), Ok(Round::Full));
+    // While anything is at work, no time passes here.
+    pass(100_000).await;
+    assert_eq!(sessions(&house), left);
+    assert_eq!(house.keeper.round(), Ok(Round::Kept));
+    pass(100).await;
+    assert_eq!(sessions(&house), 0);
+    house.keep();
     house.assert_kept();
 }
 

@@ -76,6 +76,29 @@ async fn answers_that_keep_the_connection_tell_how_long() {
     assert_eq!(ask("1.0", "Connection: Keep-Alive\r\n").await, "timeout=20");
 }
 
+/// It was promised on connections that the server closed then: a client that believed it lost its
+/// next request.
+#[tokio::test]
+async fn no_connection_that_ends_is_said_to_go_on() {
+    let server = Served::start().await;
+    let mut party = Party::open(server.address, "one").await;
+    // Much more than a ticket's data may be, of which a part is sent.
+    let head = "POST /api/v1/tickets/jobs?name=a HTTP/1.1\r\nHost: test\r\nContent-Length: 5000000";
+    let request = format!("{head}\r\nTicketd-Session: {}\r\n\r\n{:60000}", party.id, "");
+    let mut client = Client::connect(server.address).await;
+    client.write(request.as_bytes()).await;
+    let answer = client.answer().await;
+    assert_eq!((answer.status, answer.header("keep-alive")), (413, ""));
+    // A wait that is under way as the server stops.
+    assert_eq!(Party::open(server.address, "two").await.says("POST /locks/db").await, "200 true");
+    party.send("POST /locks/db?wait=60000").await;
+    until_waits(server.address, 1).await;
+    let stopped = tokio::spawn(server.stop());
+    let answer = party.answer().await;
+    assert_eq!((answer.status, answer.header("keep-alive")), (200, ""));
+    stopped.await.expect("it stops");
+}
+
 #[tokio::test]
 async fn how_long_a_connection_may_idle_is_up_to_who_runs_the_server() {
     let server = Served::with(Config { idle_ms: 60, ..Config::default() }).await;
