@@ -57,8 +57,11 @@ class Session:
             with urllib.request.urlopen(request, timeout=patience) as answer:
                 body, headers = json.load(answer), answer.headers
         except urllib.error.HTTPError as error:
-            with error:
-                code = json.load(error)["code"]
+            try:
+                with error:
+                    code = json.load(error)["code"]
+            except (ValueError, KeyError):
+                raise SystemExit(f"{API}: HTTP {error.code}; is that a ticketd?") from None
             if code == "session-not-found":
                 raise Lost("the session has ended") from None
             # unavailable: the server is going away.

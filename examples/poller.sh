@@ -11,7 +11,8 @@
 # When the session is lost, or the server cannot be reached for too long, the command is ended.
 set -u
 
-api=${TICKETD_URL:-http://127.0.0.1:8001}/api/v1
+url=${TICKETD_URL:-http://127.0.0.1:8001}
+api=${url%/}/api/v1
 ttl=10000    # ms that the session outlives the last request
 retry=1      # s between requests
 give_up=6    # s without an answer after which the lock counts as lost: with the request that is
@@ -50,7 +51,7 @@ ask() {
 
 open_session() {
   until session=$(ask 5 POST "/sessions?name=poller.sh+$$&ttl=$ttl" | tr -d '"') && [ -n "$session" ]; do
-    echo "no answer from $api; trying again" >&2
+    echo "no session from $api; trying again" >&2
     sleep $retry
   done
 }

@@ -33,7 +33,13 @@ pub(super) fn run(dir: &Path, repair: bool) -> ExitCode {
             }
         }
         Err(why) => {
-            complain(&why.to_string());
+            let hint = match why {
+                journal::Failure::InUse(_) => {
+                    "; a copy can be checked: ticketd backup DIR TARGET makes one"
+                }
+                _ => "",
+            };
+            complain(&format!("{why}{hint}"));
             ExitCode::FAILURE
         }
     }

@@ -63,10 +63,12 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), Failure> {
     create_dir(parent)?;
     // Sessions' ids are in there, and they are secrets.
     match DirBuilder::new().mode(0o700).create(dir) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists || !dir.is_dir() => {
-            Err(failure(dir, &error))
-        }
-        _ => sync_dir(parent),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => match dir.is_dir() {
+            true => sync_dir(parent),
+            false => Err(Failure::Denied(format!("{} is no directory", dir.display()))),
+        },
+        Err(error) => Err(failure(dir, &error)),
+        Ok(()) => sync_dir(parent),
     }
 }
 

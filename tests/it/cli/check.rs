@@ -113,7 +113,7 @@ async fn a_second_server_is_refused_and_the_first_goes_on() {
     let serving = ["-l", "127.0.0.1:0", "--snappath", dir.text()];
     let in_use = format!("another server uses {}", dir.text());
     is_refused(&serving, &[], &in_use).await;
-    is_refused(&["check", dir.text()], &[], &in_use).await;
+    is_refused(&["check", dir.text()], &[], &format!("{in_use}; a copy can be checked")).await;
     is_refused(&["check", "--repair", dir.text()], &[], &in_use).await;
     assert_eq!(party.says("POST /locks/db").await, "200 true");
 }
@@ -125,6 +125,8 @@ async fn a_directory_that_is_none_or_not_ours_is_one_clear_line() {
     fs::write(&file, "no journal").expect("can be written");
     let none = dir.join("none");
     let (file, none) = (file.to_str().expect("is text"), none.to_str().expect("is text"));
+    let no_directory = format!("{file} is no directory");
+    is_refused(&["-l", "127.0.0.1:0", "--snappath", file], &[], &no_directory).await;
     for place in [file, &format!("{file}/below"), "/proc/ticketd"] {
         is_refused(&["-l", "127.0.0.1:0", "--snappath", place], &[], "/").await;
         is_refused(&["check", place], &[], "/").await;
