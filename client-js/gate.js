@@ -12,7 +12,7 @@ export const named = (...names) => JSON.stringify(names);
 /** What is no name, the server would refuse, or close the line for. @param {any} name */
 export const check = (name) => {
   if (typeof name !== "string" || !/^[^\p{Cc}\p{Cs}]+$/u.test(name) || new TextEncoder().encode(name).length > 255) {
-    throw new TicketdError("bad-request", "a name is 1 to 255 bytes of text, no control characters");
+    throw new TicketdError("bad-request", "a name is 1 to 255 bytes, no controls");
   }
 };
 
@@ -137,7 +137,9 @@ export const gates = (request, held, drop, things, pending, seen) => {
         const known = things.get(what.fence);
         const [first] = waiting;
         // Claimed by its name, and held here already: calls of one session exclude one another too.
-        const hold = known ?? (first && held(what));
+        // What is being given up is no grant: it is asked for anew, behind that.
+        const ends = [...pending.values()].some(({ message }) => message.fence === what.fence);
+        const hold = known ?? (first && !ends && held(what));
         if (hold) {
           gate.held = true;
           hold.over.push(() => {

@@ -74,7 +74,7 @@ export const step = (was, { type, message, code = 0, reason, random, cause }, no
   // While the session can still be saved, time is left for some attempts more.
   const failed = (/** @type {TicketdError} */ failure) => {
     is.failure = failure;
-    down(now + random * Math.min(is.max, is.min * 2 ** is.tries++, Math.max(is.min, (is.safe - now) / 4)));
+    down(now + random * Math.min(is.max, is.min * 2 ** is.tries++ || 0, Math.max(is.min, (is.safe - now) / 4)));
   };
   const lose = (/** @type {TicketdError} */ error) => {
     emit("drop");

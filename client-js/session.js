@@ -23,7 +23,7 @@ export const begin = (options, resolve, reject) => {
   const { ttl, min, max } = options;
   // What is a number and too small, or too large, the server refuses.
   if (!(Number.isInteger(ttl) && min >= 0 && max >= 0)) {
-    throw new TicketdError("bad-request", "ttl and backoff are numbers of ms");
+    throw new TicketdError("bad-request", "ttl and backoff are in ms");
   }
   let /** @type {TicketdError | undefined} Why nothing can be done any more. */ over;
   let last = 0;
@@ -63,7 +63,11 @@ export const begin = (options, resolve, reject) => {
   /** @param {number} id @param {any} ok @param {any} [error] */
   const settle = (id, ok, error) => {
     const request = pending.get(id);
-    if (pending.delete(id)) request?.then(ok, error);
+    // What is given up must not stay: it is tried again.
+    if (request?.message.fence && error?.retryable && !over) {
+      request.sent = false;
+      setTimeout(() => pending.has(id) && post(request), 1000).unref?.();
+    } else if (pending.delete(id)) request?.then(ok, error);
   };
 
   // What one has.
@@ -136,23 +140,16 @@ export const begin = (options, resolve, reject) => {
 
   /** Makes a hold of a grant. @param {any} grant */
   const held = ({ resource, ticket: name, fence, issuer, ...rest }) => {
-    if (!fence) throw new TypeError("no fence");
+    if (!fence) throw new TypeError("fence");
     const members = name && { name, issuer, data: unpack(rest), ...ticket };
     const hold = thing(fence, { resource, fence, ...members });
     things.set(fence, hold);
     return hold;
   };
 
-  /**
-   * Nobody waits for that any more; should it fail, it is tried again after the next resume.
-   * @this {any} @param {any} _ @param {any} [error]
-   */
-  function quietly(_, error) {
-    if (error?.retryable && !over) pending.set(this.message.id, this);
-  }
   /** Gives back what nobody here wants. @param {any} hold */
   const drop = ({ resource, ticket, name = ticket, fence }) =>
-    request({ op: name ? "release" : "unlock", resource, ticket: name, fence }, quietly);
+    request({ op: name ? "release" : "unlock", resource, ticket: name, fence });
 
   /** The clock took all: the server may have it still, and it goes back before it is asked for anew. */
   const unsafe = () => {
@@ -161,7 +158,7 @@ export const begin = (options, resolve, reject) => {
     for (const request of pending.values()) {
       if (!request.message.fence) continue;
       request.then(0, why);
-      request.then = quietly;
+      request.then = never;
     }
     for (const hold of things.values()) {
       if (!hold.fence) continue;
@@ -318,7 +315,7 @@ export const begin = (options, resolve, reject) => {
     const at = new Error();
     const run = rest.pop();
     const { mode = "exclusive", steal, ...options } = rest[0] ?? {};
-    if (typeof run !== "function") throw new TypeError("the last argument is no function");
+    if (typeof run !== "function") throw new TypeError("no function");
     if (mode !== "exclusive" || steal) throw new TicketdError("bad-request", "locks are exclusive");
     const lock = await enter("lock", resource, options);
     let result;

@@ -10,7 +10,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-// After `npm install ticketd-client`: from "ticketd-client".
+// After `npm install http://127.0.0.1:8001/client/ticketd-client.tgz`: from "ticketd-client".
 import { connect } from "../client-js/index.js";
 
 const url = process.env.TICKETD_URL ?? "http://127.0.0.1:8001";

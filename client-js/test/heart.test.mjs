@@ -542,6 +542,16 @@ test("it begins at once, and has 30 seconds", () => {
   assert.deepEqual([next, end, safe], [7, 7 + CONNECT_MS, Infinity]);
 });
 
+// After 1024 failures the delay was no number, and no timer's.
+test("a reconnect delay of 0 stays one, however often it failed", () => {
+  let link = begin({ ttl: 10_000, min: 0, max: 10_000, attempt: 0 }, 0);
+  [link] = step(link, { type: "time", random: 0.5 }, 1);
+  for (let n = 0; n < 1100; n++) {
+    [link] = step(link, { type: "down", code: 1006, random: 0.5 }, 1);
+    assert.equal(link.phase, "dialing", `after ${n}`);
+  }
+});
+
 /** What comes in from a world in which anything may happen, though nothing that cannot. */
 const walk = (rng, length) => {
   const ttl = rng.of([50, 1000, 10_000, 86_400_000]);

@@ -601,6 +601,24 @@ test("claim: waits for a ticket, and for one of that name, which may come later"
   assert.equal((await named).name, "b");
 });
 
+test("claim, named, and a release under way while another session waits: never two holders", async (t) => {
+  const [boss, one, other] = [await join(t), await join(t), await join(t)];
+  const jobs = fresh("jobs");
+  await boss.issue(jobs, "t1", "1");
+  const first = await one.claim(jobs);
+  const others = other.claim(jobs, { ticket: "t1" });
+  await queued(boss, jobs, 1);
+  const again = one.claim(jobs, { ticket: "t1" });
+  first.release();
+  const theirs = await soon("their turn", others);
+  assert.equal(await Promise.race([again, sleep(200)]), undefined, "granted while another has it");
+  assert.ok(!theirs.signal.aborted);
+  await theirs.release();
+  const mine = await soon("its turn", again);
+  assert.ok(mine.fence > theirs.fence);
+  await mine.done();
+});
+
 test("claim, named: calls of one session exclude one another", async (t) => {
   const session = await join(t);
   const jobs = fresh("jobs");

@@ -1231,28 +1231,109 @@ test("a named ticket that this session holds already: the second call waits for 
   assert.equal((await wanted).fence, 6);
 });
 
-test("a release that failed: the hold is kept, and can be released again", async (t) => {
+// The lock stayed held for the session's life, and this session's own lock() hung for ever.
+test("a release that is refused for now is tried again until it is acknowledged; so is withLock's", async (t) => {
+  for (const code of ["unavailable", "limit"]) {
+    await t.test(code, async (t) => {
+      const world = await begun(t);
+      const ran = world.session.withLock("db", () => "value");
+      world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+      await settled();
+      for (let n = 0; n < 3; n++) {
+        world.line.refuse(world.line.takes(UNLOCK("db", 5)), code);
+        assert.equal(await fate(ran), "pending");
+        world.line.quiet();
+        await world.time.pass(1000);
+      }
+      world.line.ok(world.line.takes(UNLOCK("db", 5)));
+      assert.equal(await ran, "value");
+      await world.time.pass(2000);
+      world.line.quiet();
+    });
+  }
+});
+
+test("a release that is refused for now, and then the line is cut: it is told once, by the resume", async (t) => {
   const world = await holding(t);
   const released = world.lock.release();
-  released.catch(() => {});
-  world.line.refuse(world.line.takes(UNLOCK("db", 5)), "limit");
-  await assert.rejects(released, { code: "limit" });
-  const again = world.lock.release();
-  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.refuse(world.line.takes(UNLOCK("db", 5)), "unavailable");
+  await world.resumed({ holds: [lockHold("db", 5)] });
+  const unlock = world.line.takes(UNLOCK("db", 5));
+  await world.time.pass(2000);
+  world.line.quiet();
+  world.line.ok(unlock);
+  await released;
+});
+
+test("a release that is refused for now settles when the session ends, whatever for", async (t) => {
+  for (const end of ["closed", "limit", "the clock"]) {
+    await t.test(end, async (t) => {
+      const world = await holding(t);
+      const released = world.lock.release();
+      world.line.refuse(world.line.takes(UNLOCK("db", 5)), "unavailable");
+      assert.equal(await fate(released), "pending");
+      if (end === "closed") world.session.close();
+      if (end === "limit") {
+        world.cut();
+        for (let n = 0; world.all.length < 2 && n < 100; n++) await world.time.pass(100);
+        const socket = world.all.at(-1);
+        socket.readyState = 1;
+        socket.onopen({});
+        const { id } = socket.said.shift();
+        socket.onmessage({ data: JSON.stringify({ id, error: { code: "limit", message: "limit" } }) });
+        assert.equal(world.session.state, "closed");
+      }
+      if (end === "the clock") {
+        world.cut();
+        await world.time.pass(9500);
+      }
+      assert.equal(await fate(released), undefined);
+    });
+  }
+});
+
+test("a revoke() of what one issued, refused: told, and can be tried again", async (t) => {
+  const world = await issuing(t);
+  const revoked = world.issued.revoke();
+  revoked.catch(() => {});
+  world.line.refuse(world.line.takes({ op: "revoke", resource: "jobs", ticket: "t1" }), "limit");
+  await assert.rejects(revoked, { code: "limit" });
+  const again = world.issued.revoke();
+  world.line.ok(world.line.takes({ op: "revoke", resource: "jobs", ticket: "t1" }));
   await again;
 });
 
-test("a release that failed, with another in line here: no two of them hold the same grant", async (t) => {
-  const world = await holding(t);
-  const next = world.session.lock("db");
-  const released = world.lock.release();
-  released.catch(() => {});
-  const unlock = world.line.takes(UNLOCK("db", 5));
-  const lock = world.line.takes(LOCK("db"));
-  world.line.refuse(unlock, "limit").ok(lock, { granted: true, fence: 5, waiting: 0 });
-  await settled();
-  const got = await fate(next);
-  assert.ok(got === "pending" || got.fence !== 5 || world.lock.signal.aborted, "the same grant, twice in hand");
+// The confirmation was taken for a grant, whose release was under way: another got the lock beside this one.
+test("what is being given up is no grant: a confirmation of it is asked for anew, behind that", async (t) => {
+  const world = await claiming(t);
+  const wanted = world.session.claim("jobs", { ticket: "t1" });
+  const claim = world.line.takes(CLAIM("jobs", "t1"));
+  const released = world.ticket.release();
+  const release = world.line.takes(RELEASE("jobs", "t1", 5));
+  world.line.ok(claim, { granted: true, ticket: ticketHold("jobs", "t1", 5) });
+  assert.equal(await fate(wanted), "pending");
+  world.line.ok(release, { released: true });
+  await released;
+  world.line.refuse(world.line.takes(RELEASE("jobs", "t1", 5)), "not-holder");
+  world.line.ok(world.line.takes(CLAIM("jobs", "t1")), { granted: true, ticket: ticketHold("jobs", "t1", 6) });
+  assert.equal((await wanted).fence, 6);
+});
+
+test("a give-back that was refused gives away nothing that is in use later", async (t) => {
+  const world = await waiting(t);
+  world.stop.abort();
+  const cancel = world.line.takes({ op: "cancel", wait: 7 });
+  world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 });
+  world.line.refuse(world.line.takes(UNLOCK("db", 5)), "unavailable").refuse(cancel, "not-found");
+  const wanted = world.session.lock("db");
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+  assert.equal(await fate(wanted), "pending");
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 6, waiting: 0 });
+  assert.equal((await wanted).fence, 6);
+  await world.resumed({ holds: [lockHold("db", 6)] });
+  await world.time.pass(2000);
+  world.line.quiet();
 });
 
 // What ends while the server is away.
@@ -1305,7 +1386,11 @@ test("withLock: an error of the callback's own comes out, whatever becomes of th
       fail(oops);
       await settled();
       if (end === "unlocked") world.line.ok(world.line.takes(UNLOCK("db", 5)));
-      if (end === "refused") world.line.refuse(world.line.takes(UNLOCK("db", 5)), "unavailable");
+      if (end === "refused") {
+        world.line.refuse(world.line.takes(UNLOCK("db", 5)), "unavailable");
+        await world.time.pass(1000);
+        world.line.ok(world.line.takes(UNLOCK("db", 5)));
+      }
       if (end === "lost") world.line.close(4502, "closed");
       assert.equal(await ran.catch((error) => error), oops);
     });
@@ -1537,15 +1622,15 @@ test("a wait that ends by the signal of a hold ends by its reason itself", async
 });
 
 test("errors have the stack of who called", async (t) => {
-  const world = await holding(t);
+  const world = await begun(t);
   async function theCaller(call) {
     await call();
   }
-  const { session, lock } = world;
+  const { session } = world;
   const calls = [
     () => session.claim("db"),
     () => session.issue("db", "t"),
-    () => lock.release(),
+    () => session.lock("y"),
     () => session.withLock("x", () => {}),
     () => session.watch("x").next(),
   ].map((call) => theCaller(call).catch((error) => error));
