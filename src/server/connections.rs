@@ -117,27 +117,26 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, app: App, router:
         0 => None,
         seconds => HeaderValue::try_from(format!("timeout={seconds}")).ok(),
     };
-    let traffic = Arc::new(Traffic::default());
+    let traffic = Traffic { stopping: app.stopping.clone(), ..Traffic::default() };
+    let traffic = Arc::new(traffic);
     let counted = traffic.clone();
     let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
     let line = stream.line();
-    let (theirs, stopping) = (line.clone(), app.stopping.clone());
+    let theirs = line.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         let line = theirs.clone();
         let refused = visit.is_too_many();
         request.extensions_mut().insert(Peer { address: peer, visit: visit.clone(), line });
         let (router, under_way) = (router.clone(), counted.begin());
-        let goes_on = !refused && http::goes_on(&request) && !stopping.is_cancelled();
+        let goes_on = !refused && http::goes_on(&request);
         let told_idle = told_idle.clone().filter(|_| goes_on);
-        let stopping = stopping.clone();
         async move {
-            let _under_way = under_way;
             if !tracing::enabled!(Level::DEBUG) {
-                let answer = answer(router, request, told_idle, &stopping).await?;
+                let answer = answer(router, request, told_idle, &under_way).await?;
                 return Ok(last_if(refused, answer));
             }
             let (method, path) = (request.method().clone(), without_ids(request.uri().path()));
-            let answer = answer(router, request, told_idle, &stopping).await;
+            let answer = answer(router, request, told_idle, &under_way).await;
             let answer = answer.map(|answer| last_if(refused, answer));
             let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
             tracing::debug!(%peer, %method, path, status);
@@ -180,7 +179,7 @@ async fn answer(
     router: Router,
     request: Request<Incoming>,
     told_idle: Option<HeaderValue>,
-    stopping: &CancellationToken,
+    under_way: &UnderWay,
 ) -> Result<Response<Body>, Infallible> {
     let has_body = !request.body().is_end_stream();
     let mut answer = match http::refused(&request) {
@@ -191,7 +190,7 @@ async fn answer(
     let is_unread = has_body && !answer.status().is_success();
     if let Some(idle) = told_idle
         && !is_unread
-        && !stopping.is_cancelled()
+        && !under_way.is_last()
     {
         http::tell_idle(&mut answer, idle);
     }
@@ -205,6 +204,8 @@ struct Traffic {
     ended: AtomicU64,
     /// Writes that went through: an answer may take its reader longer than its handler took.
     written: Arc<AtomicU64>,
+    /// The server stops: what is under way is the last.
+    stopping: CancellationToken,
 }
 
 impl Traffic {
@@ -232,6 +233,12 @@ impl Traffic {
 
 /// A request under way.
 struct UnderWay(Arc<Traffic>);
+
+impl UnderWay {
+    fn is_last(&self) -> bool {
+        self.0.stopping.is_cancelled()
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
