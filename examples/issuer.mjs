@@ -35,6 +35,7 @@ async function handOut(session, name, job) {
 while (left.size > 0 && !stop.signal.aborted) {
   let session;
   try {
+    console.log(`connecting to ${url}`);
     session = await connect(url, { name: `issuer ${process.pid}`, signal: stop.signal });
     stop.signal.addEventListener("abort", () => session.close());
     session.addEventListener("statechange", ({ detail }) => console.log(`session ${detail.to}`));
@@ -46,7 +47,11 @@ while (left.size > 0 && !stop.signal.aborted) {
     });
     await Promise.all([...left].map(([name, job]) => handOut(session, name, job)));
   } catch (why) {
-    if (!stop.signal.aborted) console.log(why.message);
+    if (!stop.signal.aborted) {
+      console.log(session ? why.message : `${url}: ${why.message}`);
+      // What can never be: a wrong address, no WebSocket.
+      if (!session && !why.retryable) process.exit(1);
+    }
   }
   await session?.close();
   if (left.size > 0) await sleep(1000, undefined, { signal: stop.signal }).catch(() => {});

@@ -63,6 +63,7 @@ async function lead(lock) {
 while (!stop.signal.aborted) {
   let session;
   try {
+    console.log(`connecting to ${url}`);
     session = await connect(url, { name: `candidate ${process.pid}`, signal: stop.signal });
     session.addEventListener("statechange", ({ detail }) => console.log(`session ${detail.to}`));
     while (!stop.signal.aborted) {
@@ -70,7 +71,11 @@ while (!stop.signal.aborted) {
       await session.withLock("examples/leader", { signal: stop.signal }, lead);
     }
   } catch (why) {
-    if (!stop.signal.aborted) console.log(why.message);
+    if (!stop.signal.aborted) {
+      console.log(session ? why.message : `${url}: ${why.message}`);
+      // What can never be: a wrong address, no WebSocket.
+      if (!session && !why.retryable) process.exit(1);
+    }
   }
   await session?.close();
   if (!stop.signal.aborted) await sleep(1000, undefined, { signal: stop.signal }).catch(() => {});

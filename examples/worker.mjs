@@ -39,6 +39,7 @@ while (!stop.signal.aborted) {
   const under = new Set();
   let session;
   try {
+    console.log(`connecting to ${url}`);
     session = await connect(url, { name: `worker ${process.pid}`, signal: stop.signal });
     session.addEventListener("statechange", ({ detail }) => console.log(`session ${detail.to}`));
     for await (const ticket of session.claims("examples/jobs", { concurrency: 4, signal: stop.signal })) {
@@ -48,7 +49,11 @@ while (!stop.signal.aborted) {
       job.finally(() => under.delete(job));
     }
   } catch (why) {
-    if (!stop.signal.aborted) console.log(why.message);
+    if (!stop.signal.aborted) {
+      console.log(session ? why.message : `${url}: ${why.message}`);
+      // What can never be: a wrong address, no WebSocket.
+      if (!session && !why.retryable) process.exit(1);
+    }
   }
   await Promise.all(under);
   await session?.close();
