@@ -269,13 +269,19 @@ async fn what_is_gathered_is_what_one_look_would_have_seen() {
     assert_eq!(gathered, seen);
 }
 
-#[tokio::test]
-async fn who_ends_while_it_is_gathered_is_not_there() {
+/// The first session has issued many tickets.
+fn issued() -> (Driver, Vec<SessionId>) {
     let (driver, sessions) = driver();
     for number in 0..MANY {
         tell(&driver, issue(sessions[0], "jobs", &ticket(number)));
     }
     driver.make_durable();
+    (driver, sessions)
+}
+
+#[tokio::test]
+async fn who_ends_while_it_is_gathered_is_not_there() {
+    let (driver, sessions) = issued();
     let mut gathering = Box::pin(sessions[0].gather(&driver));
     assert!((&mut gathering).now_or_never().is_none(), "it was seen in one look");
     let closing = begin(&driver, Command::Close { session: sessions[0] });
@@ -291,11 +297,7 @@ async fn who_ends_while_it_is_gathered_is_not_there() {
 
 #[tokio::test]
 async fn nothing_gathered_is_told_before_it_is_durable() {
-    let (driver, sessions) = driver();
-    for number in 0..MANY {
-        tell(&driver, issue(sessions[0], "jobs", &ticket(number)));
-    }
-    driver.make_durable();
+    let (driver, sessions) = issued();
     let mut gathering = Box::pin(sessions[0].gather(&driver));
     assert!((&mut gathering).now_or_never().is_none(), "it was seen in one look");
     let claiming = begin(&driver, claim(sessions[1], "jobs", &ticket(MANY - 1)));
