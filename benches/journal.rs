@@ -103,7 +103,7 @@ impl PersistenceStatus {
     }
 
     fn apply(&mut self, command: &Command) -> Outcome {
-        self.machine.apply(command, &mut Vec::new())?;
+        self.machine.apply(command, &mut Vec::new()).reply?;
         encode_command(command, &mut self.bytes);
         self.count += 1;
         Ok(())

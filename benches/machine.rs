@@ -55,7 +55,7 @@ impl Bench {
 
     fn apply(&mut self, command: &Command) -> Outcome<Reply> {
         self.events.clear();
-        Ok(self.machine.apply(command, &mut self.events)?)
+        Ok(self.machine.apply(command, &mut self.events).reply?)
     }
 
     fn open(&mut self) -> Outcome<SessionId> {

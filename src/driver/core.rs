@@ -198,7 +198,7 @@ impl Core {
         then: impl FnOnce(&mut Self, Result<Reply, Refusal>, LogPosition),
     ) -> LogPosition {
         let mark = self.machine.emptied_mark();
-        let reply = self.machine.apply(command, &mut self.events);
+        let reply = self.machine.apply(command, &mut self.events).reply;
         if let Err(bound @ Refusal::Limit(_)) = reply {
             self.notices.refused(Kind::Bound, bound);
         }

@@ -58,6 +58,12 @@ impl Core {
                 self.untime_wait(to, wait);
                 self.push_event(to, event, position);
             }
+            Event::SessionOpened { .. }
+            | Event::WaitBegan { .. }
+            | Event::WaitCancelled { .. }
+            | Event::Withdrawn { .. }
+            | Event::Emptied { .. }
+            | Event::Forgotten { .. } => {}
             Event::TicketUpdated { to, .. }
             | Event::TicketRevoked { to, .. }
             | Event::TicketClaimed { to, .. }

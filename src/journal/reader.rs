@@ -234,7 +234,7 @@ fn replay(
     for _ in 0..count {
         let command = decode_command(&mut from).map_err(Fault::Bytes)?;
         events.clear();
-        if let Err(refusal) = machine.apply(&command, events) {
+        if let Err(refusal) = machine.apply(&command, events).reply {
             return Err(Fault::Other(format!("its commands do not fit: {refusal}")));
         }
         *commands += 1;

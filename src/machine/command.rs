@@ -261,6 +261,35 @@ pub enum Reply {
     },
 }
 
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Applied {
+    /// What it answers; a refusal changed nothing.
+    pub reply: Result<Reply, Refusal>,
+    /// Whether anything changed: a log and a replay do without a command that changed nothing.
+    pub changed: bool,
+}
+
+impl Applied {
+    pub(super) fn new(command: &Command, reply: Result<Reply, Refusal>) -> Self {
+        let changed = match &reply {
+            Err(_) | Ok(Reply::NotGranted | Reply::Released(false) | Reply::Cancelled(false)) => {
+                false
+            }
+            Ok(Reply::Granted { fresh: false, .. }) => {
+                let waits = matches!(
+                    command,
+                    Command::Lock { ask: Some(_), .. } | Command::Claim { ask: Some(_), .. }
+                );
+                waits
+            }
+            Ok(_) => true,
+        };
+        Self { reply, changed }
+    }
+}
+
 /// Why a command changed nothing, in order of precedence: of several reasons the first is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {

@@ -1,7 +1,9 @@
 //! What the machine announces while it carries out a command, and to whom.
 
 use super::command::{Figures, Grant};
-use super::names::{Data, Fence, Name, RequestId, SessionId, SessionName, WaitId};
+use super::names::{
+    Data, Fence, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitOrigin, WaitTimeout,
+};
 
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,4 +157,62 @@ pub enum Event {
         /// Why.
         why: EndReason,
     },
+    /// A session is there.
+    SessionOpened {
+        /// Which.
+        session: SessionId,
+        /// How long it lives unheard.
+        ttl: Ttl,
+    },
+    /// A session waits by one more origin, or by the same for another time.
+    WaitBegan {
+        /// Who waits.
+        session: SessionId,
+        /// The wait.
+        wait: WaitId,
+        /// Where its answer goes.
+        origin: WaitOrigin,
+        /// How long it waits at most from now on.
+        timeout: WaitTimeout,
+    },
+    /// A session's socket gave a wait up.
+    WaitCancelled {
+        /// Who waited.
+        session: SessionId,
+        /// The wait.
+        wait: WaitId,
+    },
+    /// A REST request left its queue without a grant.
+    Withdrawn {
+        /// The request.
+        request: RequestId,
+    },
+    /// Resources were emptied.
+    Emptied {
+        /// The number of the last (see [`super::Machine::emptied_mark`]).
+        up_to: u64,
+    },
+    /// Resources were forgotten.
+    Forgotten {
+        /// The number that the command had.
+        up_to: u64,
+        /// More are to be forgotten up to that number.
+        more: bool,
+    },
+}
+
+impl Event {
+    /// Whether no client is told of it: it tells what the driver's tables need to follow.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        matches!(
+            self,
+            Self::SessionOpened { .. }
+                | Self::WaitBegan { .. }
+                | Self::WaitCancelled { .. }
+                | Self::Withdrawn { .. }
+                | Self::Emptied { .. }
+                | Self::Forgotten { .. }
+        )
+    }
 }

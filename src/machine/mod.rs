@@ -27,7 +27,9 @@ mod view;
 mod waits;
 mod watches;
 
-pub use command::{Command, Figures, Grant, Kind, Limit, LockGrant, Refusal, Reply, TicketGrant};
+pub use command::{
+    Applied, Command, Figures, Grant, Kind, Limit, LockGrant, Refusal, Reply, TicketGrant,
+};
 pub use event::{EndReason, Event, LossReason};
 pub use names::{
     BadName, DATA_MAX_BYTES, Data, Fence, HOLDS_MAX, ISSUED_MAX, NAME_MAX_BYTES, NUMBER_END, Name,
@@ -87,17 +89,44 @@ impl Machine {
 
     /// Carries out one command and appends what it has to announce to `events`.
     ///
-    /// # Errors
-    /// A [`Refusal`], by which nothing was changed.
-    ///
     /// # Panics
     /// When the tables disagree, which is a bug: the caller must not go on.
-    pub fn apply(&mut self, command: &Command, events: &mut Vec<Event>) -> Result<Reply, Refusal> {
+    pub fn apply(&mut self, command: &Command, events: &mut Vec<Event>) -> Applied {
+        let mark = self.emptied_mark;
         let reply = self.carry_out(command, events);
         if !self.touched.is_empty() {
             self.announce_changes(events);
         }
-        reply
+        if self.emptied_mark != mark {
+            events.push(Event::Emptied { up_to: self.emptied_mark });
+        }
+        Applied::new(command, reply)
+    }
+
+    /// Announces what there is, as if it began now: to whoever follows the events from here on.
+    pub fn announce(&self, events: &mut Vec<Event>) {
+        let mut sessions: Vec<_> =
+            self.tables.sessions.iter().map(|(_, session)| session).collect();
+        sessions.retain(|session| !session.condemned);
+        sessions.sort_unstable_by_key(|session| session.info.id);
+        for session in &sessions {
+            let (id, ttl) = (session.info.id, session.info.ttl);
+            events.push(Event::SessionOpened { session: id, ttl });
+        }
+        for session in sessions {
+            let keys = session.waits.keys(&self.tables.waits, |wait| &wait.in_session);
+            for wait in keys.map(|key| &self.tables.waits[key as usize]) {
+                events.extend(wait.origins().map(|(origin, timeout)| Event::WaitBegan {
+                    session: session.info.id,
+                    wait: wait.id,
+                    origin,
+                    timeout,
+                }));
+            }
+        }
+        if !self.tables.emptied.is_empty() {
+            events.push(Event::Emptied { up_to: self.emptied_mark });
+        }
     }
 
     fn carry_out(&mut self, command: &Command, out: &mut Vec<Event>) -> Result<Reply, Refusal> {
@@ -105,6 +134,7 @@ impl Machine {
         match command {
             C::Boot { fence } => Ok(self.boot(*fence, out)),
             C::Open { session, name, ttl, source } => {
+                out.push(Event::SessionOpened { session: *session, ttl: *ttl });
                 Ok(self.open(*session, name.clone(), *ttl, source.clone()))
             }
             C::Close { session } => self.close(*session, out),
@@ -125,12 +155,12 @@ impl Machine {
             C::Unlock { session, resource, fence, by_socket } => {
                 self.unlock(*session, resource, *fence, *by_socket, out)
             }
-            C::Cancel { session, wait } => self.cancel(*session, *wait),
+            C::Cancel { session, wait } => self.cancel(*session, *wait, out),
             C::TimeOut { wait } => Ok(self.time_out(*wait, out)),
-            C::Withdraw { wait, request } => Ok(self.withdraw(*wait, *request)),
+            C::Withdraw { wait, request } => Ok(self.withdraw(*wait, *request, out)),
             C::Watch { session, resource, changes } => self.watch(*session, resource, *changes),
             C::Unwatch { session, resource } => self.unwatch(*session, resource),
-            C::Forget { up_to } => Ok(self.forget(*up_to)),
+            C::Forget { up_to } => Ok(self.forget(*up_to, out)),
         }
     }
 
@@ -240,7 +270,7 @@ impl Machine {
         }
     }
 
-    fn forget(&mut self, up_to: u64) -> Reply {
+    fn forget(&mut self, up_to: u64, out: &mut Vec<Event>) -> Reply {
         for _ in 0..FORGET_SLICE {
             let Some(key) = self.oldest_emptied(up_to) else { break };
             let tables = &mut self.tables;
@@ -251,7 +281,9 @@ impl Machine {
             tables.known -= 1;
             self.drop_if_unused(key);
         }
-        Reply::Forgotten { more: self.oldest_emptied(up_to).is_some() }
+        let more = self.oldest_emptied(up_to).is_some();
+        out.push(Event::Forgotten { up_to, more });
+        Reply::Forgotten { more }
     }
 
     fn oldest_emptied(&self, up_to: u64) -> Option<ResourceKey> {

@@ -9,7 +9,9 @@ use slab::Slab;
 use super::command::{Figures, Kind};
 use super::index::Index;
 use super::list::{Link, List};
-use super::names::{Data, Fence, Name, RequestId, SessionId, SessionInfo, WaitId, WaitTimeout};
+use super::names::{
+    Data, Fence, Name, RequestId, SessionId, SessionInfo, WaitId, WaitOrigin, WaitTimeout,
+};
 use super::ranks::Ranks;
 
 pub(super) type SessionKey = u32;
@@ -220,6 +222,17 @@ impl Resource {
             Body::Tickets(tickets) => tickets,
             Body::Empty | Body::Lock { .. } => panic!("a ticket is in a resource without any"),
         }
+    }
+}
+
+impl Wait {
+    /// By what origins it is waited, and how long at most. Requests are timed from elsewhere.
+    pub(super) fn origins(&self) -> impl Iterator<Item = (WaitOrigin, WaitTimeout)> {
+        let socket = self.socket.map(|timeout| (WaitOrigin::Socket, timeout));
+        let requests = self.requests.iter();
+        socket
+            .into_iter()
+            .chain(requests.map(|&request| (WaitOrigin::Request(request), WaitTimeout::Session)))
     }
 }
 

@@ -24,9 +24,7 @@ impl Machine {
             && let Some(resource) = self.resource_key(name.as_str())
             && let Some(key) = self.tables.shared.get(&(session, resource, ticket.cloned()))
         {
-            let wait = &mut self.tables.waits[key as usize];
-            add_origin(wait, ask);
-            let id = wait.id;
+            let id = self.add_origin(key, ask, out);
             return Ok(Reply::Queued { wait: id, position: self.position(resource, id) });
         }
         if self.tables.sessions[session as usize].waits.len() >= WAITS_MAX {
@@ -41,7 +39,8 @@ impl Machine {
         // Nothing below can refuse.
         let resource = self.resource_entry(name);
         self.touch(resource);
-        let id = self.enqueue(session, resource, ticket, ask, shared);
+        let key = self.enqueue(session, resource, ticket, shared);
+        let id = self.add_origin(key, ask, out);
         self.reindex(resource);
         if waiting == 0
             && let Body::Lock { holder, .. } = self.tables.resources[resource as usize].body
@@ -57,13 +56,12 @@ impl Machine {
         session: SessionKey,
         resource: ResourceKey,
         ticket: Option<&Name>,
-        ask: WaitRequest,
         shared: bool,
-    ) -> WaitId {
+    ) -> WaitKey {
         let id = WaitId(self.next_wait);
         assert!(id.0 < NUMBER_END, "wait ids are used up");
         self.next_wait += 1;
-        let mut wait = Wait {
+        let wait = Wait {
             id,
             session,
             resource,
@@ -74,13 +72,24 @@ impl Machine {
             in_queue: super::list::Link::default(),
             in_session: super::list::Link::default(),
         };
-        add_origin(&mut wait, ask);
-        self.place(wait);
-        id
+        self.place(wait)
+    }
+
+    /// A wait that stands has one more origin.
+    fn add_origin(&mut self, key: WaitKey, ask: WaitRequest, out: &mut Vec<Event>) -> WaitId {
+        let wait = &mut self.tables.waits[key as usize];
+        match ask.way {
+            WaitOrigin::Socket => wait.socket = wait.socket.max(Some(ask.length)),
+            WaitOrigin::Request(request) => wait.requests.push(request),
+        }
+        let (wait, session) = (wait.id, wait.session);
+        let session = self.info(session).id;
+        out.push(Event::WaitBegan { session, wait, origin: ask.way, timeout: ask.length });
+        wait
     }
 
     /// Ties a wait into the tables. Its id must be the greatest of its queue.
-    pub(super) fn place(&mut self, wait: Wait) {
+    pub(super) fn place(&mut self, wait: Wait) -> WaitKey {
         let (id, session, resource) = (wait.id, wait.session, wait.resource);
         let (ticket, shared) = (wait.ticket.clone(), wait.shared);
         let tables = &mut self.tables;
@@ -98,6 +107,7 @@ impl Machine {
         list.push(&mut tables.waits, key, |w| &mut w.in_queue);
         let list = &mut tables.sessions[session as usize].waits;
         list.push(&mut tables.waits, key, |w| &mut w.in_session);
+        key
     }
 
     /// Takes a wait out of all tables. The caller touches before and settles after.
@@ -138,15 +148,21 @@ impl Machine {
         }
     }
 
-    pub(super) fn cancel(&mut self, session: SessionId, wait: WaitId) -> Result<Reply, Refusal> {
-        let session = self.session_key(session)?;
-        let Some(key) = self.tables.wait_ids.get(&wait) else {
+    pub(super) fn cancel(
+        &mut self,
+        session: SessionId,
+        id: WaitId,
+        out: &mut Vec<Event>,
+    ) -> Result<Reply, Refusal> {
+        let session_key = self.session_key(session)?;
+        let Some(key) = self.tables.wait_ids.get(&id) else {
             return Ok(Reply::Cancelled(false));
         };
         let wait = &mut self.tables.waits[key as usize];
-        if wait.session != session || wait.socket.take().is_none() {
+        if wait.session != session_key || wait.socket.take().is_none() {
             return Ok(Reply::Cancelled(false));
         }
+        out.push(Event::WaitCancelled { session, wait: id });
         self.give_up_if_deserted(key);
         Ok(Reply::Cancelled(true))
     }
@@ -164,12 +180,18 @@ impl Machine {
         Reply::Done
     }
 
-    pub(super) fn withdraw(&mut self, id: WaitId, request: RequestId) -> Reply {
+    pub(super) fn withdraw(
+        &mut self,
+        id: WaitId,
+        request: RequestId,
+        out: &mut Vec<Event>,
+    ) -> Reply {
         if let Some(key) = self.tables.wait_ids.get(&id) {
             let wait = &mut self.tables.waits[key as usize];
             let before = wait.requests.len();
             wait.requests.retain(|&waiting| waiting != request);
             if wait.requests.len() < before {
+                out.push(Event::Withdrawn { request });
                 self.give_up_if_deserted(key);
             }
         }
@@ -228,13 +250,6 @@ impl Machine {
     pub(super) fn position(&self, resource: ResourceKey, wait: WaitId) -> u32 {
         let queue = &self.tables.resources[resource as usize].queue;
         queue.as_ref().map_or(0, |queue| queue.ranks.rank(wait.0))
-    }
-}
-
-fn add_origin(wait: &mut Wait, ask: WaitRequest) {
-    match ask.way {
-        WaitOrigin::Socket => wait.socket = wait.socket.max(Some(ask.length)),
-        WaitOrigin::Request(request) => wait.requests.push(request),
     }
 }
 

@@ -199,7 +199,9 @@ fn tell_command(machine: &mut Machine, text: &str, checked: bool) -> Vec<String>
 fn apply(machine: &mut Machine, command: &Command, checked: bool) -> Vec<String> {
     let before = checked.then(|| machine.snapshot());
     let mut events = Vec::new();
-    let reply = machine.apply(command, &mut events);
+    let reply = machine.apply(command, &mut events).reply;
+    // What the driver's tables follow is no part of a story.
+    events.retain(|event| !event.is_internal());
     if checked {
         machine.check();
     }

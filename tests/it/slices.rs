@@ -51,7 +51,7 @@ fn release(session: SessionId, resource: &str, ticket: &str) -> Command {
 }
 
 fn apply(machine: &mut Machine, command: &Command) -> Reply {
-    machine.apply(command, &mut Vec::new()).expect("is accepted")
+    machine.apply(command, &mut Vec::new()).reply.expect("is accepted")
 }
 
 fn ticket(number: usize) -> String {

@@ -300,9 +300,16 @@ pub fn event(event: &machine::Event) -> Option<String> {
         E::LockLost { resource, fence: Fence(fence), .. } => {
             Event::LockLost { resource: resource.as_str(), fence: *fence, reason: "released" }
         }
-        E::Answered { .. } | E::Orphaned { .. } | E::Changed { .. } | E::SessionEnded { .. } => {
-            return None;
-        }
+        E::Answered { .. }
+        | E::Orphaned { .. }
+        | E::Changed { .. }
+        | E::SessionEnded { .. }
+        | E::SessionOpened { .. }
+        | E::WaitBegan { .. }
+        | E::WaitCancelled { .. }
+        | E::Withdrawn { .. }
+        | E::Emptied { .. }
+        | E::Forgotten { .. } => return None,
     };
     Some(json(&told))
 }

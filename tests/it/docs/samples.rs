@@ -187,7 +187,13 @@ fn kind_of(event: &Event) -> Option<String> {
         Event::Answered { .. }
         | Event::Orphaned { .. }
         | Event::Changed { .. }
-        | Event::SessionEnded { .. } => return None,
+        | Event::SessionEnded { .. }
+        | Event::SessionOpened { .. }
+        | Event::WaitBegan { .. }
+        | Event::WaitCancelled { .. }
+        | Event::Withdrawn { .. }
+        | Event::Emptied { .. }
+        | Event::Forgotten { .. } => return None,
     };
     Some(format!("event-{kind}"))
 }

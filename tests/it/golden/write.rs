@@ -162,6 +162,7 @@ pub(super) fn event(event: &Event) -> String {
         | Event::TicketClaimed { .. }
         | Event::TicketReleased { .. }
         | Event::TicketTaken { .. } => ticket_event(event),
+        internal => panic!("no client is told of {internal:?}"),
     }
 }
 

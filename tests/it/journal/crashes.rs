@@ -198,7 +198,7 @@ fn recover(
         for command in history[found..].iter().take(4) {
             // A boot came between, and with it some commands fit no more.
             let mut events = Vec::new();
-            if kept.apply(command, &mut events).is_ok() {
+            if kept.apply(command, &mut events).reply.is_ok() {
                 keeper
                     .keep(std::slice::from_ref(command), moment.is_multiple_of(2))
                     .expect("is kept");

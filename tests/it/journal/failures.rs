@@ -82,7 +82,7 @@ fn boot(recovered: Recovered, retry: bool) -> Result<JournalWriter, StorageFailu
         Err(StorageFailure::Full) if retry => journal.append(&batch, true)?,
         appended => appended?,
     };
-    machine.apply(&command, &mut Vec::new()).expect("is accepted");
+    machine.apply(&command, &mut Vec::new()).reply.expect("is accepted");
     let (appended, acked, fences_end) = (0, 0, fence);
     Ok(JournalWriter { machine, journal, appended, acked, fences_end })
 }

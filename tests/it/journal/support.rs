@@ -17,7 +17,7 @@ pub(super) fn machine_of(commands: &[Command]) -> Machine {
     let mut machine = Machine::new();
     let mut events = Vec::new();
     for command in commands {
-        machine.apply(command, &mut events).expect("was accepted before");
+        machine.apply(command, &mut events).reply.expect("was accepted before");
     }
     machine
 }
@@ -63,7 +63,7 @@ impl JournalWriter {
         let mut bytes = Vec::new();
         let mut events = Vec::new();
         for command in commands {
-            self.machine.apply(command, &mut events).expect("is accepted");
+            self.machine.apply(command, &mut events).reply.expect("is accepted");
             encode_command(command, &mut bytes);
         }
         self.machine.check();
@@ -111,7 +111,7 @@ pub(super) fn snapshots(start: &Machine, commands: &[Command]) -> Vec<Snapshot> 
     let mut events = Vec::new();
     let mut snapshots = vec![machine.snapshot()];
     for command in commands {
-        machine.apply(command, &mut events).expect("is accepted");
+        machine.apply(command, &mut events).reply.expect("is accepted");
         snapshots.push(machine.snapshot());
     }
     snapshots

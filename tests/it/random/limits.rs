@@ -33,7 +33,9 @@ impl Desk {
     /// What `command` answers; its events are left in `events`, alone.
     fn ask(&mut self, command: &Command) -> Result<Reply, Refusal> {
         self.events.clear();
-        self.machine.apply(command, &mut self.events)
+        let reply = self.machine.apply(command, &mut self.events).reply;
+        self.events.retain(|event| !event.is_internal());
+        reply
     }
 
     fn must(&mut self, command: &Command) -> Reply {
