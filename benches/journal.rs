@@ -12,12 +12,12 @@ use std::sync::Arc;
 use support::servers::Cores;
 use support::{Outcome, Target, figure, heading, median, now, since, wanted};
 use ticketd::journal::codec::encode_command;
-use ticketd::journal::{Batch, Journal, Options, Recovered, Sqlite};
+use ticketd::journal::{Batch, Journal, JournalOptions, Recovered, Sqlite};
 use ticketd::machine::{Command, Data, Machine, Name, SessionId, SessionName, Ttl};
 
 /// Sessions, and tickets, one of each session.
 const MANY: u32 = 100_000;
-/// Commands behind the image, and how many in a batch.
+/// Commands behind the snapshot, and how many in a batch.
 const COMMANDS: u32 = 1_000_000;
 const IN_BATCH: u32 = 50;
 /// Appends that are timed one by one.
@@ -49,7 +49,7 @@ impl Dir {
 
     fn open(&self) -> Outcome<Recovered> {
         let store = Arc::new(Sqlite::open(&self.0)?);
-        Ok(Journal::open(store, Options { identity: u64::from(std::process::id()) })?)
+        Ok(Journal::open(store, JournalOptions { identity: u64::from(std::process::id()) })?)
     }
 }
 
@@ -89,14 +89,14 @@ fn lock(number: u32, is_held: bool) -> Outcome<Command> {
 }
 
 /// A journal and the machine that it is of.
-struct Kept {
+struct PersistenceStatus {
     machine: Machine,
     journal: Journal,
     bytes: Vec<u8>,
     count: u32,
 }
 
-impl Kept {
+impl PersistenceStatus {
     fn new(recovered: Recovered) -> Self {
         let Recovered { machine, journal, .. } = recovered;
         Self { machine, journal, bytes: Vec::new(), count: 0 }
@@ -121,7 +121,7 @@ impl Kept {
 
 fn appends() -> Outcome {
     let dir = Dir::new()?;
-    let mut kept = Kept::new(dir.open()?);
+    let mut kept = PersistenceStatus::new(dir.open()?);
     for number in 0..1000 {
         kept.apply(&open(number)?)?;
     }
@@ -156,7 +156,7 @@ fn appends() -> Outcome {
 
 fn restart() -> Outcome {
     let dir = Dir::new()?;
-    let mut kept = Kept::new(dir.open()?);
+    let mut kept = PersistenceStatus::new(dir.open()?);
     for number in 0..MANY {
         kept.apply(&open(number)?)?;
         kept.apply(&issue(number)?)?;
@@ -166,10 +166,15 @@ fn restart() -> Outcome {
     }
     kept.append(true)?;
     let start = now();
-    let mut imaging = kept.journal.begin_image().ok_or("another image")?;
+    let mut imaging = kept.journal.begin_snapshot().ok_or("another snapshot")?;
     imaging.run().map_err(|no| format!("{no:?}"))?;
     let ran = since(start);
-    figure("an image of 100 000 sessions and tickets", ran.as_secs_f64() * 1e3, "ms", Target::None);
+    figure(
+        "a snapshot of 100 000 sessions and tickets",
+        ran.as_secs_f64() * 1e3,
+        "ms",
+        Target::None,
+    );
     let start = now();
     let retired = kept.journal.switch(imaging).map_err(|no| format!("{no:?}"))?;
     let switched = since(start).as_secs_f64() * 1e3;
@@ -186,7 +191,7 @@ fn restart() -> Outcome {
     kept.append(true)?;
     let described = kept.journal.describe();
     let mib = |bytes: u64| u32::try_from(bytes >> 10).map(|kib| f64::from(kib) / 1024.0);
-    figure("size of the image", mib(described.image_bytes)?, "MiB", Target::None);
+    figure("size of the snapshot", mib(described.snapshot_bytes)?, "MiB", Target::None);
     figure("size of all with a million commands", mib(described.bytes)?, "MiB", Target::None);
     let live = kept.machine.counts();
     drop(kept);
@@ -196,10 +201,10 @@ fn restart() -> Outcome {
     if recovered.machine.counts() != live {
         return Err("what was recovered is not what was kept".into());
     }
-    let mut kept = Kept::new(recovered);
+    let mut kept = PersistenceStatus::new(recovered);
     let start = now();
-    let mut imaging = kept.journal.begin_image().ok_or("another image")?;
+    let mut imaging = kept.journal.begin_snapshot().ok_or("another snapshot")?;
     imaging.run().map_err(|no| format!("{no:?}"))?;
-    figure("an image of that", since(start).as_secs_f64() * 1e3, "ms", Target::None);
+    figure("a snapshot of that", since(start).as_secs_f64() * 1e3, "ms", Target::None);
     Ok(())
 }

@@ -16,7 +16,7 @@ use support::{
     Outcome, Target, figure, heading, in_ms, largest, median, now, paced, quantile, ratios, since,
     wanted,
 };
-use ticketd::driver::{Answer, Driver, Durability, Keeper, Keeping, Unavailable};
+use ticketd::driver::{Answer, Driver, Durability, JournalWriter, PersistenceConfig, Unavailable};
 use ticketd::machine::{Command, Data, Name, SessionId, SessionName, Ttl};
 
 /// Keep-alive connections, each with one request at a time.
@@ -205,13 +205,13 @@ fn stalls(cores: &Cores) -> Outcome {
 
 /// Fills a directory without a server, which takes less long.
 fn fill(dir: &Path) -> Outcome {
-    let keeping = Keeping {
+    let keeping = PersistenceConfig {
         dir: dir.to_owned(),
         durability: Durability::None,
-        image_after_bytes: u64::MAX,
-        ..Keeping::default()
+        snapshot_after_bytes: u64::MAX,
+        ..PersistenceConfig::default()
     };
-    let (driver, mut keeper) = Keeper::open(500, keeping)?;
+    let (driver, mut keeper) = JournalWriter::open(500, keeping)?;
     let (mut ids, mut asked) = (Vec::with_capacity(MANY), Vec::new());
     for number in 0..MANY {
         let (name, ttl) = (SessionName::parse("worker")?, Ttl::new(TTL_MS.into()));
@@ -229,7 +229,7 @@ fn fill(dir: &Path) -> Outcome {
         asked.push(submit(&driver, session, issue));
         keep(&mut keeper, &mut asked)?;
     }
-    keeper.image()?;
+    keeper.snapshot()?;
     for turn in 0..COMMANDS {
         let session = ids[turn / 2 % MANY];
         let resource = Name::parse(&format!("lock-{}", turn / 2 % MANY))?;
@@ -258,7 +258,7 @@ fn submit(driver: &Driver, session: SessionId, command: Command) -> Asked {
 }
 
 /// Keeps what was asked, and takes the answers: else what they grant would be undone.
-fn keep(keeper: &mut Keeper, asked: &mut Vec<Asked>) -> Outcome {
+fn keep(keeper: &mut JournalWriter, asked: &mut Vec<Asked>) -> Outcome {
     keeper.round()?;
     for asked in asked.drain(..) {
         asked.now_or_never().ok_or("it is not kept")??.hand_over();

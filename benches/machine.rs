@@ -7,8 +7,8 @@ use std::time::Duration;
 use support::servers::Cores;
 use support::{Dice, Outcome, Target, figure, heading, median, now, since, wanted};
 use ticketd::machine::{
-    Ask, Command, Data, Event, Length, Machine, Name, Reply, SessionId, SessionName, Ttl, WaitId,
-    Way,
+    Command, Data, Event, Machine, Name, Reply, SessionId, SessionName, Ttl, WaitId, WaitOrigin,
+    WaitRequest, WaitTimeout,
 };
 
 /// Names of locks, tickets of the large resource, waiters of the long queue.
@@ -81,7 +81,12 @@ impl Bench {
         Ok(())
     }
 
-    fn lock(&mut self, session: SessionId, lock: &Name, ask: Option<Ask>) -> Outcome<Reply> {
+    fn lock(
+        &mut self,
+        session: SessionId,
+        lock: &Name,
+        ask: Option<WaitRequest>,
+    ) -> Outcome<Reply> {
         self.apply(&Command::Lock { session, resource: lock.clone(), ask })
     }
 
@@ -213,7 +218,7 @@ impl Line {
 
     /// Joins, or asks for the place that the session has.
     fn join(&mut self, session: SessionId) -> Outcome<(WaitId, u32)> {
-        let ask = Ask { way: Way::Socket, length: Length::Session };
+        let ask = WaitRequest { way: WaitOrigin::Socket, length: WaitTimeout::Session };
         match self.bench.lock(session, &self.lock, Some(ask))? {
             Reply::Queued { wait, position } => Ok((wait, position)),
             other => Err(format!("not queued but {other:?}").into()),

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::journal::{self, NotBackedUp, Options};
+use crate::journal::{self, JournalOptions, NotBackedUp};
 
 use super::{complain, drawn, is_directory};
 
@@ -13,15 +13,15 @@ pub(super) fn run(dir: &Path, target: &Path) -> ExitCode {
     if !is_directory(dir) {
         return ExitCode::FAILURE;
     }
-    match journal::backup(dir, target, Options { identity: drawn() }) {
-        Ok(findings) => {
+    match journal::backup(dir, target, JournalOptions { identity: drawn() }) {
+        Ok(report) => {
             let (dir, target) = (dir.display(), target.display());
-            let _ = writeln!(std::io::stdout(), "{findings}\n{target} is a backup of {dir}");
+            let _ = writeln!(std::io::stdout(), "{report}\n{target} is a backup of {dir}");
             ExitCode::SUCCESS
         }
         Err(why) => {
-            if let NotBackedUp::Damaged(findings) = &why {
-                let _ = writeln!(std::io::stdout(), "{findings}");
+            if let NotBackedUp::Damaged(report) = &why {
+                let _ = writeln!(std::io::stdout(), "{report}");
             }
             complain(&why.to_string());
             ExitCode::FAILURE

@@ -14,19 +14,19 @@ pub(super) fn run(dir: &Path, repair: bool) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let found = if repair {
-        journal::repair(dir, journal::Options { identity: drawn() })
+        journal::repair(dir, journal::JournalOptions { identity: drawn() })
     } else {
         journal::check(dir)
     };
     match found {
         // A server would begin one, but who asks means one that is there.
-        Ok(findings) if findings.epochs.is_empty() => {
+        Ok(report) if report.segments.is_empty() => {
             complain(&format!("{} holds no journal", dir.display()));
             ExitCode::FAILURE
         }
-        Ok(findings) => {
-            let _ = writeln!(std::io::stdout(), "{findings}");
-            if findings.is_sound() || findings.repair.is_some() {
+        Ok(report) => {
+            let _ = writeln!(std::io::stdout(), "{report}");
+            if report.is_sound() || report.repair.is_some() {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE
@@ -34,7 +34,7 @@ pub(super) fn run(dir: &Path, repair: bool) -> ExitCode {
         }
         Err(why) => {
             let hint = match why {
-                journal::Failure::InUse(_) => {
+                journal::StorageFailure::InUse(_) => {
                     "; a copy can be checked: ticketd backup DIR TARGET makes one"
                 }
                 _ => "",

@@ -78,9 +78,10 @@ pub(super) struct Options {
 
     /// An image is written when the journal behind the last one has more bytes than this and than
     /// that image
-    #[arg(long, env = "TICKETD_IMAGE_AFTER", value_name = "BYTES", default_value_t = 64 << 20)]
+    #[arg(long = "image-after", env = "TICKETD_IMAGE_AFTER", value_name = "BYTES")]
+    #[arg(default_value_t = 64 << 20)]
     #[arg(allow_negative_numbers = true)]
-    pub(super) image_after: u64,
+    pub(super) snapshot_after: u64,
 
     /// What is logged: 0 nothing, 1 what went wrong, 2 what happens, 3 everything
     #[arg(long, env = "TICKETD_LOGLEVEL", value_name = "0-3", default_value_t = 2)]

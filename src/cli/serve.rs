@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::server::{AllowedOrigin, Bounds, Config, Durability, Keeping, NotStarted, Server};
+use crate::server::{
+    AllowedOrigin, Bounds, Config, Durability, NotStarted, PersistenceConfig, Server,
+};
 
 use super::complain;
 use super::log::Log;
@@ -43,7 +45,7 @@ async fn serve(options: &Options) -> Result<(), String> {
         allow_origins: options.allow_origin.clone(),
         hosts: options.host.clone(),
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
-        keeping: options.snappath.clone().map(|dir| Keeping {
+        keeping: options.snappath.clone().map(|dir| PersistenceConfig {
             dir,
             durability: match options.durability.as_deref() {
                 Some("interval") => Durability::Interval,
@@ -51,7 +53,7 @@ async fn serve(options: &Options) -> Result<(), String> {
                 _ => Durability::Always,
             },
             every: Duration::from_millis(options.snapshot.into()),
-            image_after_bytes: options.image_after,
+            snapshot_after_bytes: options.snapshot_after,
         }),
     };
     let listen_for = |kind| signal(kind).map_err(|why| format!("cannot listen for signals: {why}"));
@@ -59,7 +61,7 @@ async fn serve(options: &Options) -> Result<(), String> {
     let mut interrupt = listen_for(SignalKind::interrupt())?;
     let server = Server::bind(config).await.map_err(|why| match why {
         NotStarted::Listening(why) => format!("cannot listen on {}: {why}", options.listen),
-        NotStarted::Keeping(why) => why.to_string(),
+        NotStarted::PersistenceConfig(why) => why.to_string(),
     })?;
     let address = server.address().map_err(|why| format!("cannot listen: {why}"))?;
     // Nobody may be reading: that is no reason not to serve.

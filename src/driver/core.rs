@@ -7,20 +7,20 @@ use tokio::sync::oneshot;
 
 use crate::deadlines::{At, Deadlines, Slot};
 use crate::machine::{
-    Command, Event, Fence, Grant, Length, Machine, Refusal, Reply, RequestId, SessionId, Ttl,
-    WaitId,
+    Command, Event, Fence, Grant, Machine, Refusal, Reply, RequestId, SessionId, Ttl, WaitId,
+    WaitTimeout,
 };
 use crate::notices::{Kind, Notices};
 
 use super::Unavailable;
 use super::clock::Clock;
-use super::durable::{Durable, Stamp};
 use super::expiry::Backlog;
-use super::gathered::{Gathered, changes};
 use super::ids;
 use super::narration;
 use super::outbox::Outbox;
-use super::requests::{Outcome, Share};
+use super::pending::{PendingBatch, changes};
+use super::requests::{Outcome, UndeliveredGrant};
+use super::watermark::{LogPosition, Watermark};
 
 /// Resources that are emptied within so many ms are forgotten together, when the last may be.
 const FORGET_EVERY_MS: u64 = 25;
@@ -35,11 +35,11 @@ pub(super) enum Due {
 
 /// What is known of a living session beside the machine.
 #[derive(Debug)]
-pub(super) struct Presence {
+pub(super) struct SessionEntry {
     pub(super) slot: Slot,
     pub(super) ttl: Ttl,
     /// Requests under way: while there are any the session does not expire.
-    pub(super) busy: u32,
+    pub(super) pins: u32,
     /// Its socket's outbox, if it has a socket.
     pub(super) socket: Option<Arc<Outbox>>,
     /// The highest `attempt` that a socket attached with.
@@ -52,7 +52,7 @@ pub(super) struct Pending {
     wait: WaitId,
     pub(super) session: SessionId,
     slot: Slot,
-    answer: oneshot::Sender<(Outcome, Stamp)>,
+    answer: oneshot::Sender<(Outcome, LogPosition)>,
 }
 
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(super) struct Core {
     pub(super) machine: Machine,
     pub(super) clock: Clock,
     pub(super) deadlines: Deadlines<Due>,
-    pub(super) presences: HashMap<SessionId, Presence>,
+    pub(super) sessions: HashMap<SessionId, SessionEntry>,
     /// Deadlines of waits by socket.
     wait_slots: BTreeMap<(SessionId, WaitId), Slot>,
     pub(super) requests: HashMap<RequestId, Pending>,
@@ -70,15 +70,15 @@ pub(super) struct Core {
     /// What fell due, and is yet to be applied.
     pub(super) backlog: Backlog,
     pub(super) expire_ms: u64,
-    pub(super) durable: Arc<Durable>,
+    pub(super) watermark: Arc<Watermark>,
     /// What the command under way has announced.
     pub(super) events: Vec<Event>,
     /// The grant that was last handed to a request, and who shares it.
-    pub(super) shared: Option<(Fence, Option<Arc<Share>>)>,
+    pub(super) shared: Option<(Fence, Option<Arc<UndeliveredGrant>>)>,
     /// Sessions whose requests wait for something to become durable.
-    pub(super) unsettled: VecDeque<(Stamp, SessionId)>,
+    pub(super) uncommitted: VecDeque<(LogPosition, SessionId)>,
     /// Grants that REST requests are yet to be told of, and that are undone if they never are.
-    pub(super) untold: HashMap<Fence, Weak<Share>>,
+    pub(super) undelivered: HashMap<Fence, Weak<UndeliveredGrant>>,
     /// Commands applied on behalf of clients, looks and refreshes included.
     pub(super) operations: u64,
     /// The server is going away: nobody waits any more.
@@ -86,40 +86,40 @@ pub(super) struct Core {
     /// Tells this run of the server from others.
     pub(super) epoch: Arc<str>,
     /// What the journal is yet to be given; `None` without one.
-    pub(super) gathered: Option<Gathered>,
+    pub(super) pending: Option<PendingBatch>,
     /// Why it cannot be promised that what is done now will be remembered, if it cannot.
     pub(super) refuses: Option<Unavailable>,
     pub(super) notices: Arc<Notices>,
 }
 
 impl Core {
-    pub(super) fn new(expire_ms: u64, durable: Arc<Durable>) -> Self {
-        Self::over(Machine::new(), expire_ms, durable)
+    pub(super) fn new(expire_ms: u64, watermark: Arc<Watermark>) -> Self {
+        Self::over(Machine::new(), expire_ms, watermark)
     }
 
     /// A core over a machine that was there before: its sessions have their whole TTL, and the
     /// waits of sockets their whole length, from now on.
-    pub(super) fn over(machine: Machine, expire_ms: u64, durable: Arc<Durable>) -> Self {
+    pub(super) fn over(machine: Machine, expire_ms: u64, watermark: Arc<Watermark>) -> Self {
         Self {
             machine,
             clock: Clock::new(expire_ms),
             deadlines: Deadlines::default(),
-            presences: HashMap::new(),
+            sessions: HashMap::new(),
             wait_slots: BTreeMap::new(),
             requests: HashMap::new(),
             next_request: 0,
             forget: VecDeque::new(),
             backlog: Backlog::default(),
             expire_ms,
-            durable,
+            watermark,
             events: Vec::new(),
             shared: None,
-            unsettled: VecDeque::new(),
-            untold: HashMap::new(),
+            uncommitted: VecDeque::new(),
+            undelivered: HashMap::new(),
             operations: 0,
             leaving: false,
             epoch: ids::epoch(),
-            gathered: None,
+            pending: None,
             refuses: None,
             notices: Arc::default(),
         }
@@ -176,12 +176,16 @@ impl Core {
     }
 
     /// Applies one command and sends out what it announces. The reply may leave when everything
-    /// up to the stamp is durable.
-    pub(super) fn submit(&mut self, command: &Command, now: At) -> (Result<Reply, Refusal>, Stamp) {
+    /// up to the position is durable.
+    pub(super) fn submit(
+        &mut self,
+        command: &Command,
+        now: At,
+    ) -> (Result<Reply, Refusal>, LogPosition) {
         let mut answer = None;
-        let stamp = self.submit_then(command, now, |_, reply, _| answer = Some(reply));
+        let position = self.submit_then(command, now, |_, reply, _| answer = Some(reply));
         match answer {
-            Some(reply) => (reply, stamp),
+            Some(reply) => (reply, position),
             None => unreachable!("the reply is always passed on"),
         }
     }
@@ -191,30 +195,30 @@ impl Core {
         &mut self,
         command: &Command,
         now: At,
-        then: impl FnOnce(&mut Self, Result<Reply, Refusal>, Stamp),
-    ) -> Stamp {
+        then: impl FnOnce(&mut Self, Result<Reply, Refusal>, LogPosition),
+    ) -> LogPosition {
         let mark = self.machine.emptied_mark();
         let reply = self.machine.apply(command, &mut self.events);
         if let Err(bound @ Refusal::Limit(_)) = reply {
             self.notices.refused(Kind::Bound, bound);
         }
-        let stamp = match (&mut self.gathered, &reply) {
-            (Some(gathered), Ok(reply)) if changes(command, reply) => {
-                gathered.add(command);
-                self.durable.applied()
+        let position = match (&mut self.pending, &reply) {
+            (Some(pending), Ok(reply)) if changes(command, reply) => {
+                pending.add(command);
+                self.watermark.applied()
             }
             // What changes nothing is not kept, but leaves no earlier than what it saw.
-            (Some(_), _) => self.durable.now(),
-            (None, _) => self.durable.applied(),
+            (Some(_), _) => self.watermark.now(),
+            (None, _) => self.watermark.applied(),
         };
         if tracing::enabled!(tracing::Level::DEBUG)
             && let Ok(reply) = &reply
         {
             narration::replied(command, reply);
         }
-        then(self, reply, stamp);
+        then(self, reply, position);
         if !self.events.is_empty() {
-            self.send_events(stamp, now);
+            self.route_events(position, now);
         }
         let emptied = self.machine.emptied_mark();
         if emptied != mark {
@@ -224,26 +228,26 @@ impl Core {
                 _ => self.forget.push_back((due.after_ms(FORGET_EVERY_MS), emptied)),
             }
         }
-        stamp
+        position
     }
 
     /// A grant that may be undone because nobody was told of it yet.
-    pub(super) fn share(&mut self, session: SessionId, grant: &Grant) -> Arc<Share> {
-        let share = Share::new(session, grant);
-        self.untold.insert(grant.fence(), Arc::downgrade(&share));
+    pub(super) fn share(&mut self, session: SessionId, grant: &Grant) -> Arc<UndeliveredGrant> {
+        let share = UndeliveredGrant::new(session, grant);
+        self.undelivered.insert(grant.fence(), Arc::downgrade(&share));
         share
     }
 
     /// The session is told of a grant in another way: it stands, whoever else is told.
     pub(super) fn confirm(&self, fence: Fence) {
-        if let Some(share) = self.untold.get(&fence).and_then(Weak::upgrade) {
+        if let Some(share) = self.undelivered.get(&fence).and_then(Weak::upgrade) {
             share.tell();
         }
     }
 
-    /// The stamp of an answer that comes from looking only.
-    pub(super) fn stamp(&self) -> Stamp {
-        self.durable.now()
+    /// The position of an answer that comes from looking only.
+    pub(super) fn position(&self) -> LogPosition {
+        self.watermark.now()
     }
 
     /// Opens a session with a new id.
@@ -253,19 +257,19 @@ impl Core {
         ttl: Ttl,
         source: Box<str>,
         now: At,
-    ) -> (SessionId, Stamp) {
+    ) -> (SessionId, LogPosition) {
         let session = ids::new_session_id();
-        let (reply, stamp) = self.submit(&Command::Open { session, name, ttl, source }, now);
+        let (reply, position) = self.submit(&Command::Open { session, name, ttl, source }, now);
         debug_assert_eq!(reply, Ok(Reply::Done));
-        self.enter_session(session, ttl, now);
-        (session, stamp)
+        self.add_session(session, ttl, now);
+        (session, position)
     }
 
-    pub(super) fn enter_session(&mut self, session: SessionId, ttl: Ttl, now: At) {
+    pub(super) fn add_session(&mut self, session: SessionId, ttl: Ttl, now: At) {
         let due = now.after_ms(u64::from(ttl.as_ms()));
         let slot = self.deadlines.insert(Due::Session(session), due);
-        let presence = Presence { slot, ttl, busy: 0, socket: None, attempt: None };
-        self.presences.insert(session, presence);
+        let entry = SessionEntry { slot, ttl, pins: 0, socket: None, attempt: None };
+        self.sessions.insert(session, entry);
     }
 
     /// A number for a REST request that may wait.
@@ -282,10 +286,10 @@ impl Core {
         session: SessionId,
         wait_ms: u64,
         now: At,
-    ) -> oneshot::Receiver<(Outcome, Stamp)> {
+    ) -> oneshot::Receiver<(Outcome, LogPosition)> {
         let (answer, receiver) = oneshot::channel();
         let slot = self.deadlines.insert(Due::Request(request), now.after_ms(wait_ms));
-        self.hold_open(&session);
+        self.pin(&session);
         self.requests.insert(request, Pending { wait, session, slot, answer });
         receiver
     }
@@ -295,18 +299,24 @@ impl Core {
         if let Some(pending) = self.requests.get(&request) {
             let wait = pending.wait;
             self.submit_then(&Command::Withdraw { wait, request }, now, no_answer);
-            self.answer(request, outcome, self.stamp(), now);
+            self.answer(request, outcome, self.position(), now);
         }
     }
 
-    pub(super) fn answer(&mut self, request: RequestId, outcome: Outcome, stamp: Stamp, now: At) {
+    pub(super) fn answer(
+        &mut self,
+        request: RequestId,
+        outcome: Outcome,
+        position: LogPosition,
+        now: At,
+    ) {
         if let Some(pending) = self.requests.remove(&request) {
             self.deadlines.remove(pending.slot);
-            self.let_go(&pending.session, now);
-            self.hold_until(stamp, pending.session);
+            self.unpin(&pending.session, now);
+            self.hold_until(position, pending.session);
             // A receiver that is gone has dropped its request already, or is about to: it then
             // finds the outcome in its channel.
-            let _ = pending.answer.send((outcome, stamp));
+            let _ = pending.answer.send((outcome, position));
         }
     }
 
@@ -320,10 +330,16 @@ impl Core {
     }
 
     /// A wait by socket lasts until `length` from now, or longer if it does already.
-    pub(super) fn time_wait(&mut self, session: SessionId, wait: WaitId, length: Length, now: At) {
+    pub(super) fn time_wait(
+        &mut self,
+        session: SessionId,
+        wait: WaitId,
+        length: WaitTimeout,
+        now: At,
+    ) {
         let due = match length {
-            Length::Session => At::NEVER,
-            Length::Ms(ms) => now.after_ms(u64::from(ms)),
+            WaitTimeout::Session => At::NEVER,
+            WaitTimeout::Ms(ms) => now.after_ms(u64::from(ms)),
         };
         if let Some(&slot) = self.wait_slots.get(&(session, wait)) {
             self.deadlines.set(slot, due.max(self.deadlines.due(slot)));
@@ -355,7 +371,7 @@ impl Core {
 }
 
 /// For commands of the driver's own, which nobody waits to be answered.
-pub(super) fn no_answer(_: &mut Core, _: Result<Reply, Refusal>, _: Stamp) {}
+pub(super) fn no_answer(_: &mut Core, _: Result<Reply, Refusal>, _: LogPosition) {}
 
 #[cfg(test)]
 mod tests {
@@ -371,7 +387,7 @@ mod tests {
         let (mut log, told) = io::pipe().unwrap();
         let told = tracing_subscriber::fmt().with_writer(Arc::new(told)).finish();
         tracing::subscriber::with_default(told, || {
-            let mut core = Core::new(500, Arc::new(Durable::new(false)));
+            let mut core = Core::new(500, Arc::new(Watermark::new(false)));
             core.boot(0, 0);
             let now = core.enter();
             let name = SessionName::parse("worker 1").unwrap();

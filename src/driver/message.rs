@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::machine::{Event, Figures, Grant, Name, Refusal, Reply, SessionState, Why};
+use crate::machine::{EndReason, Event, Figures, Grant, Name, Refusal, Reply, SessionState};
 
 use super::Unavailable;
-use super::levels::LevelEvent;
+use super::changes::ChangeEvent;
 
 /// What a message costs beside its names and data, in bytes.
 pub const MESSAGE_COST_BYTES: usize = 64;
@@ -18,7 +18,7 @@ pub enum Message {
     /// What the machine announced.
     Event(Event),
     /// A lock or ticket became available, or the figures changed.
-    Level(LevelEvent, Name, Figures),
+    Change(ChangeEvent, Name, Figures),
     /// The server is about to stop; in how many ms.
     GoingAway(u32),
 }
@@ -63,7 +63,7 @@ pub enum Ending {
     /// It said `bye`.
     Bye,
     /// Its session has ended.
-    SessionEnded(Why),
+    SessionEnded(EndReason),
     /// A newer socket has taken its session over.
     Replaced,
     /// It does not read.
@@ -113,7 +113,7 @@ pub(super) fn cost(message: &Message) -> usize {
                 | Event::LockWanted { resource, .. }
                 | Event::LockLost { resource, .. },
             )
-            | Message::Level(_, resource, _) => resource.as_str().len(),
+            | Message::Change(_, resource, _) => resource.as_str().len(),
             Message::Event(_) | Message::Answer(..) | Message::GoingAway(_) => 0,
         }
 }

@@ -3,39 +3,39 @@
 //!
 //! The machine is reached under one short lock. Each visit first applies what is due, then its own
 //! command, then puts what was announced into outboxes; nothing is awaited meanwhile. Each answer
-//! and event bears a stamp and leaves when all that was applied before it is durable.
+//! and event bears a position and leaves when all that was applied before it is durable.
 
-mod announce;
-mod busy;
+mod background;
+mod changes;
 mod clock;
 mod core;
-mod durable;
 mod expiry;
-mod gathered;
 mod ids;
-mod images;
-mod job;
-mod keeper;
-mod keeping;
-mod levels;
 mod message;
 mod narration;
 mod outbox;
+mod pending;
+mod persistence;
+mod pins;
 mod requests;
+mod route;
+mod snapshots;
 mod sockets;
+mod thread;
 mod views;
-mod work;
+mod watermark;
+mod writer;
 
-pub use durable::Stamp;
-pub use keeper::{Keeper, Round};
-pub use keeping::{Durability, Keeping, Kept, NotKept};
-pub use levels::LevelEvent;
+pub use changes::ChangeEvent;
 pub use message::{Answered, Ending, MESSAGE_COST_BYTES, Message, State};
 pub use outbox::{Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
-pub use requests::{Answer, Held};
+pub use persistence::{Durability, PersistenceConfig, PersistenceError, PersistenceStatus};
+pub use requests::{Answer, Pin};
 pub use sockets::{Asked, Connection, NotAttached, PING_MAX_MS, ping_ms, reason};
+pub use thread::WriterThread;
 pub use views::{Seen, Viewed, WHOLE_MAX};
-pub use work::AtWork;
+pub use watermark::LogPosition;
+pub use writer::{Cycle, JournalWriter};
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,9 +47,9 @@ use crate::machine::{Counts, Machine};
 use crate::notices::Notices;
 
 use self::core::Core;
-use self::durable::Durable;
-use self::gathered::Gathered;
-use self::work::Bell;
+use self::pending::PendingBatch;
+use self::thread::WriterWaker;
+use self::watermark::Watermark;
 
 /// Why the server cannot promise that it will remember what it would say: it says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,15 +81,15 @@ pub struct Driver(Arc<Shared>);
 struct Shared {
     /// Fair in the end, so that the slices of a backlog let others in between.
     core: parking_lot::Mutex<Core>,
-    durable: Arc<Durable>,
+    watermark: Arc<Watermark>,
     /// Wakes the timer when something has become due earlier than it was to wake.
     earlier: Notify,
     /// When the timer wakes, in µs of the driver's clock.
     wakes: AtomicU64,
     /// Wakes the keeper.
-    bell: Arc<Bell>,
+    waker: Arc<WriterWaker>,
     /// Figures of what is kept.
-    kept: Mutex<Option<Kept>>,
+    kept: Mutex<Option<PersistenceStatus>>,
     /// Why nothing can be kept any more.
     failure: watch::Sender<Option<String>>,
     notices: Arc<Notices>,
@@ -107,22 +107,22 @@ impl fmt::Debug for Driver {
 struct Guard<'a> {
     core: parking_lot::MutexGuard<'a, Core>,
     /// Dropped behind the lock: the keeper's first step is to take that.
-    ring: Ring<'a>,
+    wake: WakeOnDrop<'a>,
     shared: &'a Shared,
     /// The thread was panicking before it came here: that is not the machine's doing.
     was_panicking: bool,
 }
 
 /// Rings for the keeper, if that is due.
-struct Ring<'a> {
-    bell: &'a Bell,
+struct WakeOnDrop<'a> {
+    waker: &'a WriterWaker,
     is_due: bool,
 }
 
-impl Drop for Ring<'_> {
+impl Drop for WakeOnDrop<'_> {
     fn drop(&mut self) {
         if self.is_due {
-            self.bell.ring();
+            self.waker.wake();
         }
     }
 }
@@ -145,8 +145,8 @@ impl Drop for Guard<'_> {
         if std::thread::panicking() && !self.was_panicking {
             std::process::abort();
         }
-        if let Some(gathered) = &mut self.core.gathered {
-            self.ring.is_due = std::mem::take(&mut gathered.is_news);
+        if let Some(pending) = &mut self.core.pending {
+            self.wake.is_due = std::mem::take(&mut pending.is_news);
         }
         let at = self.core.next_due().as_micros();
         if at < self.shared.wakes.load(Ordering::Relaxed) {
@@ -165,7 +165,7 @@ pub struct Status {
     /// Requests carried out since the start.
     pub operations: u64,
     /// What is kept on disk, if anything is.
-    pub kept: Option<Kept>,
+    pub kept: Option<PersistenceStatus>,
 }
 
 impl Driver {
@@ -183,29 +183,29 @@ impl Driver {
     }
 
     fn with(expire_ms: u32, gated: bool) -> Self {
-        let durable = Arc::new(Durable::new(gated));
-        let mut core = Core::new(u64::from(expire_ms), durable.clone());
+        let watermark = Arc::new(Watermark::new(gated));
+        let mut core = Core::new(u64::from(expire_ms), watermark.clone());
         core.boot(0, clock::wall_ms());
-        Self::of(core, durable)
+        Self::of(core, watermark)
     }
 
     /// A driver over what a journal kept, whose keeper says what is durable.
     fn over(machine: Machine, expire_ms: u32, fence: u64, wall_ms: u64) -> Self {
-        let durable = Arc::new(Durable::new(true));
-        let mut core = Core::over(machine, u64::from(expire_ms), durable.clone());
-        core.gathered = Some(Gathered::default());
+        let watermark = Arc::new(Watermark::new(true));
+        let mut core = Core::over(machine, u64::from(expire_ms), watermark.clone());
+        core.pending = Some(PendingBatch::default());
         core.boot(fence, wall_ms);
-        Self::of(core, durable)
+        Self::of(core, watermark)
     }
 
-    fn of(core: Core, durable: Arc<Durable>) -> Self {
+    fn of(core: Core, watermark: Arc<Watermark>) -> Self {
         Self(Arc::new(Shared {
             notices: core.notices.clone(),
             core: parking_lot::Mutex::new(core),
-            durable,
+            watermark,
             earlier: Notify::new(),
             wakes: AtomicU64::new(u64::MAX),
-            bell: Arc::default(),
+            waker: Arc::default(),
             kept: Mutex::default(),
             failure: watch::Sender::new(None),
         }))
@@ -214,32 +214,32 @@ impl Driver {
     fn core(&self) -> Guard<'_> {
         let core = self.0.core.lock();
         let was_panicking = std::thread::panicking();
-        let ring = Ring { bell: &self.0.bell, is_due: false };
-        Guard { core, ring, shared: &self.0, was_panicking }
+        let wake = WakeOnDrop { waker: &self.0.waker, is_due: false };
+        Guard { core, wake, shared: &self.0, was_panicking }
     }
 
     /// Everything applied so far has become durable.
     pub fn make_durable(&self) {
-        let stamp = self.core().stamp();
-        self.is_durable(stamp);
+        let position = self.core().position();
+        self.advance_watermark(position);
     }
 
     /// Everything up to here has become durable.
-    fn is_durable(&self, stamp: Stamp) {
-        self.0.durable.advance(stamp);
+    fn advance_watermark(&self, position: LogPosition) {
+        self.0.watermark.advance(position);
         let mut core = self.core();
         let now = core.enter();
-        core.settle(now);
+        core.release(now);
     }
 
-    /// Waits until everything up to the stamp is durable.
-    async fn settled(&self, stamp: Stamp) -> Result<(), Unavailable> {
-        self.0.durable.reached(stamp).await
+    /// Waits until everything up to the position is durable.
+    async fn committed(&self, position: LogPosition) -> Result<(), Unavailable> {
+        self.0.watermark.reached(position).await
     }
 
     /// How many commands are yet to be kept.
-    fn gathered(&self) -> u32 {
-        self.core().gathered.as_ref().map_or(0, |gathered| gathered.count)
+    fn pending(&self) -> u32 {
+        self.core().pending.as_ref().map_or(0, |pending| pending.count)
     }
 
     /// Whether the server is about to end.
@@ -247,7 +247,7 @@ impl Driver {
         self.core().leaving
     }
 
-    fn set_kept(&self, kept: Kept) {
+    fn set_kept(&self, kept: PersistenceStatus) {
         *lock(&self.0.kept) = Some(kept);
     }
 
@@ -286,7 +286,7 @@ impl Driver {
     /// Applies what falls due, when it does, and wakes who waits for the keeper. Runs until it is
     /// dropped.
     pub async fn run(self) {
-        tokio::join!(self.0.durable.herald(), self.tick());
+        tokio::join!(self.0.watermark.notify(), self.tick());
     }
 
     async fn tick(&self) {

@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 use crate::machine::Name;
 
 use super::Unavailable;
-use super::durable::{Durable, Stamp};
-use super::levels::{Level, Levels};
+use super::changes::{Change, CoalescedChanges};
 use super::message::{Answered, Ending, MESSAGE_COST_BYTES, Message, cost, is_state};
+use super::watermark::{LogPosition, Watermark};
 
 /// Most messages that wait for a socket to read.
 pub const OUTBOX_MESSAGES_MAX: usize = 1024;
@@ -24,10 +24,10 @@ const READING_PART: usize = 2;
 
 #[derive(Debug)]
 enum Item {
-    Message(Message, Stamp, usize),
-    /// Look it up in the levels.
-    Level(Name),
-    End(Ending, Stamp),
+    Message(Message, LogPosition, usize),
+    /// Look it up in the changes.
+    Change(Name),
+    End(Ending, LogPosition),
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ struct Inner {
     first: VecDeque<Message>,
     items: VecDeque<Item>,
     bytes: usize,
-    levels: BTreeMap<Name, Levels>,
+    changes: BTreeMap<Name, CoalescedChanges>,
     /// Whole states that wait.
     states: usize,
     /// Nothing more goes in.
@@ -61,7 +61,7 @@ pub struct Outbox {
     inner: Mutex<Inner>,
     filled: Notify,
     emptied: Notify,
-    durable: Arc<Durable>,
+    watermark: Arc<Watermark>,
 }
 
 /// What comes out of an outbox.
@@ -75,14 +75,14 @@ pub enum Next {
 
 enum Ready {
     Now(Next),
-    When(Stamp),
+    When(LogPosition),
     Nothing,
 }
 
 impl Outbox {
-    pub(super) fn new(durable: Arc<Durable>) -> Self {
+    pub(super) fn new(watermark: Arc<Watermark>) -> Self {
         let inner = Mutex::new(Inner::default());
-        Self { inner, filled: Notify::new(), emptied: Notify::new(), durable }
+        Self { inner, filled: Notify::new(), emptied: Notify::new(), watermark }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -109,10 +109,13 @@ impl Outbox {
     pub fn stuck_beats(&self) -> Vec<Message> {
         let inner = self.inner();
         let is_stuck = match inner.items.front() {
-            Some(Item::Message(_, stamp, _) | Item::End(_, stamp)) => !self.durable.has(*stamp),
-            Some(Item::Level(name)) => {
-                inner.levels.get(name).is_some_and(|levels| !self.durable.has(levels.stamp()))
+            Some(Item::Message(_, position, _) | Item::End(_, position)) => {
+                !self.watermark.has(*position)
             }
+            Some(Item::Change(name)) => inner
+                .changes
+                .get(name)
+                .is_some_and(|changes| !self.watermark.has(changes.position())),
             None => false,
         };
         if !is_stuck {
@@ -152,30 +155,32 @@ impl Outbox {
             return;
         }
         (inner.ended, inner.has_failed) = (true, true);
-        inner.levels.clear();
+        inner.changes.clear();
         let unavailable = || Answered::Unavailable(Unavailable::Failed);
         let mut ending = Ending::GoingAway;
         for item in std::mem::take(&mut inner.items) {
             match item {
-                Item::Message(message, stamp, _) if self.durable.has(stamp) => {
+                Item::Message(message, position, _) if self.watermark.has(position) => {
                     inner.first.push_back(message);
                 }
                 Item::Message(Message::Answer(id, _), ..) => {
                     inner.first.push_back(Message::Answer(id, unavailable()));
                 }
-                Item::End(durable, stamp) if self.durable.has(stamp) => ending = durable,
-                Item::Message(..) | Item::Level(_) | Item::End(..) => {}
+                Item::End(watermark, position) if self.watermark.has(position) => {
+                    ending = watermark
+                }
+                Item::Message(..) | Item::Change(_) | Item::End(..) => {}
             }
         }
         if ending == Ending::GoingAway {
             inner.first.push_back(Message::GoingAway(0));
         }
-        inner.items.push_back(Item::End(ending, Stamp::default()));
+        inner.items.push_back(Item::End(ending, LogPosition::default()));
         drop(inner);
         self.filled.notify_one();
     }
 
-    pub(super) fn push(&self, message: Message, stamp: Stamp) {
+    pub(super) fn push(&self, message: Message, position: LogPosition) {
         let mut inner = self.inner();
         if inner.ended {
             return;
@@ -183,44 +188,44 @@ impl Outbox {
         let cost = cost(&message);
         inner.states += usize::from(is_state(&message));
         inner.bytes += cost;
-        inner.items.push_back(Item::Message(message, stamp, cost));
+        inner.items.push_back(Item::Message(message, position, cost));
         self.check_room(inner);
     }
 
     /// Tells of a watched resource; what was not told yet of it is overtaken.
-    pub(super) fn push_level(&self, resource: &Name, level: Level, stamp: Stamp) {
+    pub(super) fn push_change(&self, resource: &Name, change: Change, position: LogPosition) {
         let mut inner = self.inner();
         if inner.ended {
             return;
         }
-        if let Some(levels) = inner.levels.get_mut(resource) {
-            levels.overtake(level, stamp, &self.durable);
+        if let Some(changes) = inner.changes.get_mut(resource) {
+            changes.overtake(change, position, &self.watermark);
             return;
         }
-        if !level.says_anything() {
+        if !change.says_anything() {
             return;
         }
-        inner.levels.insert(resource.clone(), Levels::new(level, stamp));
-        inner.bytes += level_cost(resource);
-        inner.items.push_back(Item::Level(resource.clone()));
+        inner.changes.insert(resource.clone(), CoalescedChanges::new(change, position));
+        inner.bytes += change_cost(resource);
+        inner.items.push_back(Item::Change(resource.clone()));
         self.check_room(inner);
     }
 
     /// Whatever was to be told of a resource is no longer wanted.
-    pub(super) fn drop_level(&self, resource: &Name) {
+    pub(super) fn drop_change(&self, resource: &Name) {
         let mut inner = self.inner();
-        if inner.levels.remove(resource).is_some() {
-            inner.bytes -= level_cost(resource);
-            inner.items.retain(|item| !matches!(item, Item::Level(name) if name == resource));
+        if inner.changes.remove(resource).is_some() {
+            inner.bytes -= change_cost(resource);
+            inner.items.retain(|item| !matches!(item, Item::Change(name) if name == resource));
         }
     }
 
     /// The socket is to be closed when what is in here has been sent.
-    pub(super) fn end(&self, ending: Ending, stamp: Stamp) {
+    pub(super) fn end(&self, ending: Ending, position: LogPosition) {
         let mut inner = self.inner();
         if !inner.ended {
             inner.ended = true;
-            inner.items.push_back(Item::End(ending, stamp));
+            inner.items.push_back(Item::End(ending, position));
             drop(inner);
             self.filled.notify_one();
         }
@@ -271,8 +276,8 @@ impl Outbox {
         loop {
             match self.take() {
                 Ready::Now(next) => return next,
-                Ready::When(stamp) => tokio::select! {
-                    reached = self.durable.reached(stamp) => if reached.is_err() {
+                Ready::When(position) => tokio::select! {
+                    reached = self.watermark.reached(position) => if reached.is_err() {
                         self.fail();
                     },
                     () = self.filled.notified() => {}
@@ -320,15 +325,15 @@ impl Outbox {
                 inner.items = VecDeque::new();
                 return Ready::Nothing;
             };
-            let stamp = match item {
-                Item::Message(_, stamp, _) | Item::End(_, stamp) => *stamp,
-                Item::Level(name) => {
-                    let Some(levels) = inner.levels.get(name) else { panic!("no such level") };
-                    levels.stamp()
+            let position = match item {
+                Item::Message(_, position, _) | Item::End(_, position) => *position,
+                Item::Change(name) => {
+                    let Some(changes) = inner.changes.get(name) else { panic!("no such change") };
+                    changes.position()
                 }
             };
-            if !self.durable.has(stamp) {
-                return Ready::When(stamp);
+            if !self.watermark.has(position) {
+                return Ready::When(position);
             }
             let was_full = !inner.has_room();
             match inner.items.pop_front() {
@@ -344,8 +349,8 @@ impl Outbox {
                     }
                     return Ready::Now(Next::Message(message));
                 }
-                Some(Item::Level(name)) => {
-                    let message = self.take_level(&mut inner, name);
+                Some(Item::Change(name)) => {
+                    let message = self.take_change(&mut inner, name);
                     if was_full {
                         self.emptied.notify_one();
                     }
@@ -359,24 +364,24 @@ impl Outbox {
     }
 
     /// The next event about a resource; what more there is to say of it goes back in.
-    fn take_level(&self, inner: &mut Inner, name: Name) -> Option<Message> {
-        let levels = inner.levels.remove(&name)?;
-        inner.bytes -= level_cost(&name);
-        let (event, more) = levels.take(&self.durable);
-        if let Some((levels, now)) = more {
-            inner.bytes += level_cost(&name);
-            let item = Item::Level(name.clone());
+    fn take_change(&self, inner: &mut Inner, name: Name) -> Option<Message> {
+        let changes = inner.changes.remove(&name)?;
+        inner.bytes -= change_cost(&name);
+        let (event, more) = changes.take(&self.watermark);
+        if let Some((changes, now)) = more {
+            inner.bytes += change_cost(&name);
+            let item = Item::Change(name.clone());
             if now {
                 inner.items.push_front(item)
             } else {
                 inner.items.push_back(item)
             }
-            inner.levels.insert(name.clone(), levels);
+            inner.changes.insert(name.clone(), changes);
         }
-        event.map(|(event, figures)| Message::Level(event, name, figures))
+        event.map(|(event, figures)| Message::Change(event, name, figures))
     }
 }
 
-fn level_cost(resource: &Name) -> usize {
+fn change_cost(resource: &Name) -> usize {
     MESSAGE_COST_BYTES + resource.as_str().len()
 }

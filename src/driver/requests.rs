@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
 
-use crate::machine::{Ask, Length, Way};
 use crate::machine::{
     Command, Fence, Grant, Machine, Name, Refusal, Reply, RequestId, SessionId, Ttl,
 };
+use crate::machine::{WaitOrigin, WaitRequest, WaitTimeout};
 
 use super::Driver;
 use super::core::Core;
-use super::durable::Stamp;
+use super::watermark::LogPosition;
 
 /// How a waiting request ended.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Granted { grant: Grant, share: Option<Arc<Share>> },
+    Granted { grant: Grant, share: Option<Arc<UndeliveredGrant>> },
     TimedOut,
     SessionGone,
 }
@@ -25,7 +25,7 @@ pub(super) enum Outcome {
 /// A grant that only REST requests were told of. When the last of them is dropped and none was
 /// handed its answer, nobody knows of the grant: it is undone.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct UndeliveredGrant {
     session: SessionId,
     resource: Name,
     /// `None` for a lock.
@@ -34,7 +34,7 @@ pub(super) struct Share {
     told: AtomicBool,
 }
 
-impl Share {
+impl UndeliveredGrant {
     pub(super) fn new(session: SessionId, grant: &Grant) -> Arc<Self> {
         let (resource, ticket) = match grant {
             Grant::Lock(grant) => (grant.resource.clone(), None),
@@ -68,7 +68,7 @@ pub struct Answer {
     /// What to tell.
     pub reply: Result<Reply, Refusal>,
     driver: Driver,
-    share: Option<Arc<Share>>,
+    share: Option<Arc<UndeliveredGrant>>,
 }
 
 impl Answer {
@@ -89,7 +89,7 @@ impl Drop for Answer {
 }
 
 /// An answer, and when it may leave.
-type Settled = (Answer, Stamp);
+type Settled = (Answer, LogPosition);
 
 /// How a request that may wait begins.
 enum Begun {
@@ -104,7 +104,7 @@ struct Waiting {
     request: RequestId,
     /// Of the session that waits.
     ttl: Ttl,
-    answer: oneshot::Receiver<(Outcome, Stamp)>,
+    answer: oneshot::Receiver<(Outcome, LogPosition)>,
     done: bool,
 }
 
@@ -136,16 +136,16 @@ impl Driver {
         ttl: crate::machine::Ttl,
         source: Box<str>,
     ) -> Result<SessionId, super::Unavailable> {
-        let (session, stamp) = {
+        let (session, position) = {
             let mut core = self.core();
             core.may_ask()?;
             let now = core.enter();
             core.operations += 1;
-            let (session, stamp) = core.open(name, ttl, source, now);
-            core.hold_until(stamp, session);
-            (session, stamp)
+            let (session, position) = core.open(name, ttl, source, now);
+            core.hold_until(position, session);
+            (session, position)
         };
-        self.settled(stamp).await?;
+        self.committed(position).await?;
         Ok(session)
     }
 
@@ -158,17 +158,17 @@ impl Driver {
         session: SessionId,
         command: Command,
     ) -> Result<Answer, super::Unavailable> {
-        let settled = {
+        let committed = {
             let mut core = self.core();
             core.may_ask()?;
             let now = core.enter();
             core.operations += 1;
             core.refresh(&session, now);
-            let (reply, stamp) = core.submit(&command, now);
-            core.hold_until(stamp, session);
-            (self.answer(&mut core, session, reply, stamp), stamp)
+            let (reply, position) = core.submit(&command, now);
+            core.hold_until(position, session);
+            (self.answer(&mut core, session, reply, position), position)
         };
-        self.finish(settled).await
+        self.finish(committed).await
     }
 
     fn answer(
@@ -176,11 +176,11 @@ impl Driver {
         core: &mut Core,
         session: SessionId,
         reply: Result<Reply, Refusal>,
-        stamp: Stamp,
+        position: LogPosition,
     ) -> Answer {
         let share = match &reply {
             // What is durable already is handed over without a pause.
-            Ok(Reply::Granted { grant, fresh: true }) if !core.durable.has(stamp) => {
+            Ok(Reply::Granted { grant, fresh: true }) if !core.watermark.has(position) => {
                 Some(core.share(session, grant))
             }
             Ok(Reply::Granted { grant, fresh: false }) => {
@@ -202,7 +202,7 @@ impl Driver {
         &self,
         session: SessionId,
         wait_ms: u32,
-        command: impl FnOnce(Ask) -> Command,
+        command: impl FnOnce(WaitRequest) -> Command,
     ) -> Result<Answer, super::Unavailable> {
         let never = |_| std::future::pending();
         self.request_waiting_unless(session, wait_ms, command, never).await
@@ -219,12 +219,12 @@ impl Driver {
         &self,
         session: SessionId,
         wait_ms: u32,
-        command: impl FnOnce(Ask) -> Command,
+        command: impl FnOnce(WaitRequest) -> Command,
         gone: impl FnOnce(Ttl) -> G,
     ) -> Result<Answer, super::Unavailable> {
         let waiting = match self.begin_waiting(session, wait_ms, command)? {
             Begun::Waits(waiting) => waiting,
-            Begun::Settled(settled) => return self.finish(settled).await,
+            Begun::Settled(committed) => return self.finish(committed).await,
         };
         let gone = gone(waiting.ttl);
         tokio::select! {
@@ -232,35 +232,35 @@ impl Driver {
             answered = self.await_grant(waiting) => return answered,
             () = gone => {}
         }
-        // What waited was dropped by now, so this stamp covers that it left and what was undone.
-        let stamp = self.core().stamp();
+        // What waited was dropped by now, so this position covers that it left and what was undone.
+        let position = self.core().position();
         let reply = Ok(Reply::NotGranted);
-        self.finish((Answer { reply, driver: self.clone(), share: None }, stamp)).await
+        self.finish((Answer { reply, driver: self.clone(), share: None }, position)).await
     }
 
     async fn await_grant(&self, mut waiting: Waiting) -> Result<Answer, super::Unavailable> {
         let received = (&mut waiting.answer).await;
         waiting.done = true;
-        let (reply, share, stamp) = match received {
-            Ok((Outcome::Granted { grant, share }, stamp)) => {
-                (Ok(Reply::Granted { grant, fresh: true }), share, stamp)
+        let (reply, share, position) = match received {
+            Ok((Outcome::Granted { grant, share }, position)) => {
+                (Ok(Reply::Granted { grant, fresh: true }), share, position)
             }
-            Ok((Outcome::TimedOut, stamp)) => (Ok(Reply::NotGranted), None, stamp),
-            Ok((Outcome::SessionGone, stamp)) => (Err(Refusal::SessionNotFound), None, stamp),
+            Ok((Outcome::TimedOut, position)) => (Ok(Reply::NotGranted), None, position),
+            Ok((Outcome::SessionGone, position)) => (Err(Refusal::SessionNotFound), None, position),
             Err(_) => {
                 let why = self.core().may_ask().err();
                 return Err(why.unwrap_or(super::Unavailable::Leaving));
             }
         };
         let answer = Answer { reply, driver: self.clone(), share };
-        self.finish((answer, stamp)).await
+        self.finish((answer, position)).await
     }
 
     fn begin_waiting(
         &self,
         session: SessionId,
         wait_ms: u32,
-        command: impl FnOnce(Ask) -> Command,
+        command: impl FnOnce(WaitRequest) -> Command,
     ) -> Result<Begun, super::Unavailable> {
         let mut core = self.core();
         core.may_ask()?;
@@ -268,24 +268,25 @@ impl Driver {
         core.operations += 1;
         core.refresh(&session, now);
         let request = core.next_request();
-        let ask = Ask { way: Way::Request(request), length: Length::Ms(wait_ms) };
-        let (reply, stamp) = core.submit(&command(ask), now);
+        let ask =
+            WaitRequest { way: WaitOrigin::Request(request), length: WaitTimeout::Ms(wait_ms) };
+        let (reply, position) = core.submit(&command(ask), now);
         let Ok(Reply::Queued { wait, .. }) = reply else {
-            core.hold_until(stamp, session);
-            let answer = self.answer(&mut core, session, reply, stamp);
-            return Ok(Begun::Settled((answer, stamp)));
+            core.hold_until(position, session);
+            let answer = self.answer(&mut core, session, reply, position);
+            return Ok(Begun::Settled((answer, position)));
         };
         let answer = core.await_answer(request, wait, session, u64::from(wait_ms), now);
         if core.leaving {
             core.stop_waiting(request, Outcome::TimedOut, now);
         }
-        let ttl = core.presences[&session].ttl;
+        let ttl = core.sessions[&session].ttl;
         Ok(Begun::Waits(Waiting { driver: self.clone(), request, ttl, answer, done: false }))
     }
 
-    async fn finish(&self, settled: Settled) -> Result<Answer, super::Unavailable> {
-        let (answer, stamp) = settled;
-        self.settled(stamp).await?;
+    async fn finish(&self, committed: Settled) -> Result<Answer, super::Unavailable> {
+        let (answer, position) = committed;
+        self.committed(position).await?;
         Ok(answer)
     }
 
@@ -295,7 +296,7 @@ impl Driver {
     /// # Errors
     /// [`super::Unavailable`] when the server cannot promise that it will be remembered.
     pub async fn refresh(&self, session: &SessionId) -> Result<bool, super::Unavailable> {
-        let stamp = {
+        let position = {
             let mut core = self.core();
             let now = core.enter();
             core.operations += 1;
@@ -303,9 +304,9 @@ impl Driver {
                 return Ok(true);
             }
             core.may_ask()?;
-            core.stamp()
+            core.position()
         };
-        self.settled(stamp).await?;
+        self.committed(position).await?;
         Ok(false)
     }
 
@@ -314,23 +315,23 @@ impl Driver {
     /// # Errors
     /// [`super::Unavailable`] when the server cannot promise that what is seen will be remembered.
     pub async fn look<T>(&self, look: impl FnOnce(&Machine) -> T) -> Result<T, super::Unavailable> {
-        let (seen, stamp) = {
+        let (seen, position) = {
             let mut core = self.core();
             core.may_ask()?;
             core.enter();
             core.operations += 1;
-            (look(&core.machine), core.stamp())
+            (look(&core.machine), core.position())
         };
-        self.settled(stamp).await?;
+        self.committed(position).await?;
         Ok(seen)
     }
 
-    fn drop_share(&self, share: Arc<Share>) {
+    fn drop_share(&self, share: Arc<UndeliveredGrant>) {
         // Under the lock from the start: whoever is told of the grant in another way meanwhile
         // finds the share and confirms it, or comes after it was undone.
         let mut core = self.core();
         let Some(share) = Arc::into_inner(share) else { return };
-        core.untold.remove(&share.fence);
+        core.undelivered.remove(&share.fence);
         if share.told.load(Ordering::Acquire) {
             return;
         }
@@ -341,11 +342,11 @@ impl Driver {
 
     /// Keeps a session alive until what is returned is dropped: a request of it is on its way.
     #[must_use]
-    pub fn hold(&self, session: SessionId) -> Held {
+    pub fn hold(&self, session: SessionId) -> Pin {
         let mut core = self.core();
         core.enter();
-        core.hold_open(&session);
-        Held { driver: self.clone(), session }
+        core.pin(&session);
+        Pin { driver: self.clone(), session }
     }
 
     /// Whether a session holds a ticket, and by which grant, which is confirmed by that.
@@ -358,36 +359,36 @@ impl Driver {
         resource: &str,
         ticket: &str,
     ) -> Result<Result<Option<Fence>, Refusal>, super::Unavailable> {
-        let (held, stamp) = {
+        let (held, position) = {
             let mut core = self.core();
             core.may_ask()?;
             let now = core.enter();
             core.operations += 1;
-            let stamp = core.stamp();
+            let position = core.position();
             core.refresh(&session, now);
-            core.hold_until(stamp, session);
+            core.hold_until(position, session);
             let held = core.machine.holds(&session, resource, ticket);
             if let Ok(Some(fence)) = held {
                 core.confirm(fence);
             }
-            (held, stamp)
+            (held, position)
         };
-        self.settled(stamp).await?;
+        self.committed(position).await?;
         Ok(held)
     }
 }
 
 /// A session that does not expire because a request of it is on its way.
 #[derive(Debug)]
-pub struct Held {
+pub struct Pin {
     driver: Driver,
     session: SessionId,
 }
 
-impl Drop for Held {
+impl Drop for Pin {
     fn drop(&mut self) {
         let mut core = self.driver.core();
         let now = core.enter();
-        core.let_go(&self.session, now);
+        core.unpin(&self.session, now);
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::deadlines::At;
-use crate::machine::{Command, IssuedState, Refusal, Reply, SessionId, SessionName, Ttl, Why};
+use crate::machine::{
+    Command, EndReason, IssuedState, Refusal, Reply, SessionId, SessionName, Ttl,
+};
 
 use super::core::Core;
-use super::durable::Stamp;
 use super::message::{Answered, Ending, Message, State};
 use super::outbox::Outbox;
 use super::views::ISSUED_WHOLE_MAX;
+use super::watermark::LogPosition;
 use super::{Driver, Unavailable};
 
 /// Longest time between two heartbeats, in ms.
@@ -52,7 +54,7 @@ pub struct Connection {
 #[derive(Debug)]
 pub enum NotAttached {
     /// There is no such session.
-    NotFound(Stamp),
+    NotFound(LogPosition),
     /// A later attempt has come first.
     Overtaken,
     /// The server cannot promise that it will remember what it would say; why.
@@ -81,9 +83,9 @@ impl Driver {
         core.may_ask()?;
         let now = core.enter();
         core.operations += 1;
-        let (session, stamp) = core.open(name, ttl, source, now);
+        let (session, position) = core.open(name, ttl, source, now);
         let connection = self.attach_to(&mut core, session, ttl, false);
-        connection.say_state(&core, id, stamp);
+        connection.say_state(&core, id, position);
         Ok(connection)
     }
 
@@ -101,21 +103,21 @@ impl Driver {
         core.may_ask().map_err(NotAttached::Unavailable)?;
         let now = core.enter();
         core.operations += 1;
-        let stamp = core.stamp();
-        let Some(presence) = core.presences.get_mut(&session) else {
-            return Err(NotAttached::NotFound(stamp));
+        let position = core.position();
+        let Some(entry) = core.sessions.get_mut(&session) else {
+            return Err(NotAttached::NotFound(position));
         };
-        if attempt.is_some() && attempt < presence.attempt {
+        if attempt.is_some() && attempt < entry.attempt {
             return Err(NotAttached::Overtaken);
         }
-        presence.attempt = presence.attempt.max(attempt);
-        if let Some(older) = presence.socket.take() {
+        entry.attempt = entry.attempt.max(attempt);
+        if let Some(older) = entry.socket.take() {
             older.cut(Ending::Replaced);
         }
-        let ttl = presence.ttl;
+        let ttl = entry.ttl;
         core.refresh(&session, now);
         let connection = self.attach_to(&mut core, session, ttl, true);
-        connection.say_state(&core, id, stamp);
+        connection.say_state(&core, id, position);
         Ok(connection)
     }
 
@@ -126,11 +128,11 @@ impl Driver {
         ttl: Ttl,
         resumed: bool,
     ) -> Connection {
-        let outbox = Arc::new(Outbox::new(core.durable.clone()));
-        if let Some(presence) = core.presences.get_mut(&session) {
-            presence.socket = Some(outbox.clone());
+        let outbox = Arc::new(Outbox::new(core.watermark.clone()));
+        if let Some(entry) = core.sessions.get_mut(&session) {
+            entry.socket = Some(outbox.clone());
         }
-        core.hold_open(&session);
+        core.pin(&session);
         let (driver, opening) = (self.clone(), AtomicBool::new(true));
         Connection { driver, session, outbox, ttl, resumed, opening }
     }
@@ -140,10 +142,10 @@ impl Driver {
         let mut core = self.core();
         core.enter();
         core.leaving = true;
-        let stamp = core.stamp();
-        for socket in core.presences.values().filter_map(|presence| presence.socket.as_ref()) {
-            socket.push(Message::GoingAway(after_ms), stamp);
-            socket.end(Ending::GoingAway, stamp);
+        let position = core.position();
+        for socket in core.sessions.values().filter_map(|entry| entry.socket.as_ref()) {
+            socket.push(Message::GoingAway(after_ms), position);
+            socket.end(Ending::GoingAway, position);
         }
     }
 
@@ -151,8 +153,8 @@ impl Driver {
     ///
     /// # Errors
     /// [`Unavailable`] when the server cannot promise that it will be remembered.
-    pub async fn may_say(&self, stamp: Stamp) -> Result<(), Unavailable> {
-        self.settled(stamp).await
+    pub async fn may_say(&self, position: LogPosition) -> Result<(), Unavailable> {
+        self.committed(position).await
     }
 }
 
@@ -184,7 +186,7 @@ impl Connection {
 
     /// Keeps the session alive until what is returned is dropped.
     #[must_use]
-    pub fn hold(&self) -> super::Held {
+    pub fn hold(&self) -> super::Pin {
         self.driver.hold(self.session)
     }
 
@@ -203,7 +205,7 @@ impl Connection {
         if self.opening.swap(false, Ordering::Relaxed) {
             let mut core = self.driver.core();
             let now = core.enter();
-            core.let_go(&self.session, now);
+            core.unpin(&self.session, now);
         }
     }
 
@@ -211,7 +213,7 @@ impl Connection {
     /// answered, unless it is to be closed for another reason already. The end itself says nothing
     /// that would have to be durable.
     pub fn closing(&self) {
-        self.outbox.end(Ending::Closed, Stamp::default());
+        self.outbox.end(Ending::Closed, LogPosition::default());
     }
 
     /// The client said what it may not: the socket is to be closed when everything before that
@@ -219,7 +221,7 @@ impl Connection {
     pub fn fault(&self, code: u16, reason: &'static str) {
         let mut core = self.driver.core();
         core.enter();
-        self.outbox.end(Ending::Fault(code, reason), core.stamp());
+        self.outbox.end(Ending::Fault(code, reason), core.position());
     }
 
     /// Something was heard from the client.
@@ -247,13 +249,13 @@ impl Connection {
                 break;
             }
         }
-        let stamp = core.stamp();
-        core.hold_until(stamp, self.session);
+        let position = core.position();
+        core.hold_until(position, self.session);
         true
     }
 
     fn is_current(&self, core: &Core) -> bool {
-        let socket = core.presences.get(&self.session).and_then(|p| p.socket.as_ref());
+        let socket = core.sessions.get(&self.session).and_then(|p| p.socket.as_ref());
         socket.is_some_and(|socket| Arc::ptr_eq(socket, &self.outbox))
     }
 
@@ -267,25 +269,25 @@ impl Connection {
         match asked {
             Asked::Command(command) => self.submit(core, id, &command, now),
             // Says nothing about the state, so that it waits for nothing.
-            Asked::Beat => self.say(id, Answered::Beat(self.ttl.as_ms()), Stamp::default()),
-            Asked::State => self.say_state(core, id, core.stamp()),
+            Asked::Beat => self.say(id, Answered::Beat(self.ttl.as_ms()), LogPosition::default()),
+            Asked::State => self.say_state(core, id, core.position()),
             Asked::Bye => {
                 let session = self.session;
-                core.submit_then(&Command::Close { session }, now, |_, _, stamp| {
-                    self.say(id, Answered::Done, stamp);
-                    self.outbox.end(Ending::Bye, stamp);
+                core.submit_then(&Command::Close { session }, now, |_, _, position| {
+                    self.say(id, Answered::Done, position);
+                    self.outbox.end(Ending::Bye, position);
                 });
             }
-            Asked::Bad(why) => self.say(id, Answered::Bad(why), core.stamp()),
-            Asked::TooLarge(why) => self.say(id, Answered::TooLarge(why), core.stamp()),
+            Asked::Bad(why) => self.say(id, Answered::Bad(why), core.position()),
+            Asked::TooLarge(why) => self.say(id, Answered::TooLarge(why), core.position()),
         }
     }
 
     fn submit(&self, core: &mut Core, id: Option<u64>, command: &Command, now: At) {
         if let Command::Unwatch { resource, .. } = command {
-            self.outbox.drop_level(resource);
+            self.outbox.drop_change(resource);
         }
-        core.submit_then(command, now, |core, reply, stamp| {
+        core.submit_then(command, now, |core, reply, position| {
             match (command, &reply) {
                 (
                     Command::Lock { ask: Some(ask), .. } | Command::Claim { ask: Some(ask), .. },
@@ -299,15 +301,15 @@ impl Connection {
             if let Ok(Reply::Granted { grant, fresh: false }) = &reply {
                 core.confirm(grant.fence());
             }
-            self.say(id, Answered::Reply(reply), stamp);
+            self.say(id, Answered::Reply(reply), position);
         });
     }
 
-    fn say(&self, id: Option<u64>, answered: Answered, stamp: Stamp) {
-        self.outbox.push(Message::Answer(id, answered), stamp);
+    fn say(&self, id: Option<u64>, answered: Answered, position: LogPosition) {
+        self.outbox.push(Message::Answer(id, answered), position);
     }
 
-    fn say_state(&self, core: &Core, id: Option<u64>, stamp: Stamp) {
+    fn say_state(&self, core: &Core, id: Option<u64>, position: LogPosition) {
         let lacks_issued = core.machine.issued_count(&self.session) > ISSUED_WHOLE_MAX;
         let session = if lacks_issued {
             core.machine.state_head(&self.session)
@@ -316,16 +318,16 @@ impl Connection {
         };
         let Some(session) = session else {
             let gone = Answered::Reply(Err(Refusal::SessionNotFound));
-            return self.say(id, gone, stamp);
+            return self.say(id, gone, position);
         };
         for hold in &session.holds {
             core.confirm(hold.fence());
         }
         let (epoch, ping_ms) = (core.epoch.clone(), ping_ms(self.ttl));
         let state = State { session, resumed: self.resumed, epoch, ping_ms, lacks_issued };
-        self.say(id, Answered::State(Box::new(state)), stamp);
+        self.say(id, Answered::State(Box::new(state)), position);
         if core.leaving {
-            self.outbox.end(Ending::GoingAway, stamp);
+            self.outbox.end(Ending::GoingAway, position);
         }
     }
 }
@@ -335,21 +337,21 @@ impl Drop for Connection {
         let mut core = self.driver.core();
         let now = core.enter();
         if self.opening.swap(false, Ordering::Relaxed) {
-            core.let_go(&self.session, now);
+            core.unpin(&self.session, now);
         }
         if self.is_current(&core)
-            && let Some(presence) = core.presences.get_mut(&self.session)
+            && let Some(entry) = core.sessions.get_mut(&self.session)
         {
-            presence.socket = None;
+            entry.socket = None;
         }
     }
 }
 
 /// The reason that goes with the end of a session.
 #[must_use]
-pub fn reason(why: Why) -> &'static str {
+pub fn reason(why: EndReason) -> &'static str {
     match why {
-        Why::Closed => "closed",
-        Why::Expired => "expired",
+        EndReason::Closed => "closed",
+        EndReason::Expired => "expired",
     }
 }

@@ -1,4 +1,4 @@
-//! What those see who only look. What is small is seen in one visit; what is large is gathered in
+//! What those see who only look. What is small is seen in one visit; what is large is pending in
 //! slices, so that nobody waits for a whole one.
 
 use std::vec;
@@ -41,7 +41,7 @@ pub trait Viewed: Clone + Send + Sync + 'static {
     /// Brings a view into the order in which it is told.
     fn sort(view: &mut Self::View);
 
-    /// The view, gathered in slices: what has stayed meanwhile is in it once; what came or went may
+    /// The view, pending in slices: what has stayed meanwhile is in it once; what came or went may
     /// be in it or not. `None` when it was not there all the while.
     ///
     /// # Errors
@@ -214,7 +214,7 @@ impl Driver {
         .await
     }
 
-    /// The tickets that a session issued, oldest first, as its state lists them; gathered like
+    /// The tickets that a session issued, oldest first, as its state lists them; pending like
     /// [`Viewed::gather`].
     pub(super) async fn issued(
         &self,
@@ -236,16 +236,16 @@ impl Driver {
         let mut scan = Scan::default();
         let mut all = Vec::new();
         loop {
-            let (seen, stamp) = {
+            let (seen, position) = {
                 let mut core = self.core();
                 core.enter();
-                (slice(&core.machine, &mut scan), core.stamp())
+                (slice(&core.machine, &mut scan), core.position())
             };
             let is_gone = seen.is_none();
             all.extend(seen.unwrap_or_default());
             if is_gone || scan.done {
                 // What the slices before saw is durable then, too.
-                self.settled(stamp).await?;
+                self.committed(position).await?;
                 return Ok((!is_gone).then_some(all));
             }
             // Others go first.

@@ -6,12 +6,12 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::findings::{Findings, check};
-use super::opening::Options;
+use super::check::{CheckReport, check};
+use super::recover::JournalOptions;
 use super::sqlite::{Copied, copy, sync_dir};
-use super::store::Failure;
+use super::storage::StorageFailure;
 
-/// Most copies that are made until one is whole: an epoch may go meanwhile, and what a full disk
+/// Most copies that are made until one is whole: a segment may go meanwhile, and what a full disk
 /// left half written may be overwritten while it is copied.
 const TRIES: u32 = 10;
 
@@ -23,10 +23,10 @@ pub enum NotBackedUp {
     /// The directory holds no journal.
     NoJournal(PathBuf),
     /// Each copy is damaged. What is in the last one.
-    Damaged(Findings),
+    Damaged(CheckReport),
     /// Files cannot be read or written.
-    Failed(Failure),
-    /// Whenever it was copied, a newer epoch came into charge meanwhile.
+    Failed(StorageFailure),
+    /// Whenever it was copied, a newer segment came into activate meanwhile.
     Overtaken,
 }
 
@@ -44,8 +44,8 @@ impl fmt::Display for NotBackedUp {
 
 impl std::error::Error for NotBackedUp {}
 
-impl From<Failure> for NotBackedUp {
-    fn from(failure: Failure) -> Self {
+impl From<StorageFailure> for NotBackedUp {
+    fn from(failure: StorageFailure) -> Self {
         Self::Failed(failure)
     }
 }
@@ -56,7 +56,11 @@ impl From<Failure> for NotBackedUp {
 ///
 /// # Errors
 /// [`NotBackedUp`]: `target` is as it was then.
-pub fn backup(dir: &Path, target: &Path, options: Options) -> Result<Findings, NotBackedUp> {
+pub fn backup(
+    dir: &Path,
+    target: &Path,
+    options: JournalOptions,
+) -> Result<CheckReport, NotBackedUp> {
     let (parent, name) = place_of(dir, target)?;
     let making = Making(parent.join(format!("{name}.partial-{:016x}", options.identity)));
     let mut unfit = NotBackedUp::Overtaken;
@@ -122,9 +126,9 @@ fn unwritable(path: &Path, error: &io::Error) -> NotBackedUp {
 }
 
 /// What fills up is the target's disk.
-fn of_copying(path: &Path, failure: Failure) -> NotBackedUp {
+fn of_copying(path: &Path, failure: StorageFailure) -> NotBackedUp {
     match failure {
-        Failure::Full => NotBackedUp::Target(format!("{}: {failure}", path.display())),
+        StorageFailure::Full => NotBackedUp::Target(format!("{}: {failure}", path.display())),
         failure => failure.into(),
     }
 }

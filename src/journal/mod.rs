@@ -1,39 +1,42 @@
 //! The journal: what was acknowledged is never lost. It keeps accepted commands, in order, and now
-//! and then an image of everything; recovered, it gives the machine as it was. It knows no clock,
+//! and then a snapshot of everything; recovered, it gives the machine as it was. It knows no clock,
 //! no threads, no sockets and nothing of the wire.
 //!
-//! An *epoch* is one file: an image, then batches of commands. A new image begins a new epoch, and
-//! the old one goes when the new one is in charge. Rows chain a hash, so that a row that was lost
-//! or altered in the middle is found, not skipped (`rows`); what that says of the end is in
+//! A *segment* is one file: a snapshot, then batches of commands. A new snapshot begins a new
+//! segment, and the old one goes when the new one is active. Records chain a hash, so that a record
+//! that was lost or altered in the middle is found, not skipped (`records`); what that says of the
+//! end is in
 //! `reading`.
 //!
-//! **What cannot be told apart.** Every row says which row was known to be durable before it, so a
-//! lost row is known to have been durable only if a later row is left to say so. If the *last*
-//! durable batch is damaged it looks like a batch that was never finished: it is dropped, and the
-//! report says so. If the log is cut off exactly between two batches, nothing is left to report.
-//! Nor is it known after a sync that failed what a restart reads: the kernel may serve from memory
-//! what it could not write. So whoever restarts then does well to write an image at once.
+//! **What cannot be told apart.** Every record says which record was known to be durable before it,
+//! so a lost record is known to have been durable only if a later record is left to say so. If the
+//! *last* durable batch is damaged it looks like a batch that was never finished: it is dropped,
+//! and the report says so. If the log is cut off exactly between two batches, nothing is left to
+//! report. Nor is it known after a sync that failed what a restart reads: the kernel may serve from
+//! memory what it could not write. So whoever restarts then does well to write a snapshot at once.
 
+mod active;
 mod backup;
+mod check;
 pub mod codec;
-mod findings;
-mod imaging;
-mod keeping;
-mod memory;
-mod opening;
-mod reading;
-mod rows;
+mod crash_store;
+mod reader;
+mod record;
+mod recover;
+mod snapshot;
 mod sqlite;
-mod store;
+mod storage;
 
-pub use backup::{NotBackedUp, backup};
-pub use findings::{EpochFindings, Findings, Repair, check, repair};
-pub use imaging::{Imaging, NoImage};
-pub use keeping::{
+pub use active::{
     Appended, Batch, Description, FENCES_RESERVED, Journal, Retired, Synced, Syncing,
 };
-pub use memory::{Crash, Fault, Memory};
-pub use opening::{Dropped, Error, Options, Recovered, Report};
-pub use reading::Damage;
+pub use backup::{NotBackedUp, backup};
+pub use check::{CheckReport, Repair, SegmentReport, check, repair};
+pub use crash_store::{Crash, CrashStore, Fault};
+pub use reader::Damage;
+pub use recover::{Dropped, JournalOptions, OpenError, Recovered, Report};
+pub use snapshot::{NoSnapshot, SnapshotWriter};
 pub use sqlite::Sqlite;
-pub use store::{Draft, EachRow, Failure, Log, SCRAP_BYTES, Store, Syncer, Tail};
+pub use storage::{
+    Draft, EachRecord, Log, StorageFailure, Store, Syncer, TORN_TAIL_OVERLAP_BYTES, Tail,
+};

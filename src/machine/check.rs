@@ -28,7 +28,7 @@ impl Machine {
         let (mut locks, mut claims, mut issued, mut waits, mut watches) = (0, 0, 0, 0, 0);
         let mut condemned = 0;
         for (key, session) in &tables.sessions {
-            assert_eq!(tables.session_ids.get(&session.party.id).map(|k| k as usize), Some(key));
+            assert_eq!(tables.session_ids.get(&session.info.id).map(|k| k as usize), Some(key));
             assert!(!session.ending, "a session was left ending");
             if session.condemned {
                 condemned += 1;

@@ -1,9 +1,9 @@
 //! Claims: tickets taken, waited for, given back, passed on.
 
 use super::Machine;
-use super::command::{Count, Grant, Kind, Refusal, Reply, TicketGrant};
-use super::event::{Event, Lost};
-use super::names::{Ask, Fence, HOLDS_MAX, Name, SessionId, Way};
+use super::command::{Grant, Kind, Limit, Refusal, Reply, TicketGrant};
+use super::event::{Event, LossReason};
+use super::names::{Fence, HOLDS_MAX, Name, SessionId, WaitOrigin, WaitRequest};
 use super::tables::{ResourceKey, SessionKey, TicketKey};
 
 impl Machine {
@@ -12,7 +12,7 @@ impl Machine {
         session: SessionId,
         name: &Name,
         ticket: &Name,
-        ask: Option<Ask>,
+        ask: Option<WaitRequest>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
@@ -34,7 +34,7 @@ impl Machine {
         &mut self,
         session: SessionId,
         name: &Name,
-        ask: Option<Ask>,
+        ask: Option<WaitRequest>,
         again: bool,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
@@ -55,7 +55,7 @@ impl Machine {
         match ask {
             None => Ok(Reply::NotGranted),
             Some(ask) => {
-                let shared = matches!(ask.way, Way::Request(_));
+                let shared = matches!(ask.way, WaitOrigin::Request(_));
                 self.join(session, name, None, ask, shared, out)
             }
         }
@@ -88,7 +88,7 @@ impl Machine {
         };
         // Nothing below can refuse.
         if !by_socket {
-            let (resource, ticket, reason) = (name.clone(), ticket.clone(), Lost::Released);
+            let (resource, ticket, reason) = (name.clone(), ticket.clone(), LossReason::Released);
             out.push(Event::TicketRevoked { to: session, resource, ticket, fence, reason });
         }
         self.pass_on_ticket(key, out);
@@ -102,7 +102,7 @@ impl Machine {
         self.tell_issuer_of_release(key, out);
         self.unclaim(key);
         self.free_ticket(key, out);
-        self.settle(resource);
+        self.reindex(resource);
     }
 
     /// A ticket that nobody holds goes to the earliest wait that accepts it, else to the end of
@@ -136,7 +136,7 @@ impl Machine {
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         if self.tables.sessions[session as usize].holds() >= HOLDS_MAX {
-            return Err(Refusal::Limit(Count::Holds));
+            return Err(Refusal::Limit(Limit::Holds));
         }
         let resource = self.tables.tickets[key as usize].resource;
         self.touch(resource);
@@ -194,8 +194,8 @@ impl Machine {
             ticket: ticket.name.clone(),
             data: ticket.data.clone(),
             fence,
-            issuer: self.party(ticket.issuer).clone(),
-            claimant: self.party(to).clone(),
+            issuer: self.info(ticket.issuer).clone(),
+            claimant: self.info(to).clone(),
         }
     }
 
@@ -203,10 +203,10 @@ impl Machine {
         let ticket = &self.tables.tickets[key as usize];
         if let (true, Some((claimant, fence))) = (ticket.notify, ticket.claim) {
             out.push(Event::TicketClaimed {
-                to: self.party(ticket.issuer).id,
+                to: self.info(ticket.issuer).id,
                 resource: self.tables.resources[ticket.resource as usize].name.clone(),
                 ticket: ticket.name.clone(),
-                claimant: self.party(claimant).name.clone(),
+                claimant: self.info(claimant).name.clone(),
                 fence,
             });
         }
@@ -217,10 +217,10 @@ impl Machine {
         let ticket = &self.tables.tickets[key as usize];
         if let (true, Some((claimant, fence))) = (ticket.notify, ticket.claim) {
             out.push(Event::TicketReleased {
-                to: self.party(ticket.issuer).id,
+                to: self.info(ticket.issuer).id,
                 resource: self.tables.resources[ticket.resource as usize].name.clone(),
                 ticket: ticket.name.clone(),
-                claimant: self.party(claimant).name.clone(),
+                claimant: self.info(claimant).name.clone(),
                 fence,
             });
         }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::names::{Ask, Data, Fence, Name, Party, RequestId, SessionId, SessionName, Ttl, WaitId};
+use super::names::{
+    Data, Fence, Name, RequestId, SessionId, SessionInfo, SessionName, Ttl, WaitId, WaitRequest,
+};
 
 /// Everything that can change the machine. Random and external values are drawn outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +76,7 @@ pub enum Command {
         /// That very ticket, or any.
         ticket: Option<Name>,
         /// How to wait when none is free.
-        ask: Option<Ask>,
+        ask: Option<WaitRequest>,
         /// Without a name: whether one that is already held is granted again (as REST does)
         /// instead of one more (as the socket does).
         again: bool,
@@ -99,7 +101,7 @@ pub enum Command {
         /// The lock.
         resource: Name,
         /// How to wait when it is not free.
-        ask: Option<Ask>,
+        ask: Option<WaitRequest>,
     },
     /// A session gives a lock back.
     Unlock {
@@ -200,9 +202,9 @@ pub struct TicketGrant {
     /// The number of the grant.
     pub fence: Fence,
     /// Who issued it.
-    pub issuer: Arc<Party>,
+    pub issuer: Arc<SessionInfo>,
     /// Who has it now.
-    pub claimant: Arc<Party>,
+    pub claimant: Arc<SessionInfo>,
 }
 
 /// Either kind of grant.
@@ -277,12 +279,12 @@ pub enum Refusal {
     /// The named ticket is claimed by another, and the command did not ask to wait.
     TicketHeld,
     /// A count of the limits (protocol, section 6) is used up.
-    Limit(Count),
+    Limit(Limit),
 }
 
 /// Which count is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Count {
+pub enum Limit {
     /// Holds of the session.
     Holds,
     /// Waits of the session.
@@ -305,11 +307,11 @@ impl fmt::Display for Refusal {
             Self::NotLocked => "not locked",
             Self::NotHolder => "held by another",
             Self::TicketHeld => "ticket is claimed by another session",
-            Self::Limit(Count::Holds) => "a session holds at most 10000 locks and tickets",
-            Self::Limit(Count::Waits) => "a session has at most 10000 waits",
-            Self::Limit(Count::Watches) => "a session has at most 10000 watches",
-            Self::Limit(Count::Issued) => "a session issues at most 100000 tickets",
-            Self::Limit(Count::Waiters) => "a resource has at most 100000 waiters",
+            Self::Limit(Limit::Holds) => "a session holds at most 10000 locks and tickets",
+            Self::Limit(Limit::Waits) => "a session has at most 10000 waits",
+            Self::Limit(Limit::Watches) => "a session has at most 10000 watches",
+            Self::Limit(Limit::Issued) => "a session issues at most 100000 tickets",
+            Self::Limit(Limit::Waiters) => "a resource has at most 100000 waiters",
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Machine;
 use super::command::{Refusal, Reply};
-use super::event::{Event, Lost, Why};
+use super::event::{EndReason, Event, LossReason};
 use super::names::SessionId;
 use super::tables::{ResourceKey, SessionKey, TicketKey, WaitKey};
 
@@ -13,7 +13,7 @@ impl Machine {
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let key = self.session_key(session)?;
-        self.end(&[key], Why::Closed, out);
+        self.end(&[key], EndReason::Closed, out);
         Ok(Reply::Done)
     }
 
@@ -33,7 +33,7 @@ impl Machine {
         for key in keys {
             let session = &mut self.tables.sessions[key as usize];
             session.ending = false;
-            out.push(Event::SessionEnded { session: session.party.id, why: Why::Expired });
+            out.push(Event::SessionEnded { session: session.info.id, why: EndReason::Expired });
         }
         Reply::Done
     }
@@ -42,7 +42,7 @@ impl Machine {
     pub(super) fn expire_condemned(&mut self, out: &mut Vec<Event>) {
         if self.tables.condemned > 0 {
             let condemned = self.tables.sessions.iter().filter(|(_, session)| session.condemned);
-            let mut ids: Vec<_> = condemned.map(|(_, session)| session.party.id).collect();
+            let mut ids: Vec<_> = condemned.map(|(_, session)| session.info.id).collect();
             ids.sort_unstable();
             self.expire(&ids, out);
         }
@@ -58,12 +58,12 @@ impl Machine {
                 }
             }
         }
-        self.end(&keys, Why::Expired, out);
+        self.end(&keys, EndReason::Expired, out);
         Reply::Done
     }
 
     /// First all their waits, then all they issued, then what they held. (protocol, section 1)
-    fn end(&mut self, sessions: &[SessionKey], why: Why, out: &mut Vec<Event>) {
+    fn end(&mut self, sessions: &[SessionKey], why: EndReason, out: &mut Vec<Event>) {
         for &session in sessions {
             self.tables.sessions[session as usize].ending = true;
         }
@@ -73,11 +73,11 @@ impl Machine {
         }
         for &session in sessions {
             let gone = self.tables.sessions.remove(session as usize);
-            self.tables.session_ids.remove(&gone.party.id);
+            self.tables.session_ids.remove(&gone.info.id);
             if gone.condemned {
                 self.tables.condemned -= 1;
             } else {
-                out.push(Event::SessionEnded { session: gone.party.id, why });
+                out.push(Event::SessionEnded { session: gone.info.id, why });
             }
         }
     }
@@ -102,7 +102,7 @@ impl Machine {
             let resource = self.tables.waits[key as usize].resource;
             self.touch(resource);
             let ended = self.leave_queue(key);
-            self.settle(resource);
+            self.reindex(resource);
             out.extend(ended.requests.into_iter().map(|request| Event::Orphaned { request }));
         }
     }
@@ -111,7 +111,7 @@ impl Machine {
         let issued = self.tables.sessions[session as usize].issued;
         let keys: Vec<TicketKey> = issued.keys(&self.tables.tickets, |t| &t.in_issued).collect();
         for key in keys {
-            self.tell_claimant(key, Lost::IssuerGone, out);
+            self.tell_claimant(key, LossReason::IssuerGone, out);
             self.vanish(key);
         }
     }

@@ -5,7 +5,7 @@ use super::names::{Data, Fence, Name, RequestId, SessionId, SessionName, WaitId}
 
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum EndReason {
     /// It said so.
     Closed,
     /// Its TTL ran out.
@@ -14,7 +14,7 @@ pub enum Why {
 
 /// Why a claimant lost its ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
+pub enum LossReason {
     /// Somebody revoked it.
     Revoked,
     /// Its issuer's session ended.
@@ -80,7 +80,7 @@ pub enum Event {
         /// The grant that ended.
         fence: Fence,
         /// Why.
-        reason: Lost,
+        reason: LossReason,
     },
     /// A ticket issued with `notify` was claimed.
     TicketClaimed {
@@ -153,6 +153,6 @@ pub enum Event {
         /// Which.
         session: SessionId,
         /// Why.
-        why: Why,
+        why: EndReason,
     },
 }

@@ -1,8 +1,8 @@
 //! Issuing: tickets come, change hands among issuers, and vanish.
 
 use super::Machine;
-use super::command::{Count, Kind, Refusal, Reply};
-use super::event::{Event, Lost};
+use super::command::{Kind, Limit, Refusal, Reply};
+use super::event::{Event, LossReason};
 use super::list::Link;
 use super::names::{Data, ISSUED_MAX, Name, SessionId};
 use super::tables::{Body, ResourceKey, SessionKey, Ticket, TicketKey, Tickets, enter};
@@ -22,7 +22,7 @@ impl Machine {
             self.ticket_resource(name)?.and_then(|resource| self.ticket_key(resource, ticket));
         let adds = found.is_none_or(|key| self.tables.tickets[key as usize].issuer != session);
         if adds && self.tables.sessions[session as usize].issued.len() >= ISSUED_MAX {
-            return Err(Refusal::Limit(Count::Issued));
+            return Err(Refusal::Limit(Limit::Issued));
         }
         // Nothing below can refuse.
         if let Some(key) = found {
@@ -32,7 +32,7 @@ impl Machine {
             self.touch(resource);
             let key = self.new_ticket(session, resource, ticket.clone(), data.clone(), notify);
             self.free_ticket(key, out);
-            self.settle(resource);
+            self.reindex(resource);
         }
         Ok(Reply::Done)
     }
@@ -105,7 +105,7 @@ impl Machine {
         if let Some((claimant, fence)) = ticket.claim {
             let (resource, name) = (ticket.resource, ticket.name.clone());
             out.push(Event::TicketUpdated {
-                to: self.party(claimant).id,
+                to: self.info(claimant).id,
                 resource: self.tables.resources[resource as usize].name.clone(),
                 ticket: name,
                 data: data.clone(),
@@ -128,7 +128,7 @@ impl Machine {
         }
         let key = self.ticket_key(resource, ticket).ok_or(Refusal::TicketNotFound)?;
         // Nothing below can refuse.
-        self.tell_claimant(key, Lost::Revoked, out);
+        self.tell_claimant(key, LossReason::Revoked, out);
         if self.tables.tickets[key as usize].issuer != session {
             self.tell_issuer_of_release(key, out);
             self.tell_taken(key, session, out);
@@ -160,17 +160,17 @@ impl Machine {
         if emptied {
             tables.resources[resource as usize].body = Body::Empty;
         }
-        self.settle(resource);
+        self.reindex(resource);
     }
 
     /// Tells the claimant, if there is one, that its claim is lost.
-    pub(super) fn tell_claimant(&self, key: TicketKey, reason: Lost, out: &mut Vec<Event>) {
+    pub(super) fn tell_claimant(&self, key: TicketKey, reason: LossReason, out: &mut Vec<Event>) {
         let ticket = &self.tables.tickets[key as usize];
         if let Some((claimant, fence)) = ticket.claim {
             let claimant = &self.tables.sessions[claimant as usize];
             if !claimant.ending {
                 out.push(Event::TicketRevoked {
-                    to: claimant.party.id,
+                    to: claimant.info.id,
                     resource: self.tables.resources[ticket.resource as usize].name.clone(),
                     ticket: ticket.name.clone(),
                     fence,
@@ -183,10 +183,10 @@ impl Machine {
     fn tell_taken(&self, key: TicketKey, by: SessionKey, out: &mut Vec<Event>) {
         let ticket = &self.tables.tickets[key as usize];
         out.push(Event::TicketTaken {
-            to: self.party(ticket.issuer).id,
+            to: self.info(ticket.issuer).id,
             resource: self.tables.resources[ticket.resource as usize].name.clone(),
             ticket: ticket.name.clone(),
-            by: self.party(by).name.clone(),
+            by: self.info(by).name.clone(),
         });
     }
 }

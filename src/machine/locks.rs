@@ -1,9 +1,9 @@
 //! Locks: taken, waited for, given back, passed on.
 
 use super::Machine;
-use super::command::{Count, Grant, Kind, LockGrant, Refusal, Reply};
+use super::command::{Grant, Kind, Limit, LockGrant, Refusal, Reply};
 use super::event::Event;
-use super::names::{Ask, Fence, HOLDS_MAX, Name, SessionId};
+use super::names::{Fence, HOLDS_MAX, Name, SessionId, WaitRequest};
 use super::tables::{Body, ResourceKey, SessionKey};
 
 impl Machine {
@@ -11,7 +11,7 @@ impl Machine {
         &mut self,
         session: SessionId,
         name: &Name,
-        ask: Option<Ask>,
+        ask: Option<WaitRequest>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
@@ -32,12 +32,12 @@ impl Machine {
             }
         }
         if self.tables.sessions[session as usize].holds() >= HOLDS_MAX {
-            return Err(Refusal::Limit(Count::Holds));
+            return Err(Refusal::Limit(Limit::Holds));
         }
         let key = self.resource_entry(name);
         self.touch(key);
         let fence = self.hold_lock(key, session);
-        self.settle(key);
+        self.reindex(key);
         Ok(granted(name.clone(), fence, 0, true))
     }
 
@@ -91,7 +91,7 @@ impl Machine {
             let (resource, waiting) = (resource.name.clone(), resource.waiting());
             self.answer_wait(ended, &Grant::Lock(LockGrant { resource, fence, waiting }), out);
         }
-        self.settle(key);
+        self.reindex(key);
     }
 
     fn hold_lock(&mut self, key: ResourceKey, session: SessionKey) -> Fence {

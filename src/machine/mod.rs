@@ -13,29 +13,32 @@ mod claims;
 mod command;
 mod ending;
 mod event;
-mod image;
 mod index;
 mod issuing;
 mod list;
 mod locks;
-mod look;
 mod names;
+mod query;
 mod ranks;
 mod slices;
+mod snapshot;
 mod tables;
 mod view;
 mod waits;
 mod watches;
 
-pub use command::{Command, Count, Figures, Grant, Kind, LockGrant, Refusal, Reply, TicketGrant};
-pub use event::{Event, Lost, Why};
-pub use image::{Damage, Image, ResourceImage, SessionImage, TicketImage, WaitImage, WatchImage};
+pub use command::{Command, Figures, Grant, Kind, Limit, LockGrant, Refusal, Reply, TicketGrant};
+pub use event::{EndReason, Event, LossReason};
 pub use names::{
-    Ask, BadName, DATA_MAX_BYTES, Data, Fence, HOLDS_MAX, ISSUED_MAX, Length, NAME_MAX_BYTES,
-    NUMBER_END, Name, Party, RequestId, SessionId, SessionName, TTL_MAX_MS, TTL_MIN_MS, Ttl,
-    WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitId, Way,
+    BadName, DATA_MAX_BYTES, Data, Fence, HOLDS_MAX, ISSUED_MAX, NAME_MAX_BYTES, NUMBER_END, Name,
+    RequestId, SessionId, SessionInfo, SessionName, TTL_MAX_MS, TTL_MIN_MS, Ttl, WAIT_MAX_MS,
+    WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
 };
 pub use slices::{SLICE_MAX, Scan};
+pub use snapshot::{
+    Damage, ResourceSnapshot, SessionSnapshot, Snapshot, TicketSnapshot, WaitSnapshot,
+    WatchSnapshot,
+};
 pub use view::{
     Counts, IssuedState, ResourceView, SessionState, SessionView, Stakes, TicketView, WaitState,
     WatchState,
@@ -133,7 +136,7 @@ impl Machine {
 
     fn open(&mut self, id: SessionId, name: SessionName, ttl: Ttl, source: Box<str>) -> Reply {
         let session = Session {
-            party: Arc::new(Party { id, name, ttl, source }),
+            info: Arc::new(SessionInfo { id, name, ttl, source }),
             locks: list::List::default(),
             claims: std::collections::BTreeMap::new(),
             issued: list::List::default(),
@@ -163,8 +166,8 @@ impl Machine {
         (!self.tables.sessions[key as usize].condemned).then_some(key)
     }
 
-    fn party(&self, session: SessionKey) -> &Arc<Party> {
-        &self.tables.sessions[session as usize].party
+    fn info(&self, session: SessionKey) -> &Arc<SessionInfo> {
+        &self.tables.sessions[session as usize].info
     }
 
     /// The resource of that name, known or only watched.
@@ -213,7 +216,7 @@ impl Machine {
     /// To be called after a resource's contents changed: enters it among the emptied, or takes it
     /// out from there.
     #[inline]
-    fn settle(&mut self, key: ResourceKey) {
+    fn reindex(&mut self, key: ResourceKey) {
         let tables = &mut self.tables;
         let resource = &mut tables.resources[key as usize];
         match (resource.kind(), resource.emptied) {

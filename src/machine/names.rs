@@ -208,7 +208,7 @@ impl Ttl {
 
 /// How long a wait lasts at most. Ordered: the longer is the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Length {
+pub enum WaitTimeout {
     /// So many ms, 1 to [`WAIT_MAX_MS`].
     Ms(u32),
     /// As long as the session lives.
@@ -217,7 +217,7 @@ pub enum Length {
 
 /// By which way a session waits. The answer goes back the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum WaitOrigin {
     /// By its socket: survives a restart and a change of sockets.
     Socket,
     /// By a REST request: gone when its connection is.
@@ -226,16 +226,16 @@ pub enum Way {
 
 /// The wish to wait when what was asked for is not free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct WaitRequest {
     /// Where the answer goes.
-    pub way: Way,
+    pub way: WaitOrigin,
     /// How long to wait at most; counts for waits by socket (the driver times requests).
-    pub length: Length,
+    pub length: WaitTimeout,
 }
 
 /// Who a session is, as others see it. Shared, so that grants are cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Party {
+pub struct SessionInfo {
     /// Its id.
     pub id: SessionId,
     /// Its name.

@@ -1,4 +1,4 @@
-//! Looking at what is too large for one look: slice by slice, and anything may change in between.
+//! Looking at what is too large for one query: slice by slice, and anything may change in between.
 //!
 //! Tickets, sessions and resources are gone through by their keys. What stays keeps its key, so it
 //! is seen exactly once; what comes or goes meanwhile may be seen or not. Keys of what has gone are
@@ -18,7 +18,7 @@ const SLOTS_MAX: usize = 16 * 1024;
 /// Most of them that it shows.
 pub const SLICE_MAX: usize = 1024;
 
-/// How far a look in slices has come. A new one begins.
+/// How far a query in slices has come. A new one begins.
 #[derive(Debug, Default)]
 pub struct Scan {
     /// The key to go on from.
@@ -75,8 +75,8 @@ impl Machine {
     #[must_use]
     pub fn session_head(&self, id: &SessionId) -> Option<SessionView> {
         let key = self.living_key(id)?;
-        let (party, locks) = (self.party(key).clone(), self.lock_names(key));
-        Some(SessionView { party, claims: Vec::new(), issued: Vec::new(), locks })
+        let (info, locks) = (self.info(key).clone(), self.lock_names(key));
+        Some(SessionView { info, claims: Vec::new(), issued: Vec::new(), locks })
     }
 
     /// A resource's view without its tickets.
@@ -87,9 +87,7 @@ impl Machine {
 
     /// Ids of sessions.
     pub fn session_ids_slice(&self, scan: &mut Scan) -> Vec<SessionId> {
-        scan.go_on(&self.tables.sessions, |session| {
-            (!session.condemned).then_some(session.party.id)
-        })
+        scan.go_on(&self.tables.sessions, |session| (!session.condemned).then_some(session.info.id))
     }
 
     /// Names of known resources. One that was forgotten and came again may be seen twice.

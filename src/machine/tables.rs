@@ -9,7 +9,7 @@ use slab::Slab;
 use super::command::{Figures, Kind};
 use super::index::Index;
 use super::list::{Link, List};
-use super::names::{Data, Fence, Length, Name, Party, RequestId, SessionId, WaitId};
+use super::names::{Data, Fence, Name, RequestId, SessionId, SessionInfo, WaitId, WaitTimeout};
 use super::ranks::Ranks;
 
 pub(super) type SessionKey = u32;
@@ -27,7 +27,7 @@ pub(super) fn enter<T>(slab: &mut Slab<T>, value: T) -> u32 {
 
 #[derive(Clone, Debug)]
 pub(super) struct Session {
-    pub(super) party: Arc<Party>,
+    pub(super) info: Arc<SessionInfo>,
     /// Locks held, in order of their fences.
     pub(super) locks: List,
     /// Tickets held, by resource and fence.
@@ -112,7 +112,7 @@ pub(super) struct Wait {
     pub(super) resource: ResourceKey,
     pub(super) ticket: Option<Name>,
     /// How long the socket waits, if it does.
-    pub(super) socket: Option<Length>,
+    pub(super) socket: Option<WaitTimeout>,
     /// The requests that wait, in order of joining.
     pub(super) requests: Vec<RequestId>,
     /// Others of the session that ask for the same join this place.

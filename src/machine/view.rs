@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::command::{Figures, Grant, Kind};
-use super::names::{Data, Fence, Length, Name, Party, SessionName, WaitId};
+use super::names::{Data, Fence, Name, SessionInfo, SessionName, WaitId, WaitTimeout};
 
 /// All that a session has: the answer to `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionState {
     /// Who it is.
-    pub party: Arc<Party>,
+    pub info: Arc<SessionInfo>,
     /// Its locks and claims, in order of their fences.
     pub holds: Vec<Grant>,
     /// Its waits by socket, oldest first.
@@ -34,7 +34,7 @@ pub struct WaitState {
     /// Counted from 1.
     pub position: u32,
     /// How long it lasts at most.
-    pub length: Length,
+    pub length: WaitTimeout,
 }
 
 /// A watch.
@@ -69,16 +69,16 @@ pub struct TicketView {
     /// What it carries.
     pub data: Data,
     /// Who issued it.
-    pub issuer: Arc<Party>,
+    pub issuer: Arc<SessionInfo>,
     /// Who holds it, and by which grant.
-    pub claim: Option<(Arc<Party>, Fence)>,
+    pub claim: Option<(Arc<SessionInfo>, Fence)>,
 }
 
 /// A session as dumps show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionView {
     /// Who it is.
-    pub party: Arc<Party>,
+    pub info: Arc<SessionInfo>,
     /// The tickets that it holds.
     pub claims: Vec<TicketView>,
     /// The tickets that it issued.
@@ -95,7 +95,7 @@ pub struct ResourceView {
     /// Whether it is, or was before it was emptied, a lock.
     pub is_lock: bool,
     /// Who holds the lock.
-    pub holder: Option<(Arc<Party>, Fence)>,
+    pub holder: Option<(Arc<SessionInfo>, Fence)>,
     /// Its tickets.
     pub tickets: Vec<TicketView>,
 }

@@ -1,10 +1,10 @@
 //! Waits: places in the one queue of a resource, joined, left, granted and timed out.
 
 use super::Machine;
-use super::command::{Count, Grant, Refusal, Reply};
+use super::command::{Grant, Limit, Refusal, Reply};
 use super::event::Event;
 use super::names::{
-    Ask, NUMBER_END, Name, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, Way,
+    NUMBER_END, Name, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, WaitOrigin, WaitRequest,
 };
 use super::tables::{Body, Queue, ResourceKey, SessionKey, Wait, WaitKey, enter};
 
@@ -16,7 +16,7 @@ impl Machine {
         session: SessionKey,
         name: &Name,
         ticket: Option<&Name>,
-        ask: Ask,
+        ask: WaitRequest,
         shared: bool,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
@@ -25,28 +25,28 @@ impl Machine {
             && let Some(key) = self.tables.shared.get(&(session, resource, ticket.cloned()))
         {
             let wait = &mut self.tables.waits[key as usize];
-            add_way(wait, ask);
+            add_origin(wait, ask);
             let id = wait.id;
             return Ok(Reply::Queued { wait: id, position: self.position(resource, id) });
         }
         if self.tables.sessions[session as usize].waits.len() >= WAITS_MAX {
-            return Err(Refusal::Limit(Count::Waits));
+            return Err(Refusal::Limit(Limit::Waits));
         }
         let waiting = self
             .resource_key(name.as_str())
             .map_or(0, |resource| self.tables.resources[resource as usize].waiting() as usize);
         if waiting >= WAITERS_MAX {
-            return Err(Refusal::Limit(Count::Waiters));
+            return Err(Refusal::Limit(Limit::Waiters));
         }
         // Nothing below can refuse.
         let resource = self.resource_entry(name);
         self.touch(resource);
         let id = self.enqueue(session, resource, ticket, ask, shared);
-        self.settle(resource);
+        self.reindex(resource);
         if waiting == 0
             && let Body::Lock { holder, .. } = self.tables.resources[resource as usize].body
         {
-            let to = self.party(holder).id;
+            let to = self.info(holder).id;
             out.push(Event::LockWanted { to, resource: name.clone(), waiting: 1 });
         }
         Ok(Reply::Queued { wait: id, position: self.position(resource, id) })
@@ -57,7 +57,7 @@ impl Machine {
         session: SessionKey,
         resource: ResourceKey,
         ticket: Option<&Name>,
-        ask: Ask,
+        ask: WaitRequest,
         shared: bool,
     ) -> WaitId {
         let id = WaitId(self.next_wait);
@@ -74,7 +74,7 @@ impl Machine {
             in_queue: super::list::Link::default(),
             in_session: super::list::Link::default(),
         };
-        add_way(&mut wait, ask);
+        add_origin(&mut wait, ask);
         self.place(wait);
         id
     }
@@ -128,7 +128,7 @@ impl Machine {
         let resource = self.tables.waits[key as usize].resource;
         self.touch(resource);
         self.leave_queue(key);
-        self.settle(resource);
+        self.reindex(resource);
     }
 
     fn give_up_if_deserted(&mut self, key: WaitKey) {
@@ -156,7 +156,7 @@ impl Machine {
             let wait = &mut self.tables.waits[key as usize];
             if wait.socket.take().is_some() {
                 let resource = self.tables.resources[wait.resource as usize].name.clone();
-                let to = self.tables.sessions[wait.session as usize].party.id;
+                let to = self.tables.sessions[wait.session as usize].info.id;
                 out.push(Event::WaitEnded { to, wait: id, resource });
                 self.give_up_if_deserted(key);
             }
@@ -214,7 +214,7 @@ impl Machine {
     /// Tells all who wait at a place that it was granted.
     pub(super) fn answer_wait(&mut self, ended: Wait, grant: &Grant, out: &mut Vec<Event>) {
         if ended.socket.is_some() {
-            let to = self.party(ended.session).id;
+            let to = self.info(ended.session).id;
             out.push(Event::Granted { to, wait: ended.id, grant: grant.clone() });
         }
         out.extend(
@@ -231,10 +231,10 @@ impl Machine {
     }
 }
 
-fn add_way(wait: &mut Wait, ask: Ask) {
+fn add_origin(wait: &mut Wait, ask: WaitRequest) {
     match ask.way {
-        Way::Socket => wait.socket = wait.socket.max(Some(ask.length)),
-        Way::Request(request) => wait.requests.push(request),
+        WaitOrigin::Socket => wait.socket = wait.socket.max(Some(ask.length)),
+        WaitOrigin::Request(request) => wait.requests.push(request),
     }
 }
 

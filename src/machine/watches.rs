@@ -1,7 +1,7 @@
 //! Watches: who wants to be told how a resource changes, and what has changed.
 
 use super::Machine;
-use super::command::{Count, Refusal, Reply};
+use super::command::{Limit, Refusal, Reply};
 use super::event::Event;
 use super::list::Link;
 use super::names::{Name, SessionId, WATCHES_MAX};
@@ -22,7 +22,7 @@ impl Machine {
             self.tables.watches[key as usize].changes = changes;
         } else {
             if self.tables.sessions[session as usize].watches.len() >= WATCHES_MAX {
-                return Err(Refusal::Limit(Count::Watches));
+                return Err(Refusal::Limit(Limit::Watches));
             }
             let resource = self.resource_entry(name);
             let number = self.serial();

@@ -23,7 +23,7 @@ mod strangers;
 mod upgrade;
 mod views;
 
-pub use crate::driver::{Durability, Keeping};
+pub use crate::driver::{Durability, PersistenceConfig};
 pub use crate::wire::{AllowedOrigin, KnownHost};
 pub use guard::Bounds;
 pub use strangers::{NAMELESS_MAX, NAMELESS_OF_ONE_MAX};
@@ -40,7 +40,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::driver::{AtWork, Driver, Keeper, NotKept};
+use crate::driver::{Driver, JournalWriter, PersistenceError, WriterThread};
 use crate::notices::Notices;
 use crate::wire::Problem;
 
@@ -64,7 +64,7 @@ pub struct Config {
     /// What one address may take.
     pub bounds: Bounds,
     /// What is kept on disk; `None` keeps everything in memory only.
-    pub keeping: Option<Keeping>,
+    pub keeping: Option<PersistenceConfig>,
 }
 
 impl Default for Config {
@@ -127,7 +127,7 @@ impl Shared {
 pub struct Server {
     listener: TcpListener,
     app: App,
-    keeper: Option<Keeper>,
+    keeper: Option<JournalWriter>,
 }
 
 /// Why a server does not start.
@@ -136,14 +136,14 @@ pub enum NotStarted {
     /// The address makes no sense or is taken.
     Listening(io::Error),
     /// The journal cannot be opened.
-    Keeping(NotKept),
+    PersistenceConfig(PersistenceError),
 }
 
 impl fmt::Display for NotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(why) => write!(f, "cannot listen: {why}"),
-            Self::Keeping(why) => why.fmt(f),
+            Self::PersistenceConfig(why) => why.fmt(f),
         }
     }
 }
@@ -160,8 +160,8 @@ impl Server {
             let driver = Driver::new(config.expire_ms);
             return Self::bind_with(config, driver).await.map_err(NotStarted::Listening);
         };
-        let kept = Keeper::open(config.expire_ms, keeping);
-        let (driver, keeper) = kept.map_err(NotStarted::Keeping)?;
+        let kept = JournalWriter::open(config.expire_ms, keeping);
+        let (driver, keeper) = kept.map_err(NotStarted::PersistenceConfig)?;
         let server = Self::bind_with(config, driver).await.map_err(NotStarted::Listening)?;
         Ok(Self { keeper: Some(keeper), ..server })
     }
@@ -204,7 +204,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), String> {
         let Self { listener, app, keeper } = self;
         let clockwork = tokio::spawn(app.driver.clone().run());
-        let keeper = keeper.map(AtWork::new).transpose().map_err(|why| why.to_string())?;
+        let keeper = keeper.map(WriterThread::new).transpose().map_err(|why| why.to_string())?;
         let router = routes::router(&app);
         let mut ended = Ok(());
         tokio::select! {

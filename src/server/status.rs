@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::time::SystemTime;
 
-use crate::driver::{Durability, Kept};
+use crate::driver::{Durability, PersistenceStatus};
 use crate::wire::rest as shapes;
 
 use super::App;
@@ -56,12 +56,12 @@ pub(super) async fn status(app: App, _: Call) -> Result<Answer, Problem> {
     Ok(answer::json(shapes::json(&page.with(status.counts))))
 }
 
-fn kept(kept: Kept) -> shapes::Kept {
+fn kept(kept: PersistenceStatus) -> shapes::Persistence {
     let written = |ms| {
         let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(ms);
         humantime::format_rfc3339_millis(at).to_string()
     };
-    shapes::Kept {
+    shapes::Persistence {
         durability: match kept.durability {
             Durability::Always => "always",
             Durability::Interval => "interval",
@@ -69,10 +69,10 @@ fn kept(kept: Kept) -> shapes::Kept {
         },
         journal_file: Some(kept.file),
         journal_bytes: kept.bytes,
-        image_bytes: kept.image_bytes,
+        image_bytes: kept.snapshot_bytes,
         journal_commands: kept.commands,
         last_sync: kept.synced_ms.map(written),
-        last_image: kept.imaged_ms.map(written),
+        last_image: kept.snapshot_ms.map(written),
         disk_full: kept.is_full,
     }
 }

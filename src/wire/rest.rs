@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use crate::machine::{Counts, Party, TicketGrant, TicketView};
+use crate::machine::{Counts, SessionInfo, TicketGrant, TicketView};
 
 use super::write_id;
 
@@ -51,13 +51,13 @@ pub struct Claim {
     ticket: Ticket,
 }
 
-impl From<&Party> for Session {
-    fn from(party: &Party) -> Self {
+impl From<&SessionInfo> for Session {
+    fn from(info: &SessionInfo) -> Self {
         Self {
-            name: party.name.as_str().to_owned(),
-            id: write_id(&party.id),
-            src: party.source.to_string(),
-            ttl: party.ttl.as_ms(),
+            name: info.name.as_str().to_owned(),
+            id: write_id(&info.id),
+            src: info.source.to_string(),
+            ttl: info.ttl.as_ms(),
             tickets: Vec::new(),
             issuances: Vec::new(),
         }
@@ -65,7 +65,7 @@ impl From<&Party> for Session {
 }
 
 /// The original shows a lock as a ticket of its own name, issued by its holder.
-pub(super) fn lock(name: &str, holder: &Party) -> Ticket {
+pub(super) fn lock(name: &str, holder: &SessionInfo) -> Ticket {
     Ticket {
         name: name.to_owned(),
         resource_name: name.to_owned(),
@@ -140,13 +140,13 @@ pub struct Status {
     pub resident_bytes: u64,
     /// What is kept on disk.
     #[serde(flatten)]
-    pub kept: Kept,
+    pub kept: Persistence,
 }
 
 /// The part of [`Status`] that is about the journal.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Kept {
+pub struct Persistence {
     /// `always`, `interval`, `none`; `memory` when nothing is kept.
     pub durability: &'static str,
     /// The journal's file, in its directory.
@@ -165,7 +165,7 @@ pub struct Kept {
     pub disk_full: bool,
 }
 
-impl Default for Kept {
+impl Default for Persistence {
     fn default() -> Self {
         Self {
             durability: "memory",

@@ -15,12 +15,12 @@ const NO_TICKETS: &str = "],\"Issuances\":[]}";
 
 /// A session, in pieces.
 pub fn session(view: SessionView) -> impl Iterator<Item = String> + Send {
-    let SessionView { party, claims, issued, locks } = view;
-    let mut head = json(&Session::from(&*party));
+    let SessionView { info, claims, issued, locks } = view;
+    let mut head = json(&Session::from(&*info));
     debug_assert!(head.ends_with(NO_TICKETS));
     head.truncate(head.len() - NO_TICKETS.len());
     let claims = claims.into_iter().map(ticket);
-    let locks = locks.into_iter().map(move |name| json(&lock(name.as_str(), &party)));
+    let locks = locks.into_iter().map(move |name| json(&lock(name.as_str(), &info)));
     let issued = locks.chain(issued.into_iter().map(ticket));
     pieces(
         once(head)
@@ -74,10 +74,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::machine::{Data, Fence, Name, Party, SessionId, SessionName, Ttl};
+    use crate::machine::{Data, Fence, Name, SessionId, SessionInfo, SessionName, Ttl};
 
-    fn party(name: &str) -> Arc<Party> {
-        Arc::new(Party {
+    fn info(name: &str) -> Arc<SessionInfo> {
+        Arc::new(SessionInfo {
             id: SessionId([0; 20]),
             name: SessionName::parse(name).unwrap(),
             ttl: Ttl::new(5000).unwrap(),
@@ -90,7 +90,7 @@ mod tests {
             resource: Name::parse("jobs").unwrap(),
             ticket: Name::parse(name).unwrap(),
             data: Data::new(b"x").unwrap(),
-            issuer: party("a"),
+            issuer: info("a"),
             claim: None,
         }
     }
@@ -101,7 +101,7 @@ mod tests {
     fn a_session_reads_as_in_the_original() {
         let (locks, none) = (vec![Name::parse("\"db\"").unwrap()], Vec::new());
         let empty = SessionView {
-            party: party("a\"b"),
+            info: info("a\"b"),
             claims: none.clone(),
             issued: none,
             locks: Vec::new(),
@@ -138,7 +138,7 @@ mod tests {
         };
         let text = format!("{head}{},{}}}}}", ticket("a"), ticket("b"));
         assert_eq!(resource(two).collect::<String>(), text);
-        let lock = ResourceView { is_lock: true, holder: Some((party("a"), Fence(1))), ..empty };
+        let lock = ResourceView { is_lock: true, holder: Some((info("a"), Fence(1))), ..empty };
         let text = resource(lock).collect::<String>();
         let held = r#""jobs":{"Name":"jobs","ResourceName":"jobs","Data":"","Issuer":{"Name":"a","#;
         let head = r#"{"Name":"jobs","IsLock":true,"Tickets":{"#;

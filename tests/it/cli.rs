@@ -10,7 +10,7 @@ use std::process::Stdio;
 use rustix::process::Signal;
 use tokio::net::TcpStream;
 
-use crate::support::{Client, Party, Program, in_time, not_yet, program, until_waits};
+use crate::support::{Client, Program, SessionInfo, in_time, not_yet, program, until_waits};
 
 /// Runs the program to its end: its code, its output, its complaints.
 async fn run(options: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
@@ -177,7 +177,7 @@ async fn what_is_refused_is_logged_with_a_count_and_a_stop_with_what_is_under_wa
     for _ in 0..20 {
         assert_eq!(page.ask("POST /sessions").await.status, 403);
     }
-    let _party = Party::open(server.address, "one").await;
+    let _party = SessionInfo::open(server.address, "one").await;
     server.signal(Signal::TERM);
     let stderr = server.ended().await.1;
     let lines = stderr.lines().filter(|line| line.contains("foreign page")).collect::<Vec<_>>();
@@ -195,8 +195,8 @@ async fn what_is_refused_is_logged_with_a_count_and_a_stop_with_what_is_under_wa
 async fn an_expiry_that_costs_somebody_something_is_logged_with_what_passed_on() {
     let server = Program::start(&["-l", "127.0.0.1:0", "--expire", "50"]).await;
     let mut client = Client::connect(server.address).await;
-    let _idle = Party::open_for(server.address, "idle", 50).await;
-    let mut holder = Party::open_for(server.address, "holder", 1000).await;
+    let _idle = SessionInfo::open_for(server.address, "idle", 50).await;
+    let mut holder = SessionInfo::open_for(server.address, "holder", 1000).await;
     for lock in ["a", "b"] {
         assert_eq!(holder.says(&format!("POST /locks/{lock}")).await, "200 true");
     }
@@ -237,9 +237,9 @@ async fn it_stops_when_it_is_told_to() {
 async fn it_answers_who_waits_before_it_stops() {
     let server = Program::start(&["-l", "127.0.0.1:0"]).await;
     let address = server.address;
-    let mut holder = Party::open(address, "holder").await;
-    let mut waiter = Party::open(address, "waiter").await;
-    let mut claimer = Party::open(address, "claimer").await;
+    let mut holder = SessionInfo::open(address, "holder").await;
+    let mut waiter = SessionInfo::open(address, "waiter").await;
+    let mut claimer = SessionInfo::open(address, "claimer").await;
     holder.ask("POST /locks/db").await;
     waiter.send("POST /locks/db?wait=60000").await;
     claimer.send("POST /claims/work?wait=60000").await;
@@ -255,8 +255,8 @@ async fn it_answers_who_waits_before_it_stops() {
 #[tokio::test]
 async fn at_level_3_it_logs_a_line_per_request_and_no_secrets() {
     let server = Program::start(&["-l", "127.0.0.1:0", "--loglevel", "3"]).await;
-    let mut one = Party::open(server.address, "one").await;
-    let mut two = Party::open(server.address, "two").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
+    let mut two = SessionInfo::open(server.address, "two").await;
     one.issue("work", "t", "opensesame").await;
     two.claim("work").await;
     let mut requests = 4;
@@ -296,7 +296,7 @@ async fn at_level_3_it_logs_a_line_per_request_and_no_secrets() {
 async fn at_level_0_and_by_default_requests_are_not_logged() {
     for (level, most) in [("0", 0), ("1", 0), ("2", 10)] {
         let server = Program::start(&["-l", "127.0.0.1:0", "--loglevel", level]).await;
-        let mut one = Party::open(server.address, "one").await;
+        let mut one = SessionInfo::open(server.address, "one").await;
         for _ in 0..50 {
             one.ask("POST /locks/db").await;
         }
@@ -328,9 +328,9 @@ async fn without_a_host_it_listens_on_all_addresses_of_both_families() {
     let hosts = ["127.0.0.1", "::1"].into_iter().take(1 + usize::from(one.is_ok()));
     for host in hosts {
         let address = SocketAddr::new(host.parse().expect("an address"), port);
-        let mut party = Party::open(address, "one").await;
-        let look = format!("GET /sessions/{}", party.id);
-        let answer = party.ask(&look).await;
+        let mut info = SessionInfo::open(address, "one").await;
+        let look = format!("GET /sessions/{}", info.id);
+        let answer = info.ask(&look).await;
         let source = answer.json()["Src"].as_str().expect("a text").to_owned();
         let source: SocketAddr = source.parse().expect("an address");
         assert_eq!(source.ip(), address.ip(), "shown as it came");

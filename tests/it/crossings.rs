@@ -11,7 +11,8 @@ use std::pin::Pin;
 use futures::FutureExt;
 use ticketd::driver::{Answer, Driver, Unavailable};
 use ticketd::machine::{
-    Ask, Command, Counts, Data, Fence, Grant, Name, Refusal, Reply, SessionId, SessionName, Ttl,
+    Command, Counts, Data, Fence, Grant, Name, Refusal, Reply, SessionId, SessionName, Ttl,
+    WaitRequest,
 };
 use tokio::sync::oneshot;
 
@@ -61,7 +62,7 @@ fn lock(session: SessionId) -> Command {
     Command::Lock { session, resource: name("db"), ask: None }
 }
 
-fn lock_waiting(session: SessionId) -> impl FnOnce(Ask) -> Command {
+fn lock_waiting(session: SessionId) -> impl FnOnce(WaitRequest) -> Command {
     move |ask| Command::Lock { session, resource: name("db"), ask: Some(ask) }
 }
 
@@ -69,7 +70,7 @@ fn unlock(session: SessionId) -> Command {
     Command::Unlock { session, resource: name("db"), fence: None, by_socket: false }
 }
 
-fn claim_waiting(session: SessionId) -> impl FnOnce(Ask) -> Command {
+fn claim_waiting(session: SessionId) -> impl FnOnce(WaitRequest) -> Command {
     let resource = name("work");
     move |ask| Command::Claim { session, resource, ticket: None, ask: Some(ask), again: true }
 }

@@ -147,10 +147,10 @@ impl Drop for Place<'_> {
 }
 
 fn restored(machine: &Machine) -> Machine {
-    let image = machine.image();
+    let image = machine.snapshot();
     let again = Machine::restore(&image).expect("an image that was just taken");
     again.check();
-    assert_eq!(again.image(), image, "an image of the restored machine");
+    assert_eq!(again.snapshot(), image, "an image of the restored machine");
     again
 }
 
@@ -197,7 +197,7 @@ fn tell_command(machine: &mut Machine, text: &str, checked: bool) -> Vec<String>
 }
 
 fn apply(machine: &mut Machine, command: &Command, checked: bool) -> Vec<String> {
-    let before = checked.then(|| machine.image());
+    let before = checked.then(|| machine.snapshot());
     let mut events = Vec::new();
     let reply = machine.apply(command, &mut events);
     if checked {
@@ -210,7 +210,10 @@ fn apply(machine: &mut Machine, command: &Command, checked: bool) -> Vec<String>
         Ok(_) => {}
         Err(_) => {
             assert_eq!(events, [], "a refusal announces nothing");
-            assert!(before.is_none_or(|before| before == machine.image()), "a refusal changed it");
+            assert!(
+                before.is_none_or(|before| before == machine.snapshot()),
+                "a refusal changed it"
+            );
         }
     }
     answer

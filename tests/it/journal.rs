@@ -5,6 +5,6 @@ mod damage;
 mod directory;
 mod failures;
 mod flips;
-mod images;
 mod samples;
+mod snapshots;
 mod support;

@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ticketd::machine::{
-    Command, Data, Event, Fence, Figures, Kind, Length, Name, Party, Refusal, Reply, RequestId,
-    SessionId, WaitId, Way, Why,
+    Command, Data, EndReason, Event, Fence, Figures, Kind, Name, Refusal, Reply, RequestId,
+    SessionId, SessionInfo, WaitId, WaitOrigin, WaitTimeout,
 };
 
 /// What a command comes to.
@@ -65,7 +65,7 @@ pub(crate) struct Place {
     /// For that very ticket.
     pub(crate) ticket: Option<Name>,
     /// How long the socket waits, if it does.
-    pub(crate) socket: Option<Length>,
+    pub(crate) socket: Option<WaitTimeout>,
     /// The requests that wait, in order of joining.
     pub(crate) requests: Vec<RequestId>,
 }
@@ -77,10 +77,10 @@ impl Place {
     }
 
     /// One more way by which its session waits.
-    fn add_way(&mut self, way: Way, length: Length) {
+    fn add_origin(&mut self, way: WaitOrigin, length: WaitTimeout) {
         match way {
-            Way::Socket => self.socket = self.socket.max(Some(length)),
-            Way::Request(request) => self.requests.push(request),
+            WaitOrigin::Socket => self.socket = self.socket.max(Some(length)),
+            WaitOrigin::Request(request) => self.requests.push(request),
         }
     }
 
@@ -111,9 +111,9 @@ struct Known {
 /// Everything.
 pub(crate) struct Model {
     /// The living.
-    pub(crate) sessions: BTreeMap<SessionId, Arc<Party>>,
+    pub(crate) sessions: BTreeMap<SessionId, Arc<SessionInfo>>,
     /// Those that have ended, but for their holds.
-    pub(crate) condemned: BTreeMap<SessionId, Arc<Party>>,
+    pub(crate) condemned: BTreeMap<SessionId, Arc<SessionInfo>>,
     /// All tickets, oldest first.
     pub(crate) tickets: Vec<Ticket>,
     /// All held locks, in no order that matters.
@@ -177,17 +177,17 @@ impl Model {
         match command.clone() {
             C::Boot { fence } => self.boot(fence),
             C::Open { session, name, ttl, source } => {
-                let party = Party { id: session, name, ttl, source };
-                let former = self.sessions.insert(session, Arc::new(party));
+                let info = SessionInfo { id: session, name, ttl, source };
+                let former = self.sessions.insert(session, Arc::new(info));
                 assert!(former.is_none(), "the test opens a session twice");
                 Ok(Reply::Done)
             }
             C::Close { session } => {
                 self.living(session)?;
-                self.end(&[session], Why::Closed)
+                self.end(&[session], EndReason::Closed)
             }
             C::Condemn { sessions } => self.condemn(&sessions),
-            C::Expire { sessions } => self.end(&sessions, Why::Expired),
+            C::Expire { sessions } => self.end(&sessions, EndReason::Expired),
             C::Issue { session, resource, ticket, data, notify } => {
                 self.issue(session, &resource, &ticket, data, notify)
             }
@@ -239,9 +239,9 @@ impl Model {
         if self.sessions.contains_key(&session) { Ok(()) } else { Err(Refusal::SessionNotFound) }
     }
 
-    fn party(&self, session: SessionId) -> Arc<Party> {
-        let party = self.sessions.get(&session).or_else(|| self.condemned.get(&session));
-        Arc::clone(party.expect("only those who are there are named"))
+    fn info(&self, session: SessionId) -> Arc<SessionInfo> {
+        let info = self.sessions.get(&session).or_else(|| self.condemned.get(&session));
+        Arc::clone(info.expect("only those who are there are named"))
     }
 
     fn is_known(&self, resource: &str) -> bool {

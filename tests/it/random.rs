@@ -233,17 +233,17 @@ fn same_commands_same_image() {
         assert_eq!(said, apply(&mut other, &commands), "seed {seed}");
         let (first, last) = accepted.split_at(accepted.len() / 2);
         let mut said_again = apply(&mut replayed, first);
-        let mut replayed = Machine::restore(&replayed.image()).expect("an image is sound");
+        let mut replayed = Machine::restore(&replayed.snapshot()).expect("an image is sound");
         let (answers, events) = apply(&mut replayed, last);
         said_again.0.extend(answers);
         said_again.1.extend(events);
         assert_same(&said.0, &said_again.0);
         assert_eq!(said.1.len(), said_again.1.len(), "seed {seed}");
 
-        let image = one.image();
+        let image = one.snapshot();
         for machine in [&other, &replayed] {
-            assert_eq!(image, machine.image(), "seed {seed}");
-            let (this, that) = (format!("{image:?}"), format!("{:?}", machine.image()));
+            assert_eq!(image, machine.snapshot(), "seed {seed}");
+            let (this, that) = (format!("{image:?}"), format!("{:?}", machine.snapshot()));
             assert_eq!(this.as_bytes(), that.as_bytes(), "seed {seed}");
         }
     }
@@ -340,7 +340,7 @@ impl History {
         if self.tail.commands.len() > TAIL {
             self.tail.commands.pop_front();
         }
-        let image = self.draw.rng.chance(1, 16).then(|| self.machine.image());
+        let image = self.draw.rng.chance(1, 16).then(|| self.machine.snapshot());
         let mut events = Vec::new();
         let answer = self.machine.apply(&command, &mut events);
         self.machine.check();
@@ -348,7 +348,7 @@ impl History {
         assert_same(&answer, &expected);
         assert_same(&in_order(events), &in_order(expected_events));
         if let (Err(_), Some(image)) = (answer, image) {
-            assert_eq!(image, self.machine.image(), "a refusal changed something");
+            assert_eq!(image, self.machine.snapshot(), "a refusal changed something");
         }
         assert_same(&self.machine.counts(), &self.model.counts());
         assert_same(&self.machine.emptied_mark(), &self.model.emptied_mark());
@@ -362,10 +362,10 @@ impl History {
 
     /// Goes on with a machine that is made from the image of this one.
     fn restore(&mut self) {
-        let image = self.machine.image();
+        let image = self.machine.snapshot();
         self.machine = Machine::restore(&image).expect("an image is sound");
         self.machine.check();
-        assert_eq!(image, self.machine.image(), "an image changes by restoring it");
+        assert_eq!(image, self.machine.snapshot(), "an image changes by restoring it");
         self.compare_views();
     }
 

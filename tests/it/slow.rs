@@ -20,7 +20,7 @@ use crate::support::{Client, Program, Served, in_time};
 const SILENT: usize = 1000;
 /// What their kernels take in, in bytes.
 const TAKEN_BYTES: u32 = 4096;
-/// Round trips of the client that is measured, before and meanwhile at least.
+/// Cycle trips of the client that is measured, before and meanwhile at least.
 const TRIPS: usize = 1000;
 /// Between two changes of the busy resource.
 const PACE: Duration = Duration::from_millis(20);

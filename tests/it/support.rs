@@ -124,7 +124,7 @@ impl Served {
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
     child: Child,
-    // Kept open: nobody should find out what the server does without it.
+    // PersistenceStatus open: nobody should find out what the server does without it.
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -372,13 +372,13 @@ impl Client {
 }
 
 /// A session with a connection of its own. It says who it is in a header.
-pub(crate) struct Party {
+pub(crate) struct SessionInfo {
     pub(crate) id: String,
     address: SocketAddr,
     client: Client,
 }
 
-impl Party {
+impl SessionInfo {
     pub(crate) async fn open(address: SocketAddr, name: &str) -> Self {
         Self::open_for(address, name, 60_000).await
     }
@@ -432,14 +432,14 @@ impl Party {
     }
 }
 
-impl std::ops::Deref for Party {
+impl std::ops::Deref for SessionInfo {
     type Target = Client;
     fn deref(&self) -> &Client {
         &self.client
     }
 }
 
-impl std::ops::DerefMut for Party {
+impl std::ops::DerefMut for SessionInfo {
     fn deref_mut(&mut self) -> &mut Client {
         &mut self.client
     }

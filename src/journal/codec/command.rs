@@ -2,7 +2,7 @@
 //! after a byte that says which of them there are.
 
 use super::{Bad, Reader, flags, has, put_bytes, put_name, put_number};
-use crate::machine::{Ask, Command, Fence, Length, SessionId, Way};
+use crate::machine::{Command, Fence, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
 
 const BOOT: u8 = 1;
 const OPEN: u8 = 2;
@@ -53,7 +53,7 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
             put_name(resource, out);
             out.push(flags([ticket.is_some(), ask.is_some(), *again]));
             ticket.iter().for_each(|ticket| put_name(ticket, out));
-            put_ask(ask.as_ref(), out);
+            put_wait_request(ask.as_ref(), out);
         }
         C::Release { session, resource, ticket, fence, by_socket } => {
             put_session(RELEASE, session, out);
@@ -65,7 +65,7 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
             put_session(LOCK, session, out);
             put_name(resource, out);
             out.push(flags([ask.is_some()]));
-            put_ask(ask.as_ref(), out);
+            put_wait_request(ask.as_ref(), out);
         }
         C::Unlock { session, resource, fence, by_socket } => {
             put_session(UNLOCK, session, out);
@@ -189,20 +189,23 @@ fn release(from: &mut Reader<'_>) -> Result<(Option<Fence>, bool), Bad> {
     Ok((fence, has(flags, 1)))
 }
 
-fn put_ask(ask: Option<&Ask>, out: &mut Vec<u8>) {
-    let Some(Ask { way, length }) = ask else { return };
-    out.push(flags([matches!(way, Way::Request(_)), matches!(length, Length::Session)]));
-    if let Way::Request(request) = way {
+fn put_wait_request(ask: Option<&WaitRequest>, out: &mut Vec<u8>) {
+    let Some(WaitRequest { way, length }) = ask else { return };
+    out.push(flags([
+        matches!(way, WaitOrigin::Request(_)),
+        matches!(length, WaitTimeout::Session),
+    ]));
+    if let WaitOrigin::Request(request) = way {
         put_number(request.0, out);
     }
-    if let Length::Ms(ms) = length {
+    if let WaitTimeout::Ms(ms) = length {
         put_number((*ms).into(), out);
     }
 }
 
-fn ask(from: &mut Reader<'_>) -> Result<Ask, Bad> {
+fn ask(from: &mut Reader<'_>) -> Result<WaitRequest, Bad> {
     let flags = from.flags(3)?;
-    let way = if has(flags, 0) { Way::Request(from.request()?) } else { Way::Socket };
-    let length = if has(flags, 1) { Length::Session } else { from.ms()? };
-    Ok(Ask { way, length })
+    let way = if has(flags, 0) { WaitOrigin::Request(from.request()?) } else { WaitOrigin::Socket };
+    let length = if has(flags, 1) { WaitTimeout::Session } else { from.ms()? };
+    Ok(WaitRequest { way, length })
 }

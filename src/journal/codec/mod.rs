@@ -1,20 +1,22 @@
-//! Commands and images as bytes. This format is the journal's alone: it ages apart from the wire's
-//! JSON and from how the machine keeps its tables. Numbers are LEB128, texts and data follow their
-//! length, choices are a byte. What is read may be any bytes: reading never panics and allocates
-//! no more than the bytes it is given.
+//! Commands and snapshots as bytes. This format is the journal's alone: it ages apart from the
+//! wire's JSON and from how the machine keeps its tables. Numbers are LEB128, texts and data follow
+//! their length, choices are a byte. What is read may be any bytes: reading never panics and
+//! allocates no more than the bytes it is given.
 //!
-//! This is version 1, as the rows that bear it say. A later version reads it still; its samples
+//! This is version 1, as the records that bear it say. A later version reads it still; its samples
 //! are in `tests/samples`.
 
 mod command;
-mod image;
+mod snapshot;
 
 use std::fmt;
 
-use crate::machine::{Data, Fence, Length, Name, RequestId, SessionId, SessionName, Ttl, WaitId};
+use crate::machine::{
+    Data, Fence, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitTimeout,
+};
 
 pub use command::{decode_command, encode_command};
-pub use image::{CHUNK_BYTES, ImageReader, encode_image};
+pub use snapshot::{CHUNK_BYTES, SnapshotReader, encode_snapshot};
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,9 +130,9 @@ impl<'a> Reader<'a> {
         ttl_ms.and_then(Ttl::new).ok_or(Bad::Value("ttl"))
     }
 
-    fn ms(&mut self) -> Result<Length, Bad> {
+    fn ms(&mut self) -> Result<WaitTimeout, Bad> {
         let ms = u32::try_from(self.number()?).map_err(|_| Bad::Value("length"))?;
-        Ok(Length::Ms(ms))
+        Ok(WaitTimeout::Ms(ms))
     }
 
     fn fence(&mut self) -> Result<Fence, Bad> {

@@ -1,7 +1,7 @@
 //! Numbers at their bounds, and bytes that are nothing.
 
 use super::*;
-use crate::machine::{Command, Image};
+use crate::machine::{Command, Snapshot};
 
 fn number(bytes: &[u8]) -> Result<u64, Bad> {
     Reader::new(bytes).number()
@@ -57,20 +57,20 @@ fn values_are_checked() {
 
 #[test]
 fn an_image_has_its_items_in_order() {
-    let mut head = Vec::new();
-    encode_image(&Image::default(), |bytes| {
-        head.extend_from_slice(bytes);
+    let mut header = Vec::new();
+    encode_snapshot(&Snapshot::default(), |bytes| {
+        header.extend_from_slice(bytes);
         Ok::<_, Bad>(())
     })
     .unwrap();
-    assert_eq!(ImageReader::new(&head).unwrap().finish(), Ok(Image::default()));
-    assert!(ImageReader::new(&head[1..]).is_err());
-    assert!(ImageReader::new(&[&head[..], &[0]].concat()).is_err());
+    assert_eq!(SnapshotReader::new(&header).unwrap().finish(), Ok(Snapshot::default()));
+    assert!(SnapshotReader::new(&header[1..]).is_err());
+    assert!(SnapshotReader::new(&[&header[..], &[0]].concat()).is_err());
     // A ticket without a resource before it; an item that is none.
-    assert_eq!(ImageReader::new(&head).unwrap().part(&[3]), Err(Bad::Order("an item")));
-    assert_eq!(ImageReader::new(&head).unwrap().part(&[9]), Err(Bad::Choice("item", 9)));
+    assert_eq!(SnapshotReader::new(&header).unwrap().part(&[3]), Err(Bad::Order("an item")));
+    assert_eq!(SnapshotReader::new(&header).unwrap().part(&[9]), Err(Bad::Choice("item", 9)));
     // One session where none was said.
-    let mut reader = ImageReader::new(&head).unwrap();
+    let mut reader = SnapshotReader::new(&header).unwrap();
     let item = [&[1][..], &[7; 20], &[0, 50, 0]].concat();
     reader.part(&item).unwrap();
     assert_eq!(reader.finish(), Err(Bad::Value("count of items")));
@@ -102,7 +102,7 @@ fn garbage_is_refused_or_stands() {
             assert_eq!(same, Ok(command));
             accepted += 1;
         }
-        let _ = ImageReader::new(&[1, 1, 0, 0, 1, 1]).map(|mut reader| reader.part(&bytes));
+        let _ = SnapshotReader::new(&[1, 1, 0, 0, 1, 1]).map(|mut reader| reader.part(&bytes));
     }
     assert!(accepted > 1000, "only {accepted} were commands");
 }

@@ -1,9 +1,9 @@
-//! Copying epochs while a server appends to them. Nothing is locked and SQLite is not asked, so
+//! Copying segments while a server appends to them. Nothing is locked and SQLite is not asked, so
 //! that the server does not notice.
 //!
 //! A database does not change once it has its name, and of its log only what comes behind the last
-//! whole commit. So a copied epoch has all that was in its log when that began to be copied.
-//! Epochs are copied oldest first. If a newer one is in charge in the copy, it is complete by
+//! whole commit. So a copied segment has all that was in its log when that began to be copied.
+//! Segments are copied oldest first. If a newer one is active in the copy, it is complete by
 //! itself. If it is not, it was not yet when it was copied; then the older one was, had been copied
 //! before, and has all that was said before the copying began.
 
@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::super::store::Failure;
+use super::super::storage::StorageFailure;
 use super::files::{self, beside, failure, sync_dir};
 
 /// What became of a copy.
@@ -22,18 +22,18 @@ pub(in super::super) enum Copied {
     Nothing,
     /// All that there were are copied, and durable.
     All,
-    /// One went before it was copied: a newer one is in charge.
+    /// One went before it was copied: a newer one is active.
     Overtaken,
 }
 
-/// Copies the epochs of a directory into an empty one.
-pub(in super::super) fn copy(from: &Path, to: &Path) -> Result<Copied, Failure> {
+/// Copies the segments of a directory into an empty one.
+pub(in super::super) fn copy(from: &Path, to: &Path) -> Result<Copied, StorageFailure> {
     if let Some(what) = files::bereft(from)? {
-        return Err(Failure::Corrupt(what));
+        return Err(StorageFailure::Corrupt(what));
     }
-    let epochs = files::epochs(from)?;
-    for &epoch in &epochs {
-        let name = files::name(epoch);
+    let segments = files::segments(from)?;
+    for &segment in &segments {
+        let name = files::name(segment);
         let (database, log) = (from.join(&name), beside(&from.join(&name), "-wal"));
         // Open, they may lose their names. A log goes after its database.
         let (open_database, open_log) = (open(&database)?, open(&log)?);
@@ -47,10 +47,10 @@ pub(in super::super) fn copy(from: &Path, to: &Path) -> Result<Copied, Failure> 
         }
     }
     sync_dir(to)?;
-    Ok(if epochs.is_empty() { Copied::Nothing } else { Copied::All })
+    Ok(if segments.is_empty() { Copied::Nothing } else { Copied::All })
 }
 
-fn open(path: &Path) -> Result<Option<File>, Failure> {
+fn open(path: &Path) -> Result<Option<File>, StorageFailure> {
     match File::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -58,7 +58,7 @@ fn open(path: &Path) -> Result<Option<File>, Failure> {
     }
 }
 
-fn write(from: &File, path: &Path) -> Result<(), Failure> {
+fn write(from: &File, path: &Path) -> Result<(), StorageFailure> {
     let copied = || {
         // What is appended from now on is not waited for: it may come faster than it is copied.
         let bytes = from.metadata()?.len();

@@ -1,4 +1,4 @@
-//! An epoch in the making: its image is written into the database file itself, without any
+//! A segment in the making: its snapshot is written into the database file itself, without any
 //! journal and without syncing, since a draft that was not completed is dropped. Then once in
 //! full.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use super::super::store::{Draft, Failure, Log};
+use super::super::storage::{Draft, Log, StorageFailure};
 use super::files::{self, beside, failure, remove_one, rename, sync_dir, sync_file};
 use super::log::{INSERT, SqliteLog};
 use super::place::Place;
@@ -25,10 +25,10 @@ pub(super) struct SqliteDraft {
 }
 
 impl SqliteDraft {
-    pub(super) fn new(place: &Arc<Place>, epoch: u64) -> Result<Self, Failure> {
+    pub(super) fn new(place: &Arc<Place>, segment: u64) -> Result<Self, StorageFailure> {
         place.in_place()?;
         let dir = place.dir();
-        let (path, complete) = (files::draft(dir, epoch), dir.join(files::name(epoch)));
+        let (path, complete) = (files::draft(dir, segment), dir.join(files::name(segment)));
         files::remove(&path)?;
         let file = File::options().write(true).create_new(true).mode(0o600).open(&path);
         drop(file.map_err(|error| failure(&path, &error))?);
@@ -50,13 +50,13 @@ impl SqliteDraft {
     fn write(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<(), rusqlite::Error>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), StorageFailure> {
         work(self).map_err(|error| writing(&self.path.display().to_string(), &error))
     }
 }
 
 impl Draft for SqliteDraft {
-    fn append(&mut self, row: &[u8]) -> Result<(), Failure> {
+    fn append(&mut self, row: &[u8]) -> Result<(), StorageFailure> {
         self.write(|draft| {
             draft.rows += 1;
             let Some(connection) = &draft.connection else { return Ok(()) };
@@ -65,7 +65,7 @@ impl Draft for SqliteDraft {
         })
     }
 
-    fn complete(mut self: Box<Self>, first: &[u8]) -> Result<Box<dyn Log>, Failure> {
+    fn complete(mut self: Box<Self>, first: &[u8]) -> Result<Box<dyn Log>, StorageFailure> {
         self.write(|draft| {
             let Some(connection) = draft.connection.take() else { return Ok(()) };
             connection.execute_batch("COMMIT; PRAGMA journal_mode=WAL;")?;
@@ -73,7 +73,7 @@ impl Draft for SqliteDraft {
         })?;
         sync_file(&self.path)?;
         self.place.in_place()?;
-        // The log must be there before the database has its name: an epoch without one is damaged.
+        // The log must be there before the database has its name: a segment without one is damaged.
         let first_row = params![self.rows + 1, first];
         let connection = connect(&self.path)?;
         self.write(|_| {

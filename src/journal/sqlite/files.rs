@@ -6,24 +6,24 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::super::store::Failure;
+use super::super::storage::StorageFailure;
 
 pub(super) const LOCK: &str = "lock";
-const EPOCH: &str = "ticketd";
+const SEGMENT: &str = "ticketd";
 const DRAFT: &str = "draft";
-/// Epochs count from 1: a draft of this one is of none.
+/// Segments count from 1: a draft of this one is of none.
 const NO_EPOCH: u64 = 0;
 /// What SQLite keeps beside a database.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
-/// What an epoch's file is called.
-pub(super) fn name(epoch: u64) -> String {
-    format!("{epoch:08}.{EPOCH}")
+/// What a segment's file is called.
+pub(super) fn name(segment: u64) -> String {
+    format!("{segment:08}.{SEGMENT}")
 }
 
-/// Where an epoch is made.
-pub(super) fn draft(dir: &Path, epoch: u64) -> PathBuf {
-    dir.join(format!("{epoch:08}.{DRAFT}"))
+/// Where a segment is made.
+pub(super) fn draft(dir: &Path, segment: u64) -> PathBuf {
+    dir.join(format!("{segment:08}.{DRAFT}"))
 }
 
 /// A file that SQLite keeps beside a database.
@@ -34,22 +34,22 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// What went wrong with a file.
-pub(super) fn failure(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn failure(path: &Path, error: &io::Error) -> StorageFailure {
     let what = format!("{}: {error}", path.display());
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Failure::Full,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StorageFailure::Full,
         ErrorKind::PermissionDenied
         | ErrorKind::ReadOnlyFilesystem
         | ErrorKind::NotADirectory
         | ErrorKind::IsADirectory
         | ErrorKind::AlreadyExists
-        | ErrorKind::NotFound => Failure::Denied(what),
-        _ => Failure::Broken(what),
+        | ErrorKind::NotFound => StorageFailure::Denied(what),
+        _ => StorageFailure::Broken(what),
     }
 }
 
 /// Creates a directory, and its parents, so that they stay.
-pub(super) fn create_dir(dir: &Path) -> Result<(), Failure> {
+pub(super) fn create_dir(dir: &Path) -> Result<(), StorageFailure> {
     let parent = match dir.parent() {
         Some(parent) if parent == Path::new("") => Path::new("."),
         Some(parent) => parent,
@@ -65,7 +65,7 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), Failure> {
     match DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => match dir.is_dir() {
             true => sync_dir(parent),
-            false => Err(Failure::Denied(format!("{} is no directory", dir.display()))),
+            false => Err(StorageFailure::Denied(format!("{} is no directory", dir.display()))),
         },
         Err(error) => Err(failure(dir, &error)),
         Ok(()) => sync_dir(parent),
@@ -73,32 +73,32 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), Failure> {
 }
 
 /// Makes the entries of a directory durable.
-pub(in super::super) fn sync_dir(dir: &Path) -> Result<(), Failure> {
+pub(in super::super) fn sync_dir(dir: &Path) -> Result<(), StorageFailure> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| failure(dir, &error))
 }
 
 /// Makes a file durable.
-pub(super) fn sync_file(path: &Path) -> Result<(), Failure> {
+pub(super) fn sync_file(path: &Path) -> Result<(), StorageFailure> {
     File::open(path).and_then(|file| file.sync_all()).map_err(|error| failure(path, &error))
 }
 
 /// Takes the directory for this process, as long as the file lives.
-pub(super) fn lock(dir: &Path) -> Result<File, Failure> {
+pub(super) fn lock(dir: &Path) -> Result<File, StorageFailure> {
     let path = dir.join(LOCK);
     let file = File::options().create(true).append(true).open(&path);
     take(dir, file.map_err(|error| failure(&path, &error))?)
 }
 
 /// Refuses a directory in which no file can be made: appending may go well for hours before the
-/// next image finds that out.
-pub(super) fn probe(dir: &Path) -> Result<(), Failure> {
+/// next snapshot finds that out.
+pub(super) fn probe(dir: &Path) -> Result<(), StorageFailure> {
     let path = draft(dir, NO_EPOCH);
     File::create(&path).map_err(|error| failure(&path, &error))?;
     remove_one(&path)
 }
 
 /// Takes the directory, if it was ever used by a server.
-pub(super) fn lock_if_there(dir: &Path) -> Result<Option<File>, Failure> {
+pub(super) fn lock_if_there(dir: &Path) -> Result<Option<File>, StorageFailure> {
     let path = dir.join(LOCK);
     match File::open(&path) {
         Ok(file) => take(dir, file).map(Some),
@@ -107,15 +107,15 @@ pub(super) fn lock_if_there(dir: &Path) -> Result<Option<File>, Failure> {
     }
 }
 
-fn take(dir: &Path, file: File) -> Result<File, Failure> {
+fn take(dir: &Path, file: File) -> Result<File, StorageFailure> {
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::InUse(dir.display().to_string())),
+        Err(TryLockError::WouldBlock) => Err(StorageFailure::InUse(dir.display().to_string())),
         Err(TryLockError::Error(error)) => Err(failure(dir, &error)),
     }
 }
 
-fn list(dir: &Path) -> Result<Vec<String>, Failure> {
+fn list(dir: &Path) -> Result<Vec<String>, StorageFailure> {
     let read = || {
         let names = fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().into_string()));
         names
@@ -125,15 +125,15 @@ fn list(dir: &Path) -> Result<Vec<String>, Failure> {
     read().map_err(|error: io::Error| failure(dir, &error))
 }
 
-/// The epochs that are there, ascending.
-pub(super) fn epochs(dir: &Path) -> Result<Vec<u64>, Failure> {
-    let mut epochs: Vec<u64> = list(dir)?.iter().filter_map(|name| epoch(name)).collect();
-    epochs.sort_unstable();
-    Ok(epochs)
+/// The segments that are there, ascending.
+pub(super) fn segments(dir: &Path) -> Result<Vec<u64>, StorageFailure> {
+    let mut segments: Vec<u64> = list(dir)?.iter().filter_map(|name| segment(name)).collect();
+    segments.sort_unstable();
+    Ok(segments)
 }
 
-fn epoch(file: &str) -> Option<u64> {
-    numbered(file, EPOCH)
+fn segment(file: &str) -> Option<u64> {
+    numbered(file, SEGMENT)
 }
 
 /// The number in a name of our making.
@@ -142,14 +142,14 @@ fn numbered(file: &str, kind: &str) -> Option<u64> {
     (format!("{number:08}.{kind}") == file).then_some(number)
 }
 
-/// A log whose database is gone, though it was there: its epoch was not in the making. Beside
+/// A log whose database is gone, though it was there: its segment was not in the making. Beside
 /// others it is what is left of one that was removed.
-pub(super) fn bereft(dir: &Path) -> Result<Option<String>, Failure> {
+pub(super) fn bereft(dir: &Path) -> Result<Option<String>, StorageFailure> {
     let names = list(dir)?;
-    if names.iter().any(|name| epoch(name).is_some()) {
+    if names.iter().any(|name| segment(name).is_some()) {
         return Ok(None);
     }
-    let logs = names.iter().filter_map(|file| epoch(file.strip_suffix("-wal")?));
+    let logs = names.iter().filter_map(|file| segment(file.strip_suffix("-wal")?));
     let lost = logs.filter(|&log| !draft(dir, log).exists()).max();
     Ok(lost.map(|log| {
         let file = name(log);
@@ -160,8 +160,8 @@ pub(super) fn bereft(dir: &Path) -> Result<Option<String>, Failure> {
     }))
 }
 
-/// Removes drafts, and what stood beside epochs that are gone.
-pub(super) fn clean(dir: &Path) -> Result<(), Failure> {
+/// Removes drafts, and what stood beside segments that are gone.
+pub(super) fn clean(dir: &Path) -> Result<(), StorageFailure> {
     let names = list(dir)?;
     for file in &names {
         let (stem, is_beside) = BESIDE
@@ -169,7 +169,7 @@ pub(super) fn clean(dir: &Path) -> Result<(), Failure> {
             .find_map(|suffix| file.strip_suffix(suffix))
             .map_or((file.as_str(), false), |stem| (stem, true));
         let is_draft = numbered(stem, DRAFT).is_some();
-        let is_orphan = is_beside && epoch(stem).is_some() && !names.iter().any(|n| n == stem);
+        let is_orphan = is_beside && segment(stem).is_some() && !names.iter().any(|n| n == stem);
         if is_draft || is_orphan {
             remove_one(&dir.join(file))?;
         }
@@ -179,7 +179,7 @@ pub(super) fn clean(dir: &Path) -> Result<(), Failure> {
 
 /// Removes a database; first its own file, for good, since with it but without its log it would
 /// be damaged.
-pub(super) fn remove(path: &Path) -> Result<(), Failure> {
+pub(super) fn remove(path: &Path) -> Result<(), StorageFailure> {
     if path.exists() {
         remove_one(path)?;
         sync_dir(path.parent().unwrap_or(Path::new(".")))?;
@@ -187,7 +187,7 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
     BESIDE.iter().try_for_each(|suffix| remove_one(&beside(path, suffix)))
 }
 
-pub(super) fn remove_one(path: &Path) -> Result<(), Failure> {
+pub(super) fn remove_one(path: &Path) -> Result<(), StorageFailure> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failure(path, &error)),
         _ => Ok(()),
@@ -195,23 +195,23 @@ pub(super) fn remove_one(path: &Path) -> Result<(), Failure> {
 }
 
 /// Renames a file, if it is there.
-pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StorageFailure> {
     match fs::rename(from, to) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failure(from, &error)),
         _ => Ok(()),
     }
 }
 
-/// Renames an epoch so that it is none any more, and returns its new name.
-pub(super) fn set_aside(dir: &Path, epoch: u64) -> Result<String, Failure> {
+/// Renames a segment so that it is none any more, and returns its new name.
+pub(super) fn quarantine(dir: &Path, segment: u64) -> Result<String, StorageFailure> {
     let names = list(dir)?;
-    let mut aside = format!("{}.damaged", name(epoch));
+    let mut aside = format!("{}.damaged", name(segment));
     let mut number = 1;
     while names.iter().any(|name| name.starts_with(&aside)) {
         number += 1;
-        aside = format!("{}.damaged{number}", name(epoch));
+        aside = format!("{}.damaged{number}", name(segment));
     }
-    let (from, to) = (dir.join(name(epoch)), dir.join(&aside));
+    let (from, to) = (dir.join(name(segment)), dir.join(&aside));
     // First the log: without its database it would be cleaned away.
     rename(&beside(&from, "-wal"), &beside(&to, "-wal"))?;
     rename(&from, &to)?;

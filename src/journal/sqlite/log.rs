@@ -1,4 +1,4 @@
-//! An epoch that is appended to: every append is a commit to the log, every sync one of its file.
+//! A segment that is appended to: every append is a commit to the log, every sync one of its file.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use super::super::store::{Failure, Log, Syncer};
+use super::super::storage::{Log, StorageFailure, Syncer};
 use super::files::{beside, failure, sync_dir};
 use super::place::{Named, Place, gone};
 use super::{connect, length, reading, writing};
@@ -24,7 +24,7 @@ pub(super) struct SqliteLog {
     /// but each only once.
     wal_elsewhere: Arc<File>,
     /// Size of the database file, which does not change.
-    image_bytes: u64,
+    snapshot_bytes: u64,
     place: Arc<Place>,
     /// The database, its log and the log's index.
     files: [Named; 3],
@@ -32,7 +32,7 @@ pub(super) struct SqliteLog {
 }
 
 impl SqliteLog {
-    pub(super) fn open(place: &Arc<Place>, path: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(place: &Arc<Place>, path: &Path) -> Result<Self, StorageFailure> {
         place.in_place()?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let connection = connect(path)?;
@@ -43,11 +43,21 @@ impl SqliteLog {
         let open = || File::open(&wal_path).map_err(|error| failure(&wal_path, &error));
         let (wal, wal_elsewhere) = (open()?, Arc::new(open()?));
         sync_dir(path.parent().unwrap_or(Path::new(".")))?;
-        let image_bytes = length(path);
+        let snapshot_bytes = length(path);
         let log = Named::open(&wal_path, &wal)?;
         let files = [Named::at(path)?, log, Named::at(&beside(path, "-shm"))?];
         let place = place.clone();
-        Ok(Self { connection, name, rows, wal, wal_elsewhere, image_bytes, place, files, wal_path })
+        Ok(Self {
+            connection,
+            name,
+            rows,
+            wal,
+            wal_elsewhere,
+            snapshot_bytes,
+            place,
+            files,
+            wal_path,
+        })
     }
 
     fn insert(&mut self, rows: &[&[u8]]) -> Result<(), rusqlite::Error> {
@@ -79,16 +89,16 @@ struct SqliteSyncer {
 }
 
 impl Syncer for SqliteSyncer {
-    fn sync(self: Box<Self>) -> Result<(), Failure> {
+    fn sync(self: Box<Self>) -> Result<(), StorageFailure> {
         sync(&self.wal, &self.path)
     }
 }
 
-fn sync(wal: &File, path: &Path) -> Result<(), Failure> {
+fn sync(wal: &File, path: &Path) -> Result<(), StorageFailure> {
     // Whatever it says, and be it that the disk is full: what is on disk is in doubt.
     let broken = |error| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Failure::Broken(format!("{name} cannot be synced: {error}"))
+        StorageFailure::Broken(format!("{name} cannot be synced: {error}"))
     };
     wal.sync_data().map_err(broken)?;
     // So that nothing is acknowledged which was synced into a deleted file.
@@ -96,22 +106,22 @@ fn sync(wal: &File, path: &Path) -> Result<(), Failure> {
 }
 
 impl Log for SqliteLog {
-    fn append(&mut self, rows: &[&[u8]]) -> Result<(), Failure> {
+    fn append(&mut self, rows: &[&[u8]]) -> Result<(), StorageFailure> {
         match self.insert(rows) {
             Ok(()) => {
                 self.rows += rows.len() as u64;
                 Ok(())
             }
             Err(error) => Err(match writing(&self.name, &error) {
-                Failure::Full if !self.undone() => {
-                    Failure::Broken(format!("{}: the disk is full ({error})", self.name))
+                StorageFailure::Full if !self.undone() => {
+                    StorageFailure::Broken(format!("{}: the disk is full ({error})", self.name))
                 }
                 failure => failure,
             }),
         }
     }
 
-    fn sync(&mut self) -> Result<(), Failure> {
+    fn sync(&mut self) -> Result<(), StorageFailure> {
         sync(&self.wal, &self.wal_path)
     }
 
@@ -119,15 +129,15 @@ impl Log for SqliteLog {
         Box::new(SqliteSyncer { wal: self.wal_elsewhere.clone(), path: self.wal_path.clone() })
     }
 
-    fn rows(&self) -> u64 {
+    fn records(&self) -> u64 {
         self.rows
     }
 
     fn size_bytes(&self) -> u64 {
-        self.image_bytes + self.wal.metadata().map_or(0, |metadata| metadata.len())
+        self.snapshot_bytes + self.wal.metadata().map_or(0, |metadata| metadata.len())
     }
 
-    fn in_place(&self) -> Result<(), Failure> {
+    fn in_place(&self) -> Result<(), StorageFailure> {
         self.place.in_place()?;
         self.files.iter().try_for_each(Named::in_place)
     }
@@ -160,17 +170,17 @@ mod tests {
                 Err(failure) => break failure,
             }
         };
-        assert_eq!(full, Failure::Full);
-        assert_eq!(log.append(&[b"small", &row, &row]), Err(Failure::Full));
+        assert_eq!(full, StorageFailure::Full);
+        assert_eq!(log.append(&[b"small", &row, &row]), Err(StorageFailure::Full));
         assert!(log.connection.is_autocommit());
-        assert_eq!((log.rows(), kept), (4, 4));
+        assert_eq!((log.records(), kept), (4, 4));
         pages(&log, 1000);
         log.append(&[b"small", &row, &row]).unwrap();
         log.sync().unwrap();
         drop(log);
         let mut lengths = Vec::new();
         store
-            .rows(1, 0, &mut |number, row| {
+            .records(1, 0, &mut |number, row| {
                 lengths.push((number, row.len()));
                 std::ops::ControlFlow::Continue(())
             })

@@ -1,4 +1,4 @@
-//! Looking at an epoch without touching it. To read a database with a log, SQLite would create a
+//! Looking at a segment without touching it. To read a database with a log, SQLite would create a
 //! file beside it; so the log's pages are laid over the file's in memory, and SQLite reads that.
 
 use std::collections::BTreeMap;
@@ -11,54 +11,56 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::super::store::Failure;
+use super::super::storage::StorageFailure;
 use super::files::{beside, failure};
 use super::{PAGE_BYTES, reading, wal};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEAD_BYTES: usize = 100;
 
-/// Checks the head of a database file, before SQLite sees it: of an empty file it would drop the
+/// Checks the header of a database file, before SQLite sees it: of an empty file it would drop the
 /// log.
-pub(super) fn check_head(path: &Path) -> Result<(), Failure> {
-    let mut head = [0; HEAD_BYTES];
+pub(super) fn check_head(path: &Path) -> Result<(), StorageFailure> {
+    let mut header = [0; HEAD_BYTES];
     let file = File::open(path).map_err(|error| failure(path, &error))?;
     let bytes = file.metadata().map_err(|error| failure(path, &error))?.len();
-    let read = (&file).read_exact(&mut head);
+    let read = (&file).read_exact(&mut header);
     match read {
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(failure(path, &error)),
-        Ok(()) if is_ours(&head, bytes) => Ok(()),
+        Ok(()) if is_ours(&header, bytes) => Ok(()),
         _ => {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            Err(Failure::Corrupt(format!("the head of {name} or its length is not as written")))
+            Err(StorageFailure::Corrupt(format!(
+                "the header of {name} or its length is not as written"
+            )))
         }
     }
 }
 
-fn is_ours(head: &[u8; HEAD_BYTES], bytes: u64) -> bool {
-    let word = |at: usize| u32::from_be_bytes(std::array::from_fn(|n| head[at + n]));
+fn is_ours(header: &[u8; HEAD_BYTES], bytes: u64) -> bool {
+    let word = |at: usize| u32::from_be_bytes(std::array::from_fn(|n| header[at + n]));
     let pages = u64::from(word(28));
     // The shape of the file, that it has a log, and that it has no free pages.
-    head.starts_with(&shape(head)[..])
-        && head[18..20] == [2, 2]
+    header.starts_with(&shape(header)[..])
+        && header[18..20] == [2, 2]
         && pages > 0
         && pages * u64::from(PAGE_BYTES) == bytes
         && (word(32), word(36)) == (0, 0)
         && word(56) == 1
 }
 
-/// What the head begins with; which journal it has is as in `head`.
-fn shape(head: &[u8]) -> [u8; 24] {
+/// What the header begins with; which journal it has is as in `header`.
+fn shape(header: &[u8]) -> [u8; 24] {
     let mut shape = [0; 24];
     shape[..16].copy_from_slice(MAGIC);
     shape[16..18].copy_from_slice(&PAGE_BYTES.to_be_bytes()[2..]);
-    shape[18..20].copy_from_slice(&head[18..20]);
+    shape[18..20].copy_from_slice(&header[18..20]);
     shape[20..].copy_from_slice(&[0, 64, 32, 32]);
     shape
 }
 
 /// A database in memory with what the file and its log have.
-pub(super) fn connect(path: &Path) -> Result<Connection, Failure> {
+pub(super) fn connect(path: &Path) -> Result<Connection, StorageFailure> {
     let mut bytes = fs::read(path).map_err(|error| failure(path, &error))?;
     lay_over(path, &mut bytes).map_err(|error| failure(path, &error))?;
     let open = || {
@@ -74,7 +76,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Failure> {
 }
 
 /// The database file by itself, as if there were no log. Nothing is created and nothing locked.
-pub(super) fn connect_alone(path: &Path) -> Result<Connection, Failure> {
+pub(super) fn connect_alone(path: &Path) -> Result<Connection, StorageFailure> {
     let escaped = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
@@ -111,7 +113,7 @@ fn lay_over(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    // Where the head was hit, what must stand there is known. There is no log any more.
+    // Where the header was hit, what must stand there is known. There is no log any more.
     if bytes.len() >= HEAD_BYTES {
         let pages = u32::try_from(bytes.len() / PAGE_BYTES as usize).unwrap_or(u32::MAX);
         bytes[18..20].copy_from_slice(&[1, 1]);

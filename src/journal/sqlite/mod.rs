@@ -1,6 +1,6 @@
-//! The store on disk: one SQLite database an epoch, in one directory.
+//! The store on disk: one SQLite database a segment, in one directory.
 //!
-//! An image is written into the database file proper and is static from then on. What is appended
+//! A snapshot is written into the database file proper and is static from then on. What is appended
 //! later goes to the write-ahead log beside it and stays there: nothing is ever copied back
 //! (no checkpoints) and nothing deleted, so an append costs what it writes and nothing stalls.
 //! SQLite writes, and we sync: its own syncing is off, and [`Log::sync`] syncs the log's file
@@ -10,9 +10,9 @@
 //! | file | what |
 //! | --- | --- |
 //! | `lock` | held by the one process that may write here |
-//! | `00000001.ticketd` | an epoch; `-wal` and `-shm` beside it belong to it |
-//! | `*.draft` | an epoch in the making; of no use after a crash |
-//! | `*.damaged*` | set aside by a repair |
+//! | `00000001.ticketd` | a segment; `-wal` and `-shm` beside it belong to it |
+//! | `*.draft` | a segment in the making; of no use after a crash |
+//! | `*.damaged*` | quarantined by a repair |
 
 mod copying;
 mod draft;
@@ -32,7 +32,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::store::{Draft, EachRow, Failure, Log, SCRAP_BYTES, Store, Tail};
+use super::storage::{
+    Draft, EachRecord, Log, StorageFailure, Store, TORN_TAIL_OVERLAP_BYTES, Tail,
+};
 pub(super) use copying::{Copied, copy};
 use files::beside;
 pub(super) use files::sync_dir;
@@ -40,10 +42,10 @@ use place::Place;
 
 /// Size of a page. Every append writes whole pages to the log, so small ones suit small batches.
 const PAGE_BYTES: u32 = 1024;
-/// Scraps are read so many bytes at a time.
-const SCRAPS_BYTES: usize = 1 << 20;
+/// Torn tails are read so many bytes at a time.
+const TORN_TAIL_READ_BYTES: usize = 1 << 20;
 
-/// A directory of epochs.
+/// A directory of segments.
 pub struct Sqlite {
     place: Arc<Place>,
     /// Nothing is to be changed here, not even by recovering.
@@ -54,13 +56,13 @@ impl Sqlite {
     /// Takes the directory, creating it if need be, and removes what crashes left behind.
     ///
     /// # Errors
-    /// [`Failure::InUse`] when another process has it; [`Failure::Denied`] when it is not to be
-    /// used, or cannot be written to.
-    pub fn open(dir: &Path) -> Result<Self, Failure> {
+    /// [`StorageFailure::InUse`] when another process has it; [`StorageFailure::Denied`] when it is
+    /// not to be used, or cannot be written to.
+    pub fn open(dir: &Path) -> Result<Self, StorageFailure> {
         files::create_dir(dir)?;
         let place = Arc::new(Place::taken(dir, files::lock(dir)?)?);
         if let Some(what) = files::bereft(dir)? {
-            return Err(Failure::Corrupt(what));
+            return Err(StorageFailure::Corrupt(what));
         }
         files::clean(dir)?;
         files::probe(dir)?;
@@ -70,11 +72,12 @@ impl Sqlite {
     /// Looks at a directory without changing anything in it.
     ///
     /// # Errors
-    /// [`Failure::InUse`] when a process has it; [`Failure::Denied`] when it cannot be read.
-    pub fn look(dir: &Path) -> Result<Self, Failure> {
+    /// [`StorageFailure::InUse`] when a process has it; [`StorageFailure::Denied`] when it cannot
+    /// be read.
+    pub fn look(dir: &Path) -> Result<Self, StorageFailure> {
         let lock = files::lock_if_there(dir)?;
         if let Some(what) = files::bereft(dir)? {
-            return Err(Failure::Corrupt(what));
+            return Err(StorageFailure::Corrupt(what));
         }
         let place = lock.map_or_else(|| Ok(Place::seen(dir)), |lock| Place::taken(dir, lock))?;
         Ok(Self { place: Arc::new(place), looks_only: true })
@@ -91,69 +94,82 @@ impl Sqlite {
         self.place.lets_in()
     }
 
-    fn path(&self, epoch: u64) -> PathBuf {
-        self.place.dir().join(self.name(epoch))
+    fn path(&self, segment: u64) -> PathBuf {
+        self.place.dir().join(self.name(segment))
     }
 
-    fn connect(&self, epoch: u64) -> Result<Connection, Failure> {
+    fn connect(&self, segment: u64) -> Result<Connection, StorageFailure> {
         self.place.in_place()?;
-        if self.looks_only { look::connect(&self.path(epoch)) } else { connect(&self.path(epoch)) }
+        if self.looks_only {
+            look::connect(&self.path(segment))
+        } else {
+            connect(&self.path(segment))
+        }
     }
 }
 
 impl Store for Sqlite {
-    fn epochs(&self) -> Result<Vec<u64>, Failure> {
-        files::epochs(self.place.dir())
+    fn segments(&self) -> Result<Vec<u64>, StorageFailure> {
+        files::segments(self.place.dir())
     }
 
-    fn name(&self, epoch: u64) -> String {
-        files::name(epoch)
+    fn name(&self, segment: u64) -> String {
+        files::name(segment)
     }
 
-    fn draft(&self, epoch: u64) -> Result<Box<dyn Draft>, Failure> {
-        Ok(Box::new(draft::SqliteDraft::new(&self.place, epoch)?))
+    fn draft(&self, segment: u64) -> Result<Box<dyn Draft>, StorageFailure> {
+        Ok(Box::new(draft::SqliteDraft::new(&self.place, segment)?))
     }
 
-    fn open(&self, epoch: u64) -> Result<Box<dyn Log>, Failure> {
-        Ok(Box::new(log::SqliteLog::open(&self.place, &self.path(epoch))?))
+    fn open(&self, segment: u64) -> Result<Box<dyn Log>, StorageFailure> {
+        Ok(Box::new(log::SqliteLog::open(&self.place, &self.path(segment))?))
     }
 
-    fn rows(&self, epoch: u64, after: u64, each: &mut EachRow<'_>) -> Result<(), Failure> {
-        let connection = self.connect(epoch)?;
-        read_rows(&connection, after, each).map_err(|error| reading(&self.name(epoch), &error))
+    fn records(
+        &self,
+        segment: u64,
+        after: u64,
+        each: &mut EachRecord<'_>,
+    ) -> Result<(), StorageFailure> {
+        let connection = self.connect(segment)?;
+        read_rows(&connection, after, each).map_err(|error| reading(&self.name(segment), &error))
     }
 
-    fn inspect(&self, epoch: u64, scrap: &mut dyn FnMut(&[u8])) -> Result<Option<Tail>, Failure> {
-        let wal = beside(&self.path(epoch), "-wal");
-        let tail = inspect_wal(&wal, scrap).map_err(|error| files::failure(&wal, &error))?;
-        look::check_head(&self.path(epoch))?;
+    fn inspect(
+        &self,
+        segment: u64,
+        torn: &mut dyn FnMut(&[u8]),
+    ) -> Result<Option<Tail>, StorageFailure> {
+        let wal = beside(&self.path(segment), "-wal");
+        let tail = inspect_wal(&wal, torn).map_err(|error| files::failure(&wal, &error))?;
+        look::check_head(&self.path(segment))?;
         Ok(tail)
     }
 
-    fn verify(&self, epoch: u64) -> Result<(), Failure> {
-        let (name, path) = (self.name(epoch), self.path(epoch));
+    fn verify(&self, segment: u64) -> Result<(), StorageFailure> {
+        let (name, path) = (self.name(segment), self.path(segment));
         // Pages in the log bear sums, so it is the database file by itself that is checked: that
         // is quick. Unless another program took some of the log into it; then it is all.
         let alone = look::connect_alone(&path).and_then(|connection| is_sound(&name, &connection));
         match alone {
-            Err(Failure::Corrupt(_)) => is_sound(&name, &self.connect(epoch)?),
+            Err(StorageFailure::Corrupt(_)) => is_sound(&name, &self.connect(segment)?),
             alone => alone,
         }
     }
 
-    fn remove(&self, epoch: u64) -> Result<(), Failure> {
+    fn remove(&self, segment: u64) -> Result<(), StorageFailure> {
         self.place.in_place()?;
-        files::remove(&self.path(epoch))
+        files::remove(&self.path(segment))
     }
 
-    fn set_aside(&self, epoch: u64) -> Result<String, Failure> {
+    fn quarantine(&self, segment: u64) -> Result<String, StorageFailure> {
         self.place.in_place()?;
-        files::set_aside(self.place.dir(), epoch)
+        files::quarantine(self.place.dir(), segment)
     }
 }
 
 /// Opens a database that is there.
-fn connect(path: &Path) -> Result<Connection, Failure> {
+fn connect(path: &Path) -> Result<Connection, StorageFailure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || {
         let connection = Connection::open_with_flags(path, flags)?;
@@ -172,7 +188,7 @@ fn connect(path: &Path) -> Result<Connection, Failure> {
 fn read_rows(
     connection: &Connection,
     after: u64,
-    each: &mut EachRow<'_>,
+    each: &mut EachRecord<'_>,
 ) -> Result<(), rusqlite::Error> {
     let mut rows = connection.prepare("SELECT n, body FROM rows WHERE n > ? ORDER BY n")?;
     let mut rows = rows.query([after])?;
@@ -184,42 +200,42 @@ fn read_rows(
     Ok(())
 }
 
-fn is_sound(name: &str, connection: &Connection) -> Result<(), Failure> {
+fn is_sound(name: &str, connection: &Connection) -> Result<(), StorageFailure> {
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     match found.map_err(|error| reading(name, &error))?.as_str() {
         "ok" => Ok(()),
-        what => Err(Failure::Corrupt(format!("{name} is not sound: {what}"))),
+        what => Err(StorageFailure::Corrupt(format!("{name} is not sound: {what}"))),
     }
 }
 
 /// What went wrong while a database was read. What SQLite does not understand is corrupt.
-fn reading(name: &str, error: &rusqlite::Error) -> Failure {
+fn reading(name: &str, error: &rusqlite::Error) -> StorageFailure {
     let what = format!("{name}: {error}");
     match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-            Failure::Denied(what)
+            StorageFailure::Denied(what)
         }
-        _ if is_full(error) => Failure::Full,
+        _ if is_full(error) => StorageFailure::Full,
         Some(
             ErrorCode::SystemIoFailure
             | ErrorCode::OutOfMemory
             | ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::FileLockingProtocolFailed,
-        ) => Failure::Broken(what),
-        _ => Failure::Corrupt(what),
+        ) => StorageFailure::Broken(what),
+        _ => StorageFailure::Corrupt(what),
     }
 }
 
 /// What went wrong while a database was written.
-fn writing(name: &str, error: &rusqlite::Error) -> Failure {
+fn writing(name: &str, error: &rusqlite::Error) -> StorageFailure {
     let what = format!("{name}: {error}");
     match error.sqlite_error_code() {
-        _ if is_full(error) => Failure::Full,
+        _ if is_full(error) => StorageFailure::Full,
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-            Failure::Denied(what)
+            StorageFailure::Denied(what)
         }
-        _ => Failure::Broken(what),
+        _ => StorageFailure::Broken(what),
     }
 }
 
@@ -231,8 +247,8 @@ fn is_full(error: &rusqlite::Error) -> bool {
 }
 
 /// SQLite stops without a word at the first frame of the log that is not whole. Gives what is
-/// behind the last whole commit to `scrap`.
-fn inspect_wal(path: &Path, scrap: &mut dyn FnMut(&[u8])) -> std::io::Result<Option<Tail>> {
+/// behind the last whole commit to `torn`.
+fn inspect_wal(path: &Path, torn: &mut dyn FnMut(&[u8])) -> std::io::Result<Option<Tail>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -247,12 +263,12 @@ fn inspect_wal(path: &Path, scrap: &mut dyn FnMut(&[u8])) -> std::io::Result<Opt
     let mut piece = Vec::new();
     loop {
         let kept = piece.len();
-        let read = (&mut file).take(SCRAPS_BYTES as u64).read_to_end(&mut piece)?;
+        let read = (&mut file).take(TORN_TAIL_READ_BYTES as u64).read_to_end(&mut piece)?;
         if read == 0 {
             break;
         }
-        scrap(&piece);
-        piece.drain(..(kept + read).saturating_sub(SCRAP_BYTES));
+        torn(&piece);
+        piece.drain(..(kept + read).saturating_sub(TORN_TAIL_OVERLAP_BYTES));
     }
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Some(Tail { file, offset, bytes }))
@@ -280,12 +296,16 @@ mod tests {
         ] {
             let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
             for failure in [reading("it", &error), writing("it", &error)] {
-                assert_eq!(failure == Failure::Full, is_full, "{code}: {failure:?}");
-                assert_eq!(matches!(failure, Failure::Denied(_)), is_denied, "{code}: {failure:?}");
+                assert_eq!(failure == StorageFailure::Full, is_full, "{code}: {failure:?}");
+                assert_eq!(
+                    matches!(failure, StorageFailure::Denied(_)),
+                    is_denied,
+                    "{code}: {failure:?}"
+                );
             }
         }
         for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded] {
-            assert_eq!(files::failure(Path::new("it"), &kind.into()), Failure::Full);
+            assert_eq!(files::failure(Path::new("it"), &kind.into()), StorageFailure::Full);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::super::store::Failure;
+use super::super::storage::StorageFailure;
 use super::files::{self, failure};
 
 /// A file, and the name that led to it.
@@ -21,12 +21,12 @@ pub(super) struct Named {
 
 impl Named {
     /// A file that is open.
-    pub(super) fn open(path: &Path, file: &File) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, file: &File) -> Result<Self, StorageFailure> {
         Ok(Self::new(path, &file.metadata().map_err(|error| failure(path, &error))?))
     }
 
     /// Whichever file the name leads to now.
-    pub(super) fn at(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn at(path: &Path) -> Result<Self, StorageFailure> {
         Ok(Self::new(path, &fs::metadata(path).map_err(|error| failure(path, &error))?))
     }
 
@@ -37,8 +37,8 @@ impl Named {
     /// Whether the name still leads to the file.
     ///
     /// # Errors
-    /// [`Failure::Gone`] when it does not; others when that cannot be seen.
-    pub(super) fn in_place(&self) -> Result<(), Failure> {
+    /// [`StorageFailure::Gone`] when it does not; others when that cannot be seen.
+    pub(super) fn in_place(&self) -> Result<(), StorageFailure> {
         match fs::metadata(&self.path) {
             Ok(found) if (found.dev(), found.ino()) == (self.device, self.inode) => Ok(()),
             Ok(_) => Err(gone(&self.path)),
@@ -51,11 +51,14 @@ impl Named {
 }
 
 /// What a file is that is open and has lost its name.
-pub(super) fn gone(path: &Path) -> Failure {
-    Failure::Gone(format!("{} was removed, moved or replaced while it was in use", path.display()))
+pub(super) fn gone(path: &Path) -> StorageFailure {
+    StorageFailure::Gone(format!(
+        "{} was removed, moved or replaced while it was in use",
+        path.display()
+    ))
 }
 
-/// A directory of epochs.
+/// A directory of segments.
 pub(super) struct Place {
     dir: PathBuf,
     /// Held as long as this lives, by the one process that may write here.
@@ -64,7 +67,7 @@ pub(super) struct Place {
 
 impl Place {
     /// The directory, taken by that file.
-    pub(super) fn taken(dir: &Path, lock: File) -> Result<Self, Failure> {
+    pub(super) fn taken(dir: &Path, lock: File) -> Result<Self, StorageFailure> {
         let named = Named::open(&dir.join(files::LOCK), &lock)?;
         Ok(Self { dir: dir.to_owned(), lock: Some((lock, named)) })
     }
@@ -80,7 +83,7 @@ impl Place {
 
     /// Whether the directory is still the one that was taken. To be asked before anything is
     /// changed in it by name: it may be another server's by now.
-    pub(super) fn in_place(&self) -> Result<(), Failure> {
+    pub(super) fn in_place(&self) -> Result<(), StorageFailure> {
         self.lock.as_ref().map_or(Ok(()), |(_, named)| named.in_place())
     }
 

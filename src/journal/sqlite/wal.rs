@@ -1,6 +1,6 @@
 //! SQLite's write-ahead log, read by ourselves: where it stops being whole, and what it has up to
-//! there. The format is SQLite's, described at its site under "WAL-mode file format": a head of 32
-//! bytes, then frames of a head of 24 and a page each. Sums run over all that came before.
+//! there. The format is SQLite's, described at its site under "WAL-mode file format": a header of
+//! 32 bytes, then frames of a header of 24 and a page each. Sums run over all that came before.
 
 use std::io::{ErrorKind, Read};
 
@@ -18,20 +18,20 @@ pub(super) struct Frame<'a> {
 }
 
 /// Gives every frame that is whole to `each`, in order; the last ones may be of a commit that is
-/// not. Returns the offset behind the last commit that is whole; 0 when even the head is not.
+/// not. Returns the offset behind the last commit that is whole; 0 when even the header is not.
 pub(super) fn read(
     from: &mut dyn Read,
     mut each: impl FnMut(Frame<'_>),
 ) -> Result<u64, std::io::Error> {
-    let mut head = [0; 32];
-    if !fill(from, &mut head)? {
+    let mut header = [0; 32];
+    if !fill(from, &mut header)? {
         return Ok(0);
     }
-    let word = |n: usize| word(&head, n);
+    let word = |n: usize| word(&header, n);
     let page_bytes = word(2) as usize;
     let page_is_sound = page_bytes.is_power_of_two() && (512..=65536).contains(&page_bytes);
     let mut sum = Sum { is_big: word(0) & 1 == 1, one: 0, two: 0 };
-    sum.add(&head[..24]);
+    sum.add(&header[..24]);
     let is_ours = word(0) & !1 == MAGIC && word(1) == VERSION && page_is_sound;
     if !is_ours || (sum.one, sum.two) != (word(6), word(7)) {
         return Ok(0);
@@ -64,7 +64,7 @@ fn fill(from: &mut dyn Read, bytes: &mut [u8]) -> Result<bool, std::io::Error> {
     }
 }
 
-/// The n-th word of a head.
+/// The n-th word of a header.
 fn word(bytes: &[u8], n: usize) -> u32 {
     let (words, _) = bytes.as_chunks();
     u32::from_be_bytes(words[n])

@@ -13,7 +13,7 @@ const MASK_BYTES: u64 = 4;
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Opcode,
-    Length,
+    WaitTimeout,
     /// More bytes of a long length.
     Longer {
         missing: u8,
@@ -70,8 +70,8 @@ impl Frames {
             let mut used = 1;
             match self.next {
                 Next::Opcode if byte & OPCODE == CLOSE => return Some((at, Stop::Close)),
-                Next::Opcode => (self.first, self.next) = (byte, Next::Length),
-                Next::Length => {
+                Next::Opcode => (self.first, self.next) = (byte, Next::WaitTimeout),
+                Next::WaitTimeout => {
                     let masked = byte & MASKED != 0;
                     match byte & !MASKED {
                         126 => self.next = Next::Longer { missing: 2, so_far: 0, masked },

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Asked, Connection, Driver, NotAttached, Unavailable};
-use crate::machine::{Ask, Command, Length, Refusal, SessionId, Way};
+use crate::machine::{Command, Refusal, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
 use crate::wire::socket::{self as wire, Hello, Op, Request, Who, close};
 use crate::wire::{Code, Problem};
 
@@ -338,7 +338,9 @@ where
 /// What a request asks of the session.
 fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked) {
     let by_socket = true;
-    let ask = |wait: Option<Length>| wait.map(|length| Ask { way: Way::Socket, length });
+    let ask = |wait: Option<WaitTimeout>| {
+        wait.map(|length| WaitRequest { way: WaitOrigin::Socket, length })
+    };
     let command = match request.op {
         Err(problem) if problem.code == Code::TooLarge => {
             return (request.id, Asked::TooLarge(problem.detail));

@@ -10,7 +10,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
 use crate::driver::{
-    Answered, Connection, Ending, LevelEvent, Message, Next, State, Unavailable, ping_ms, reason,
+    Answered, ChangeEvent, Connection, Ending, Message, Next, State, Unavailable, ping_ms, reason,
 };
 use crate::machine::{IssuedState, Refusal};
 use crate::wire::socket::{self as wire, StateFrames, close};
@@ -219,7 +219,7 @@ where
         Message::Answer(id, Answered::Unavailable(why)) => {
             wire::answer_error(id, &Problem::new(Code::Unavailable, why.to_string()))
         }
-        Message::Level(what, resource, figures) => wire::level(level(what), &resource, figures),
+        Message::Change(what, resource, figures) => wire::level(level(what), &resource, figures),
         Message::GoingAway(after_ms) => wire::going_away(after_ms),
         Message::Event(event) => match wire::event(&event) {
             Some(text) => text,
@@ -243,11 +243,11 @@ async fn unstuck<E>(write: impl Future<Output = Result<(), E>>) -> Result<(), En
     }
 }
 
-fn level(what: LevelEvent) -> wire::LevelEvent {
+fn level(what: ChangeEvent) -> wire::LevelEvent {
     match what {
-        LevelEvent::TicketAvailable => wire::LevelEvent::TicketAvailable,
-        LevelEvent::LockAvailable => wire::LevelEvent::LockAvailable,
-        LevelEvent::Changed => wire::LevelEvent::Changed,
+        ChangeEvent::TicketAvailable => wire::LevelEvent::TicketAvailable,
+        ChangeEvent::LockAvailable => wire::LevelEvent::LockAvailable,
+        ChangeEvent::Changed => wire::LevelEvent::Changed,
     }
 }
 

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::driver::{Keeper, Keeping, Round, Unavailable};
-use crate::journal::{Failure, Fault, Memory};
+use crate::driver::{Cycle, JournalWriter, PersistenceConfig, Unavailable};
+use crate::journal::{CrashStore, Fault, StorageFailure};
 
-fn keeper(memory: &Memory) -> (Driver, Keeper) {
-    let keeping = Keeping { image_after_bytes: u64::MAX, ..Keeping::default() };
-    let kept = Keeper::over(Arc::new(memory.clone()), EXPIRE_MS, keeping, 1_800_000_000_000);
+fn keeper(memory: &CrashStore) -> (Driver, JournalWriter) {
+    let keeping =
+        PersistenceConfig { snapshot_after_bytes: u64::MAX, ..PersistenceConfig::default() };
+    let kept = JournalWriter::over(Arc::new(memory.clone()), EXPIRE_MS, keeping, 1_800_000_000_000);
     let (driver, keeper) = kept.expect("a journal in memory");
     tokio::spawn(driver.clone().run());
     (driver, keeper)
 }
 
-fn keep(keeper: &mut Keeper) {
-    while keeper.round().expect("the disk works") == Round::Kept {}
+fn keep(keeper: &mut JournalWriter) {
+    while keeper.round().expect("the disk works") == Cycle::Wrote {}
 }
 
 /// Answers heartbeats, and returns what came until an answer to request 7 did.
@@ -42,7 +43,7 @@ fn lives(mut peer: Peer) -> JoinHandle<(Peer, usize)> {
 /// A sync takes 25 times their ttl.
 #[tokio::test(start_paused = true)]
 async fn nobody_expires_while_a_sync_takes_seconds_and_beats_go_on() {
-    let (driver, mut keeper) = keeper(&Memory::new());
+    let (driver, mut keeper) = keeper(&CrashStore::new());
     let mut peers = Vec::new();
     for liveness in ["ping", "beat"] {
         for asks in [true, false] {
@@ -97,7 +98,7 @@ fn lives_on(peer: Peer, asks: bool) -> JoinHandle<(Peer, usize)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_broken_disk_is_told_to_every_socket() {
-    let memory = Memory::new();
+    let memory = CrashStore::new();
     let (driver, mut keeper) = keeper(&memory);
     let mut peers = Vec::new();
     for _ in 0..3 {
@@ -114,7 +115,7 @@ async fn a_broken_disk_is_told_to_every_socket() {
     let mut late = Peer::new(&driver);
     late.say(&json!({"id": 0, "op": "hello"}));
     settle().await;
-    let failure = Failure::Broken("pulled out".to_owned());
+    let failure = StorageFailure::Broken("pulled out".to_owned());
     memory.fail(Fault { call: memory.calls() + 1, failure: failure.clone(), is_done: true });
     assert_eq!(keeper.round(), Err(failure));
     let unavailable = |told: &Value, id: u64| {
@@ -138,18 +139,18 @@ async fn a_broken_disk_is_told_to_every_socket() {
 /// Once it was told as "the server is going away", which it is not.
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_is_told_and_got_over() {
-    let memory = Memory::new();
+    let memory = CrashStore::new();
     let (driver, mut keeper) = keeper(&memory);
     let mut peer = Peer::new(&driver);
     peer.say(&json!({"id": 0, "op": "hello", "ttl": 300, "liveness": "beat"}));
     settle().await;
     keep(&mut keeper);
     peer.text().await;
-    let failure = Failure::Full;
+    let failure = StorageFailure::Full;
     memory.fail(Fault { call: memory.calls() + 1, failure, is_done: false });
     peer.say(&json!({"id": 1, "op": "lock", "resource": "db"}));
     settle().await;
-    assert_eq!(keeper.round(), Ok(Round::Full));
+    assert_eq!(keeper.round(), Ok(Cycle::Full));
     peer.say(&json!({"id": 2, "op": "lock", "resource": "db"}));
     let full = |told: &Value| {
         assert_eq!(told["error"]["code"], "unavailable");

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::value::RawValue;
 
 use crate::machine::{
-    DATA_MAX_BYTES, Data, Fence, Length, NUMBER_END, Name, SessionId, SessionName, Ttl,
-    WAIT_MAX_MS, WaitId,
+    DATA_MAX_BYTES, Data, Fence, NUMBER_END, Name, SessionId, SessionName, Ttl, WAIT_MAX_MS,
+    WaitId, WaitTimeout,
 };
 use crate::wire::{Problem, query, read_id};
 
@@ -41,11 +41,11 @@ pub enum Op {
     /// End the session.
     Bye,
     /// Take a lock.
-    Lock { resource: Name, wait: Option<Length> },
+    Lock { resource: Name, wait: Option<WaitTimeout> },
     /// Give a lock back.
     Unlock { resource: Name, fence: Option<Fence> },
     /// Take a ticket.
-    Claim { resource: Name, ticket: Option<Name>, wait: Option<Length> },
+    Claim { resource: Name, ticket: Option<Name>, wait: Option<WaitTimeout> },
     /// Give a ticket back.
     Release { resource: Name, ticket: Name, fence: Option<Fence> },
     /// Issue a ticket.
@@ -202,12 +202,12 @@ impl<'a> Members<'a> {
         text_name(&self.ticket, "ticket")
     }
 
-    fn wait(&self) -> Result<Option<Length>, Problem> {
+    fn wait(&self) -> Result<Option<WaitTimeout>, Problem> {
         match self.wait {
             Value::Missing | Value::Bool(false) | Value::Whole(0) => Ok(None),
-            Value::Bool(true) => Ok(Some(Length::Session)),
+            Value::Bool(true) => Ok(Some(WaitTimeout::Session)),
             Value::Whole(ms) => match u32::try_from(ms) {
-                Ok(ms) if ms <= WAIT_MAX_MS => Ok(Some(Length::Ms(ms))),
+                Ok(ms) if ms <= WAIT_MAX_MS => Ok(Some(WaitTimeout::Ms(ms))),
                 _ => Err(Problem::bad("wait must be at most 86400000 ms, or true")),
             },
             Value::Text(_) | Value::Strange => {
@@ -297,7 +297,10 @@ mod tests {
         }
         let resource = || name("a");
         let lock = r#"{"id":1,"op":"lock","resource":"a","wait":3e4}"#;
-        assert_eq!(op(lock), Ok(Op::Lock { resource: resource(), wait: Some(Length::Ms(30_000)) }));
+        assert_eq!(
+            op(lock),
+            Ok(Op::Lock { resource: resource(), wait: Some(WaitTimeout::Ms(30_000)) })
+        );
         let unlock = r#"{"id":1,"op":"unlock","resource":"a","fence":4711.0}"#;
         let fence = Some(Fence(4711));
         assert_eq!(op(unlock), Ok(Op::Unlock { resource: resource(), fence }));
@@ -364,8 +367,8 @@ mod tests {
             ("0", Ok(None)),
             ("false", Ok(None)),
             ("null", Ok(None)),
-            ("true", Ok(Some(Length::Session))),
-            ("86400000", Ok(Some(Length::Ms(WAIT_MAX_MS)))),
+            ("true", Ok(Some(WaitTimeout::Session))),
+            ("86400000", Ok(Some(WaitTimeout::Ms(WAIT_MAX_MS)))),
             ("86400001", Err("wait must be at most 86400000 ms, or true".to_owned())),
             ("-1", Err("wait must be a number of ms, or true".to_owned())),
         ] {

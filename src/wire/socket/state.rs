@@ -56,9 +56,9 @@ impl StateFrames {
         ping_ms: u32,
     ) -> Self {
         let head = Head {
-            session: write_id(&state.party.id),
-            name: json(&state.party.name.as_str()),
-            ttl: state.party.ttl.as_ms(),
+            session: write_id(&state.info.id),
+            name: json(&state.info.name.as_str()),
+            ttl: state.info.ttl.as_ms(),
             resumed,
             epoch: epoch.to_owned(),
             ping: ping_ms,
@@ -199,11 +199,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::machine::{Name, Party, SessionId, SessionName, Ttl};
+    use crate::machine::{Name, SessionId, SessionInfo, SessionName, Ttl};
 
     #[test]
     fn a_large_state_comes_in_parts_that_fit_and_lack_nothing() {
-        let party = Arc::new(Party {
+        let info = Arc::new(SessionInfo {
             id: SessionId([7; 20]),
             name: SessionName::parse(&"\"".repeat(255)).unwrap(),
             ttl: Ttl::new(5000).unwrap(),
@@ -212,7 +212,7 @@ mod tests {
         let name = Name::parse(&"\\".repeat(255)).unwrap();
         let ticket = IssuedState { resource: name.clone(), ticket: name, claimed: true };
         let issued = vec![ticket; 10_000];
-        let state = SessionState { party, holds: vec![], waits: vec![], watches: vec![], issued };
+        let state = SessionState { info, holds: vec![], waits: vec![], watches: vec![], issued };
         let frames: Vec<String> = StateFrames::new(Some(9), state, true, "e", 7).collect();
         assert!(frames.len() > 100 && frames.iter().all(|frame| frame.len() <= FRAME_MAX_BYTES));
         let mut count = 0;

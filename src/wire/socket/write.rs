@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
 use crate::machine::{
-    self, Data, Fence, Figures, Grant, Kind, LockGrant, Lost, Name, Refusal, Reply, TicketGrant,
-    WaitId,
+    self, Data, Fence, Figures, Grant, Kind, LockGrant, LossReason, Name, Refusal, Reply,
+    TicketGrant, WaitId,
 };
 use crate::wire::Problem;
 use crate::wire::rest::json;
@@ -276,9 +276,9 @@ pub fn event(event: &machine::Event) -> Option<String> {
         E::TicketRevoked { resource, ticket, fence: Fence(fence), reason, .. } => {
             let (resource, ticket) = (resource.as_str(), ticket.as_str());
             let reason = match reason {
-                Lost::Revoked => "revoked",
-                Lost::IssuerGone => "issuer-gone",
-                Lost::Released => "released",
+                LossReason::Revoked => "revoked",
+                LossReason::IssuerGone => "issuer-gone",
+                LossReason::Released => "released",
             };
             Event::TicketRevoked { resource, ticket, fence: *fence, reason }
         }

@@ -101,7 +101,7 @@ async fn a_damaged_journal_is_not_backed_up() {
     let words = ["backup", dir.text(), text(&target)];
     let (code, stdout, stderr) = run(&words, &[]).await;
     assert_eq!(code, Some(1));
-    assert!(stdout.contains("  DAMAGED: 00000001.ticketd is damaged at row "), "{stdout}");
+    assert!(stdout.contains("  DAMAGED: 00000001.ticketd is damaged at record "), "{stdout}");
     assert!(stderr.contains("damaged") && stderr.lines().count() == 1, "{stderr}");
     assert_eq!(above.names().len(), 0);
     // Nor is one that lacks its database, or its log.

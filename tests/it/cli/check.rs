@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use rustix::process::Signal;
 
 use super::{is_refused, run};
-use crate::support::{Client, Dir, Party, Program};
+use crate::support::{Client, Dir, Program, SessionInfo};
 
 /// A server over a directory.
 async fn serve(dir: &Dir) -> Program {
@@ -19,8 +19,8 @@ pub(super) async fn used() -> Dir {
     let dir = Dir::new();
     let server = serve(&dir).await;
     for number in 0..20 {
-        let mut party = Party::open(server.address, &format!("party-{number}")).await;
-        party.issue("work", &format!("job-{number}"), "what is to be done").await;
+        let mut info = SessionInfo::open(server.address, &format!("info-{number}")).await;
+        info.issue("work", &format!("job-{number}"), "what is to be done").await;
     }
     server.signal(Signal::KILL);
     server.ended().await;
@@ -37,7 +37,7 @@ async fn a_sound_journal_is_said_to_be_and_left_as_it_is() {
     let before = dir.names();
     let (code, stdout, stderr) = check(&dir).await;
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-    assert!(stdout.contains("00000001.ticketd: in charge"), "{stdout}");
+    assert!(stdout.contains("00000001.ticketd: active"), "{stdout}");
     assert!(stdout.contains("then 20 sessions and 1 resources"), "{stdout}");
     assert!(stdout.ends_with("\nsound\n"), "{stdout}");
     assert_eq!(dir.names(), before);
@@ -86,17 +86,17 @@ async fn damage_is_named_and_can_be_repaired() {
     fs::write(&log, &bytes).expect("can be written");
 
     let serving = ["-l", "127.0.0.1:0", "--snappath", dir.text()];
-    is_refused(&serving, &[], "00000001.ticketd is damaged at row ").await;
+    is_refused(&serving, &[], "00000001.ticketd is damaged at record ").await;
     is_refused(&serving, &[], "`ticketd check --repair DIR`").await;
     let (code, stdout, stderr) = check(&dir).await;
     assert_eq!((code, stderr.as_str()), (Some(1), ""), "{stdout}");
-    assert!(stdout.contains("  DAMAGED: 00000001.ticketd is damaged at row "), "{stdout}");
+    assert!(stdout.contains("  DAMAGED: 00000001.ticketd is damaged at record "), "{stdout}");
     assert!(stdout.ends_with("\ndamaged\n"), "{stdout}");
     assert_eq!(fs::read(&log).expect("can be read"), bytes);
 
     let (code, stdout, stderr) = run(&["check", "--repair", dir.text()], &[]).await;
     assert_eq!((code, stderr.as_str()), (Some(0), ""), "{stdout}");
-    assert!(stdout.contains("\nset aside: 00000001.ticketd.damaged\n"), "{stdout}");
+    assert!(stdout.contains("\nquarantined: 00000001.ticketd.damaged\n"), "{stdout}");
     assert!(stdout.contains("\nrepaired: 00000002.ticketd goes on with "), "{stdout}");
     let server = serve(&dir).await;
     let status = Client::connect(server.address).await.ask("GET /status").await.json();
@@ -109,13 +109,13 @@ async fn damage_is_named_and_can_be_repaired() {
 async fn a_second_server_is_refused_and_the_first_goes_on() {
     let dir = Dir::new();
     let first = serve(&dir).await;
-    let mut party = Party::open(first.address, "party").await;
+    let mut info = SessionInfo::open(first.address, "info").await;
     let serving = ["-l", "127.0.0.1:0", "--snappath", dir.text()];
     let in_use = format!("another server uses {}", dir.text());
     is_refused(&serving, &[], &in_use).await;
     is_refused(&["check", dir.text()], &[], &format!("{in_use}; a copy can be checked")).await;
     is_refused(&["check", "--repair", dir.text()], &[], &in_use).await;
-    assert_eq!(party.says("POST /locks/db").await, "200 true");
+    assert_eq!(info.says("POST /locks/db").await, "200 true");
 }
 
 #[tokio::test]

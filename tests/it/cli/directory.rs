@@ -8,7 +8,7 @@ use std::process::Stdio;
 use rustix::process::{Signal, geteuid};
 
 use super::run;
-use crate::support::{Dir, Party, Program, in_time, program};
+use crate::support::{Dir, Program, SessionInfo, in_time, program};
 
 /// Whom nothing belongs to.
 const NOBODY: u32 = 65534;
@@ -47,7 +47,7 @@ async fn a_directory_that_lets_others_in_is_warned_of() {
 async fn a_directory_in_which_no_file_can_be_made_is_refused() {
     let dir = Dir::new();
     let server = Program::start(&options(&dir)).await;
-    Party::open(server.address, "party").await.issue("work", "job", "data").await;
+    SessionInfo::open(server.address, "info").await.issue("work", "job", "data").await;
     server.signal(Signal::KILL);
     server.ended().await;
     // To root nothing is forbidden.
@@ -97,10 +97,10 @@ async fn a_start_tells_what_it_restored() {
     let dir = Dir::new();
     set_mode(&dir, 0o700);
     let server = Program::start(&options(&dir)).await;
-    let mut party = Party::open(server.address, "party").await;
-    party.issue("work", "job", "data").await;
-    party.ask("POST /locks/db").await;
-    party.ask("POST /locks/other").await;
+    let mut info = SessionInfo::open(server.address, "info").await;
+    info.issue("work", "job", "data").await;
+    info.ask("POST /locks/db").await;
+    info.ask("POST /locks/other").await;
     server.signal(Signal::KILL);
     let said = server.ended().await.1;
     assert!(said.contains("a new journal begins: 00000001.ticketd"), "{said}");
@@ -114,7 +114,7 @@ async fn a_start_tells_what_it_restored() {
     let figures = "sessions=1 resources=3 tickets=1 locks=2 commands=5 ms=";
     let line = said.lines().find(|line| line.contains("restored from 00000001.ticketd"));
     assert!(line.is_some_and(|line| line.contains(figures)), "{said}");
-    assert!(said.contains("an unfinished write at row "), "{said}");
+    assert!(said.contains("an unfinished write at record "), "{said}");
 
     let said = stopped(Program::start(&options(&dir)).await).await;
     let figures = "sessions=1 resources=3 tickets=1 locks=2 commands=0 ms=";

@@ -29,8 +29,8 @@ async fn nothing_is_granted_to_one_that_falls_due_in_a_later_slice() {
     // The first to be opened holds all that the later ones, and behind them the heir, wait for.
     let first = doomed[0];
     handed_over(&driver.request(first, lock(first)).await.expect("an answer"));
-    let way = ticketd::machine::Way::Socket;
-    let ask = Some(Ask { way, length: ticketd::machine::Length::Session });
+    let way = ticketd::machine::WaitOrigin::Socket;
+    let ask = Some(WaitRequest { way, length: ticketd::machine::WaitTimeout::Session });
     for &session in &doomed[1..] {
         let command = Command::Lock { session, resource: name("db"), ask };
         driver.request(session, command).await.expect("an answer");

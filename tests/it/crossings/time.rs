@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ticketd::machine::{Length, Way};
+use ticketd::machine::{WaitOrigin, WaitTimeout};
 
 use super::*;
 
@@ -255,7 +255,7 @@ async fn sessions_that_fall_due_together_grant_each_other_nothing() {
     let three = opening(&driver, 60_000).await.expect("a session");
     let first = handed_over(&driver.request(one, lock(one)).await.expect("an answer"));
     // A wait by socket does not keep its session.
-    let ask = Ask { way: Way::Socket, length: Length::Session };
+    let ask = WaitRequest { way: WaitOrigin::Socket, length: WaitTimeout::Session };
     let queued = driver.request(two, lock_waiting(two)(ask)).await.expect("an answer");
     assert!(matches!(queued.reply, Ok(Reply::Queued { position: 1, .. })));
     let next = driver.request_waiting(three, 60_000, lock_waiting(three));

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use ticketd::machine::{
-    Count, Data, Event, Fence, Figures, Grant, IssuedState, Kind, Length, LockGrant, Lost, Name,
-    Party, Refusal, Reply, SessionId, SessionName, SessionState, TicketGrant, Ttl, WaitId,
-    WaitState, WatchState,
+    Data, Event, Fence, Figures, Grant, IssuedState, Kind, Limit, LockGrant, LossReason, Name,
+    Refusal, Reply, SessionId, SessionInfo, SessionName, SessionState, TicketGrant, Ttl, WaitId,
+    WaitState, WaitTimeout, WatchState,
 };
 use ticketd::wire::socket::{self as wire, LevelEvent, StateFrames};
 use ticketd::wire::{Code, Problem};
@@ -14,8 +14,8 @@ fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
 }
 
-fn party() -> Arc<Party> {
-    Arc::new(Party {
+fn info() -> Arc<SessionInfo> {
+    Arc::new(SessionInfo {
         id: SessionId([1; 20]),
         name: SessionName::parse("worker 1").expect("a name"),
         ttl: Ttl::new(5000).expect("a ttl"),
@@ -33,8 +33,8 @@ fn ticket(data: &[u8]) -> Grant {
         ticket: name("t1"),
         data: Data::new(data).expect("data"),
         fence: Fence(2),
-        issuer: party(),
-        claimant: party(),
+        issuer: info(),
+        claimant: info(),
     })
 }
 
@@ -49,10 +49,10 @@ fn state() -> SessionState {
         kind,
         ticket,
         position: 1,
-        length: Length::Session,
+        length: WaitTimeout::Session,
     };
     SessionState {
-        party: party(),
+        info: info(),
         holds: vec![lock(), ticket(b"x"), ticket(&[0xff])],
         waits: vec![wait(Kind::Lock, None), wait(Kind::Tickets, Some(name("t9")))],
         watches: vec![WatchState {
@@ -112,7 +112,7 @@ fn answers() -> Vec<(String, String)> {
         let answer = wire::answer_error(None, &Problem::new(code, "why"));
         all.push(("answer-error".to_owned(), answer));
     }
-    for refusal in [Refusal::SessionNotFound, Refusal::Limit(Count::Holds)] {
+    for refusal in [Refusal::SessionNotFound, Refusal::Limit(Limit::Holds)] {
         all.push(("answer-error".to_owned(), wire::answer_reply(id, &Err(refusal))));
     }
     for op in ["hello", "session"] {
@@ -129,9 +129,9 @@ fn parts() -> Vec<(String, String)> {
     fn repeat<T: Clone>(few: &[T]) -> Vec<T> {
         few.iter().cycle().take(2000).cloned().collect()
     }
-    let SessionState { party, holds, waits, watches, issued } = state();
+    let SessionState { info, holds, waits, watches, issued } = state();
     let large = SessionState {
-        party,
+        info,
         holds: repeat(&holds),
         waits: repeat(&waits),
         watches: repeat(&watches),
@@ -159,7 +159,7 @@ fn events() -> Vec<Event> {
         let (resource, ticket) = (resource.clone(), ticket_name.clone());
         all.push(Event::TicketUpdated { to, resource, ticket, data, fence });
     }
-    for reason in [Lost::Revoked, Lost::IssuerGone, Lost::Released] {
+    for reason in [LossReason::Revoked, LossReason::IssuerGone, LossReason::Released] {
         let (resource, ticket) = (resource.clone(), ticket_name.clone());
         all.push(Event::TicketRevoked { to, resource, ticket, fence, reason });
     }

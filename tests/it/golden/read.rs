@@ -3,7 +3,8 @@
 use std::str::SplitWhitespace;
 
 use ticketd::machine::{
-    Ask, Command, Data, Fence, Length, Name, RequestId, SessionId, SessionName, Ttl, WaitId, Way,
+    Command, Data, Fence, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitOrigin,
+    WaitRequest, WaitTimeout,
 };
 
 /// What one line wants of the machine.
@@ -206,17 +207,18 @@ impl<'a> Words<'a> {
     }
 
     /// `wait`, `wait 500`, `wait by request 7`.
-    fn ask(&mut self) -> Option<Ask> {
+    fn ask(&mut self) -> Option<WaitRequest> {
         if !self.eat("wait") {
             return None;
         }
         let bounded = self.peek().is_some_and(|word| word.parse::<u32>().is_ok());
         let length = if bounded {
-            Length::Ms(u32::try_from(self.number()).expect("a wait in ms"))
+            WaitTimeout::Ms(u32::try_from(self.number()).expect("a wait in ms"))
         } else {
-            Length::Session
+            WaitTimeout::Session
         };
-        let way = if self.eat("by") { Way::Request(self.request()) } else { Way::Socket };
-        Some(Ask { way, length })
+        let way =
+            if self.eat("by") { WaitOrigin::Request(self.request()) } else { WaitOrigin::Socket };
+        Some(WaitRequest { way, length })
     }
 }

@@ -5,9 +5,9 @@ use std::iter::once;
 use std::sync::Arc;
 
 use ticketd::machine::{
-    Count, Counts, Data, Event, Fence, Figures, Grant, IssuedState, Kind, Length, LockGrant, Lost,
-    Party, Refusal, Reply, ResourceView, SessionId, SessionState, SessionView, TicketGrant,
-    TicketView, WaitState, WatchState, Why,
+    Counts, Data, EndReason, Event, Fence, Figures, Grant, IssuedState, Kind, Limit, LockGrant,
+    LossReason, Refusal, Reply, ResourceView, SessionId, SessionInfo, SessionState, SessionView,
+    TicketGrant, TicketView, WaitState, WaitTimeout, WatchState,
 };
 
 /// Answers of one shape whose numbers stand still or count up become one: `3 times ok then …`.
@@ -107,11 +107,11 @@ fn refused(refusal: Refusal) -> String {
         Refusal::NotLocked => "not-locked",
         Refusal::NotHolder => "not-holder",
         Refusal::TicketHeld => "ticket-held",
-        Refusal::Limit(Count::Holds) => "limit holds",
-        Refusal::Limit(Count::Waits) => "limit waits",
-        Refusal::Limit(Count::Watches) => "limit watches",
-        Refusal::Limit(Count::Issued) => "limit issued",
-        Refusal::Limit(Count::Waiters) => "limit waiters",
+        Refusal::Limit(Limit::Holds) => "limit holds",
+        Refusal::Limit(Limit::Waits) => "limit waits",
+        Refusal::Limit(Limit::Watches) => "limit watches",
+        Refusal::Limit(Limit::Issued) => "limit issued",
+        Refusal::Limit(Limit::Waiters) => "limit waiters",
     };
     format!("refused {code}")
 }
@@ -152,8 +152,8 @@ pub(super) fn event(event: &Event) -> String {
         }
         Event::SessionEnded { session, why } => {
             let why = match why {
-                Why::Closed => "closed",
-                Why::Expired => "expired",
+                EndReason::Closed => "closed",
+                EndReason::Expired => "expired",
             };
             format!("{} ended {why}", nick(session))
         }
@@ -173,9 +173,9 @@ fn ticket_event(event: &Event) -> String {
         }
         Event::TicketRevoked { to, resource, ticket, fence, reason } => {
             let reason = match reason {
-                Lost::Revoked => "revoked",
-                Lost::IssuerGone => "issuer-gone",
-                Lost::Released => "released",
+                LossReason::Revoked => "revoked",
+                LossReason::IssuerGone => "issuer-gone",
+                LossReason::Released => "released",
             };
             format!("{} ticket-revoked {resource} {ticket} fence {} {reason}", nick(to), fence.0)
         }
@@ -199,8 +199,8 @@ fn nick(session: &SessionId) -> String {
     String::from_utf8(name).expect("a nickname")
 }
 
-fn party_nick(party: &Party) -> String {
-    nick(&party.id)
+fn party_nick(info: &SessionInfo) -> String {
+    nick(&info.id)
 }
 
 fn lock(grant: &LockGrant) -> String {
@@ -241,8 +241,8 @@ pub(super) fn holds(holds: Result<Option<Fence>, Refusal>) -> String {
     }
 }
 
-fn party(party: &Party) -> String {
-    let Party { id, name, ttl, source } = party;
+fn info(info: &SessionInfo) -> String {
+    let SessionInfo { id, name, ttl, source } = info;
     let mut text = format!("ttl {}", ttl.as_ms());
     if name.as_str() != nick(id) {
         write!(text, " name {}", name.as_str()).expect("a string takes it");
@@ -254,7 +254,7 @@ fn party(party: &Party) -> String {
 }
 
 pub(super) fn state(state: Option<SessionState>) -> Vec<String> {
-    let Some(SessionState { party: who, holds, waits, watches, issued }) = state else {
+    let Some(SessionState { info: who, holds, waits, watches, issued }) = state else {
         return vec!["gone".to_owned()];
     };
     let holds = holds.iter().map(|grant| match grant {
@@ -272,7 +272,7 @@ pub(super) fn state(state: Option<SessionState>) -> Vec<String> {
         let claimed = if *claimed { "claimed" } else { "free" };
         format!("issued {resource} {ticket} {claimed}")
     });
-    once(party(&who))
+    once(info(&who))
         .chain(holds)
         .chain(waits.iter().map(wait_state))
         .chain(watches)
@@ -289,13 +289,13 @@ fn wait_state(wait: &WaitState) -> String {
         (Kind::Lock, Some(ticket)) => panic!("a wait for the lock {resource} names {ticket}"),
     };
     let length = match length {
-        Length::Session => String::new(),
-        Length::Ms(ms) => format!(" for {ms}"),
+        WaitTimeout::Session => String::new(),
+        WaitTimeout::Ms(ms) => format!(" for {ms}"),
     };
     format!("waits {resource} {what} wait {} position {position}{length}", wait.0)
 }
 
-fn held_by((holder, fence): &(Arc<Party>, Fence)) -> String {
+fn held_by((holder, fence): &(Arc<SessionInfo>, Fence)) -> String {
     format!("held by {} fence {}", party_nick(holder), fence.0)
 }
 
@@ -307,10 +307,10 @@ fn ticket_view(view: &TicketView) -> String {
 }
 
 pub(super) fn session(view: Option<SessionView>) -> Vec<String> {
-    let Some(SessionView { party: who, claims, issued, locks }) = view else {
+    let Some(SessionView { info: who, claims, issued, locks }) = view else {
         return vec!["not known".to_owned()];
     };
-    once(party(&who))
+    once(info(&who))
         .chain(claims.iter().map(|view| format!("claims {}", ticket_view(view))))
         .chain(issued.iter().map(|view| format!("issued {}", ticket_view(view))))
         .chain(locks.iter().map(|name| format!("locks {name}")))

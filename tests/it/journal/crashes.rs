@@ -1,10 +1,10 @@
 //! A crash at every call of many histories: what is recovered is exactly a state that was, and
 //! has everything that was acknowledged.
 
-use ticketd::journal::{Crash, Memory};
-use ticketd::machine::{Command, Fence, Image};
+use ticketd::journal::{Crash, CrashStore};
+use ticketd::machine::{Command, Fence, Snapshot};
 
-use super::support::{Keeper, images, open};
+use super::support::{JournalWriter, open, snapshots};
 use crate::random;
 use crate::rng::Rng;
 
@@ -24,20 +24,20 @@ fn synced_now_and_then() {
 
 #[test]
 fn with_images_and_syncs() {
-    assert!(play(2001, Style::AlwaysWithImages) > 5000);
+    assert!(play(2001, Style::AlwaysWithSnapshots) > 5000);
 }
 
 #[test]
 fn with_images_and_few_syncs() {
-    assert!(play(3001, Style::SometimesWithImages) > 5000);
+    assert!(play(3001, Style::SometimesWithSnapshots) > 5000);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
     Always,
     Sometimes,
-    AlwaysWithImages,
-    SometimesWithImages,
+    AlwaysWithSnapshots,
+    SometimesWithSnapshots,
 }
 
 /// How far things had come at a moment.
@@ -55,20 +55,20 @@ fn play(first: u64, style: Style) -> u64 {
 }
 
 fn play_one(seed: u64, style: Style) -> u64 {
-    let memory = Memory::new();
+    let memory = CrashStore::new();
     memory.keep_past();
     let mut rng = Rng::new(seed);
     let history = random::accepted(seed, COMMANDS);
-    let mut keeper = Keeper::boot(open(&memory).expect("is new")).expect("is kept");
+    let mut keeper = JournalWriter::boot(open(&memory).expect("is new")).expect("is kept");
     let booted = memory.moments() - 1;
-    let images = images(&keeper.machine, &history);
+    let snapshots = snapshots(&keeper.machine, &history);
     let mut marks = vec![mark(&memory, &keeper)];
     let mut at = 0;
     while at < history.len() {
         let end = (at + 1 + rng.below(4)).min(history.len());
         let sync = match style {
-            Style::Always | Style::AlwaysWithImages => true,
-            Style::Sometimes | Style::SometimesWithImages => rng.chance(1, 6),
+            Style::Always | Style::AlwaysWithSnapshots => true,
+            Style::Sometimes | Style::SometimesWithSnapshots => rng.chance(1, 6),
         };
         // Whatever the call comes to, it may have been done as far as it will be.
         let before = mark(&memory, &keeper);
@@ -76,39 +76,45 @@ fn play_one(seed: u64, style: Style) -> u64 {
         marks.push(Mark { appended: keeper.appended, ..before });
         marks.push(mark(&memory, &keeper));
         at = end;
-        let has_images = matches!(style, Style::AlwaysWithImages | Style::SometimesWithImages);
-        if has_images && rng.chance(1, 8) {
-            image(&mut keeper, &memory, &history[at..], &mut rng, &mut marks, &mut at);
+        let has_snapshots =
+            matches!(style, Style::AlwaysWithSnapshots | Style::SometimesWithSnapshots);
+        if has_snapshots && rng.chance(1, 8) {
+            snapshot(&mut keeper, &memory, &history[at..], &mut rng, &mut marks, &mut at);
         }
         if rng.chance(1, 20) {
             keeper.sync().expect("is synced");
             marks.push(mark(&memory, &keeper));
         }
     }
-    let live = keeper.machine.image();
-    assert_eq!(images.last(), Some(&live));
+    let live = keeper.machine.snapshot();
+    assert_eq!(snapshots.last(), Some(&live));
     drop(keeper);
     let mut recoveries = 0;
     for moment in booted..memory.moments() {
-        for crash in [Crash::Lost, Crash::Kept, Crash::Torn(rng.next()), Crash::Torn(rng.next())] {
+        for crash in [
+            Crash::Lost,
+            Crash::PersistenceStatus,
+            Crash::Torn(rng.next()),
+            Crash::Torn(rng.next()),
+        ] {
             let then = at_moment(&marks, moment);
-            recover(&memory, moment, crash, then, &images, &history);
+            recover(&memory, moment, crash, then, &snapshots, &history);
             recoveries += 1;
         }
     }
     recoveries
 }
 
-/// An image in slices, with batches before, between and after.
-fn image(
-    keeper: &mut Keeper,
-    memory: &Memory,
+/// A snapshot in slices, with batches before, between and after.
+fn snapshot(
+    keeper: &mut JournalWriter,
+    memory: &CrashStore,
     rest: &[Command],
     rng: &mut Rng,
     marks: &mut Vec<Mark>,
     at: &mut usize,
 ) {
-    let mut imaging = keeper.journal.begin_image().expect("is the only one");
+    let mut imaging = keeper.journal.begin_snapshot().expect("is the only one");
     imaging.run().expect("is written");
     let more = rng.below(3).min(rest.len());
     let before = mark(memory, keeper);
@@ -129,7 +135,7 @@ fn image(
     retired.remove().expect("is removed");
 }
 
-fn mark(memory: &Memory, keeper: &Keeper) -> Mark {
+fn mark(memory: &CrashStore, keeper: &JournalWriter) -> Mark {
     let (acked, appended, fences_end) = (keeper.acked, keeper.appended, keeper.fences_end);
     Mark { moment: memory.moments() - 1, acked, appended, fences_end }
 }
@@ -144,49 +150,49 @@ fn at_moment(marks: &[Mark], moment: usize) -> Mark {
 }
 
 fn recover(
-    memory: &Memory,
+    memory: &CrashStore,
     moment: usize,
     crash: Crash,
     then: Mark,
-    images: &[Image],
+    snapshots: &[Snapshot],
     history: &[Command],
 ) {
     let left = memory.crashed(moment, crash).expect("is kept");
     left.keep_past();
     let recovered = open(&left).unwrap_or_else(|error| panic!("{crash:?} at {moment}: {error}"));
     recovered.machine.check();
-    let image = recovered.machine.image();
+    let snapshot = recovered.machine.snapshot();
     let states = then.acked..=then.appended;
-    let found = images[states.clone()].iter().rposition(|other| *other == image);
+    let found = snapshots[states.clone()].iter().rposition(|other| *other == snapshot);
     let found = found.unwrap_or_else(|| panic!("{crash:?} at {moment}: none of {states:?}"));
     let found = then.acked + found;
     assert!(recovered.fence >= then.fences_end, "{crash:?} at {moment}: fences fall");
-    if crash == Crash::Kept {
+    if crash == Crash::PersistenceStatus {
         assert!(recovered.report.dropped.is_none(), "{moment}: nothing was torn");
     }
     // It crashes while it recovers, or as soon as it has.
     let moments = if moment % 5 == 1 { left.moments() } else { 0 };
     for again in 0..moments {
-        let state = |left: Memory| {
+        let state = |left: CrashStore| {
             let recovered = open(&left).unwrap_or_else(|error| {
                 panic!("{crash:?} at {moment}, then at {again}: {error}");
             });
-            let image = recovered.machine.image();
+            let snapshot = recovered.machine.snapshot();
             assert!(recovered.fence >= then.fences_end);
-            assert!(images[states.clone()].contains(&image));
-            image
+            assert!(snapshots[states.clone()].contains(&snapshot));
+            snapshot
         };
         let last = again + 1 == left.moments();
         for crash in [Crash::Lost, Crash::Torn(1), Crash::Torn(2)] {
             let found = state(left.crashed(again, crash).expect("is kept"));
             // What was recovered is there to stay.
-            assert!(!last || found == image);
+            assert!(!last || found == snapshot);
         }
     }
     // It goes on from there, and crashes again.
     if moment.is_multiple_of(3) {
         let fence = recovered.fence;
-        let mut keeper = Keeper::boot(recovered).expect("is kept");
+        let mut keeper = JournalWriter::boot(recovered).expect("is kept");
         assert!(keeper.machine.next_fence().0 >= fence);
         let mut kept = keeper.machine.clone();
         for command in history[found..].iter().take(4) {
@@ -199,11 +205,11 @@ fn recover(
             }
         }
         keeper.keep(&[Command::Boot { fence: Fence(1) }], true).expect("is kept");
-        let (live, fences_end) = (keeper.machine.image(), keeper.fences_end);
+        let (live, fences_end) = (keeper.machine.snapshot(), keeper.fences_end);
         drop(keeper);
         for crash in [Crash::Lost, Crash::Torn(1), Crash::Torn(7)] {
             let again = open(&left.crash(crash)).expect("recovers again");
-            assert_eq!(again.machine.image(), live);
+            assert_eq!(again.machine.snapshot(), live);
             assert!(again.fence > fences_end, "the last boot had reserved more");
         }
     }

@@ -2,38 +2,38 @@
 
 use std::fs;
 
-use ticketd::journal::{Crash, Error, Memory, Options, check, repair};
+use ticketd::journal::{Crash, CrashStore, JournalOptions, OpenError, check, repair};
 
 use super::directory::{assert_holds, filled, open};
-use super::support::{Keeper, identity, images, open as open_store};
+use super::support::{JournalWriter, identity, open as open_store, snapshots};
 use crate::random;
 
-/// Every row lost or altered, in memory: the same is found as on disk.
+/// Every record lost or altered, in memory: the same is found as on disk.
 #[test]
 fn every_lost_or_altered_row_is_named() {
-    let memory = Memory::new();
-    let mut keeper = Keeper::boot(open_store(&memory).expect("is new")).expect("is kept");
+    let memory = CrashStore::new();
+    let mut keeper = JournalWriter::boot(open_store(&memory).expect("is new")).expect("is kept");
     for commands in random::accepted(41, 60).chunks(3) {
         keeper.keep(commands, true).expect("is kept");
     }
-    let rows = usize::try_from(keeper.journal.describe().rows).expect("is small");
-    assert_eq!(rows, 24, "two of the image, one that it is in charge, the boot, 20 batches");
+    let records = usize::try_from(keeper.journal.describe().records).expect("is small");
+    assert_eq!(records, 24, "two of the snapshot, one that it is active, the boot, 20 batches");
     drop(keeper);
-    for row in 1..=rows {
+    for record in 1..=records {
         for bit in [None, Some(7), Some(100), Some(8 * 50), Some(8 * 66)] {
-            let left = memory.crash(Crash::Kept);
-            let there = left.alter(1, row, |bytes| {
+            let left = memory.crash(Crash::PersistenceStatus);
+            let there = left.alter(1, record, |bytes| {
                 let byte = bit.map(|bit: usize| bit / 8 % bytes.len());
                 byte.iter().for_each(|&at| bytes[at] ^= 1 << (bit.unwrap_or(0) % 8));
                 bit.is_some()
             });
             assert!(there);
             match open_store(&left) {
-                Err(Error::Damaged(damage)) => {
-                    assert_eq!((damage.file.as_str(), damage.row), ("epoch 1", row as u64));
+                Err(OpenError::Damaged(damage)) => {
+                    assert_eq!((damage.file.as_str(), damage.record), ("segment 1", record as u64));
                 }
-                Ok(_) if row == rows && bit.is_none() => {}
-                other => panic!("row {row}, {bit:?}: {:?}", other.map(|found| found.report)),
+                Ok(_) if record == records && bit.is_none() => {}
+                other => panic!("record {record}, {bit:?}: {:?}", other.map(|found| found.report)),
             }
         }
     }
@@ -52,51 +52,54 @@ fn a_repair_keeps_what_is_whole() {
     bytes[at] ^= 4;
     fs::write(&log, &bytes).expect("can be written");
 
-    let Err(Error::Damaged(damage)) = open(copy.path()) else { panic!("is damaged") };
+    let Err(OpenError::Damaged(damage)) = open(copy.path()) else { panic!("is damaged") };
     let found = check(copy.path()).expect("can be read");
     assert!(!found.is_sound());
-    let [epoch] = &found.epochs[..] else { panic!("one epoch") };
-    assert_eq!(epoch.damage.as_ref(), Some(&damage));
-    assert_eq!(epoch.rows + 1, damage.row);
+    let [segment] = &found.segments[..] else { panic!("one segment") };
+    assert_eq!(segment.damage.as_ref(), Some(&damage));
+    assert_eq!(segment.records + 1, damage.record);
     let text = found.to_string();
-    assert!(text.contains(&format!("DAMAGED: 00000001.ticketd is damaged at row {}", damage.row)));
+    assert!(
+        text.contains(&format!("DAMAGED: 00000001.ticketd is damaged at record {}", damage.record))
+    );
     assert!(text.ends_with("damaged"));
     assert_eq!(fs::read(&log).expect("can be read"), bytes, "checking changes nothing");
 
-    let repaired = repair(copy.path(), Options { identity: identity() }).expect("is repaired");
+    let repaired =
+        repair(copy.path(), JournalOptions { identity: identity() }).expect("is repaired");
     let done = repaired.repair.as_ref().expect("is told");
-    assert_eq!(done.set_aside, ["00000001.ticketd.damaged"]);
-    let kept = format!("00000001.ticketd up to row {}", epoch.rows);
+    assert_eq!(done.quarantine, ["00000001.ticketd.damaged"]);
+    let kept = format!("00000001.ticketd up to record {}", segment.records);
     assert_eq!(done.kept, Some((kept, "00000002.ticketd".to_owned())));
     let aside = fs::read(copy.join("00000001.ticketd.damaged-wal")).expect("is kept");
     assert_eq!(aside, bytes);
     assert!(check(copy.path()).expect("can be read").is_sound());
 
     let recovered = open(copy.path()).expect("recovers");
-    assert!(recovered.fence > live, "the highest reservation is known from any row");
+    assert!(recovered.fence > live, "the highest reservation is known from any record");
     let history = random::accepted(42, 200);
     let start = {
         let fresh = super::support::Dir::new();
-        Keeper::boot(open(fresh.path()).expect("is new")).expect("is kept").machine
+        JournalWriter::boot(open(fresh.path()).expect("is new")).expect("is kept").machine
     };
-    let commands = usize::try_from(epoch.commands).expect("is small");
+    let commands = usize::try_from(segment.commands).expect("is small");
     assert!(commands > 20 && commands < 200);
     // The first was the boot.
-    assert_eq!(images(&start, &history)[commands - 1], recovered.machine.image());
-    let mut keeper = Keeper::boot(recovered).expect("goes on");
-    keeper.image().expect("is written");
+    assert_eq!(snapshots(&start, &history)[commands - 1], recovered.machine.snapshot());
+    let mut keeper = JournalWriter::boot(recovered).expect("goes on");
+    keeper.snapshot().expect("is written");
     assert_holds(copy.copy().path(), &keeper);
 
     // Nothing to do.
     let (dir, keeper) = filled(43, 20, 2, true);
     drop(keeper);
     let before = dir.names();
-    let found = repair(dir.path(), Options { identity: identity() }).expect("can be read");
+    let found = repair(dir.path(), JournalOptions { identity: identity() }).expect("can be read");
     assert!(found.is_sound() && found.to_string().ends_with("nothing to repair"));
     assert_eq!(dir.names().len(), before.len());
 }
 
-/// The image is bad. The epoch before it is gone, so that nothing is left but the fences.
+/// The snapshot is bad. The segment before it is gone, so that nothing is left but the fences.
 #[test]
 fn a_repair_without_an_image_keeps_the_fences() {
     let (dir, keeper) = filled(44, 100, 2, true);
@@ -105,22 +108,22 @@ fn a_repair_without_an_image_keeps_the_fences() {
     let database = dir.join("00000001.ticketd");
     fs::write(&database, vec![0; 3000]).expect("can be written");
     fs::remove_file(dir.join("00000001.ticketd-shm")).expect("can be removed");
-    assert!(matches!(open(dir.path()), Err(Error::Damaged(_))));
-    let done = repair(dir.path(), Options { identity: identity() }).expect("is repaired");
-    assert!(done.to_string().contains("set aside: 00000001.ticketd.damaged"), "{done}");
+    assert!(matches!(open(dir.path()), Err(OpenError::Damaged(_))));
+    let done = repair(dir.path(), JournalOptions { identity: identity() }).expect("is repaired");
+    assert!(done.to_string().contains("quarantined: 00000001.ticketd.damaged"), "{done}");
     let recovered = open(dir.path()).expect("recovers");
     assert!(recovered.fence > live, "{} {live}", recovered.fence);
 }
 
-/// The image of an epoch is bad, but the one before it is still there.
+/// The snapshot of a segment is bad, but the one before it is still there.
 #[test]
 fn a_repair_falls_back_to_the_epoch_before() {
     let (dir, mut keeper) = filled(45, 100, 2, true);
     keeper.keep(&super::flips::sessions(), true).expect("is kept");
-    let mut imaging = keeper.journal.begin_image().expect("is the only one");
+    let mut imaging = keeper.journal.begin_snapshot().expect("is the only one");
     imaging.run().expect("is written");
     let retired = keeper.journal.switch(imaging).expect("switches");
-    let live = keeper.machine.image();
+    let live = keeper.machine.snapshot();
     let copy = dir.copy();
     drop(retired);
     drop(keeper);
@@ -129,29 +132,32 @@ fn a_repair_falls_back_to_the_epoch_before() {
     let end = bytes.len() - 100;
     bytes[1024..end].fill(0x55);
     fs::write(&database, bytes).expect("can be written");
-    assert!(matches!(open(copy.path()), Err(Error::Damaged(_))));
-    let found = repair(copy.path(), Options { identity: identity() }).expect("is repaired");
+    assert!(matches!(open(copy.path()), Err(OpenError::Damaged(_))));
+    let found = repair(copy.path(), JournalOptions { identity: identity() }).expect("is repaired");
     let done = found.repair.expect("is told");
-    assert_eq!(done.set_aside, ["00000002.ticketd.damaged"]);
+    assert_eq!(done.quarantine, ["00000002.ticketd.damaged"]);
     let (what, file) = done.kept.expect("is told");
-    assert!(what.starts_with("00000001.ticketd up to row") && file == "00000003.ticketd", "{what}");
+    assert!(
+        what.starts_with("00000001.ticketd up to record") && file == "00000003.ticketd",
+        "{what}"
+    );
     let recovered = open(copy.path()).expect("recovers");
-    assert_eq!(recovered.machine.image(), live);
+    assert_eq!(recovered.machine.snapshot(), live);
 }
 
-/// Only the image is left: it knows of all fences that were reserved when it was made.
+/// Only the snapshot is left: it knows of all fences that were reserved when it was made.
 #[test]
 fn a_repair_without_a_log_keeps_the_fences() {
     let (dir, mut keeper) = filled(46, 40, 2, true);
-    keeper.image().expect("is written");
-    let (live, image) = (keeper.fences_end, keeper.machine.image());
+    keeper.snapshot().expect("is written");
+    let (live, snapshot) = (keeper.fences_end, keeper.machine.snapshot());
     let copy = dir.copy();
     drop(keeper);
     fs::remove_file(copy.join("00000002.ticketd-wal")).expect("can be removed");
-    let Err(Error::Damaged(damage)) = open(copy.path()) else { panic!("is damaged") };
-    assert!(damage.what.contains("all rows behind the image are lost"), "{damage}");
-    repair(copy.path(), Options { identity: identity() }).expect("is repaired");
+    let Err(OpenError::Damaged(damage)) = open(copy.path()) else { panic!("is damaged") };
+    assert!(damage.what.contains("all records behind the snapshot are lost"), "{damage}");
+    repair(copy.path(), JournalOptions { identity: identity() }).expect("is repaired");
     let recovered = open(copy.path()).expect("recovers");
-    assert_eq!(recovered.machine.image(), image);
+    assert_eq!(recovered.machine.snapshot(), snapshot);
     assert!(recovered.fence > live);
 }

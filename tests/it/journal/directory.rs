@@ -4,23 +4,25 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use ticketd::journal::{Failure, Findings, Journal, Options, Recovered, Sqlite, check};
+use ticketd::journal::{
+    CheckReport, Journal, JournalOptions, Recovered, Sqlite, StorageFailure, check,
+};
 use ticketd::machine::Fence;
 
-use super::support::{Dir, Keeper, identity, machine_of};
+use super::support::{Dir, JournalWriter, identity, machine_of};
 use crate::random;
 
 /// Opens the journal in a directory.
-pub(super) fn open(dir: &Path) -> Result<Recovered, ticketd::journal::Error> {
-    Journal::open(Arc::new(Sqlite::open(dir)?), Options { identity: identity() })
+pub(super) fn open(dir: &Path) -> Result<Recovered, ticketd::journal::OpenError> {
+    Journal::open(Arc::new(Sqlite::open(dir)?), JournalOptions { identity: identity() })
 }
 
 /// A journal in a new directory with a history in batches of so many commands.
-pub(super) fn filled(seed: u64, commands: usize, batch: usize, sync: bool) -> (Dir, Keeper) {
+pub(super) fn filled(seed: u64, commands: usize, batch: usize, sync: bool) -> (Dir, JournalWriter) {
     let dir = Dir::new();
     let recovered = open(dir.path()).expect("is new");
     assert!(recovered.report.is_new);
-    let mut keeper = Keeper::boot(recovered).expect("is kept");
+    let mut keeper = JournalWriter::boot(recovered).expect("is kept");
     for commands in random::accepted(seed, commands).chunks(batch) {
         keeper.keep(commands, sync).expect("is kept");
     }
@@ -28,10 +30,10 @@ pub(super) fn filled(seed: u64, commands: usize, batch: usize, sync: bool) -> (D
 }
 
 /// Whether what is in the directory is what the keeper has.
-pub(super) fn assert_holds(dir: &Path, keeper: &Keeper) {
+pub(super) fn assert_holds(dir: &Path, keeper: &JournalWriter) {
     let recovered = open(dir).expect("recovers");
     recovered.machine.check();
-    assert_eq!(recovered.machine.image(), keeper.machine.image());
+    assert_eq!(recovered.machine.snapshot(), keeper.machine.snapshot());
     assert!(recovered.fence > keeper.fences_end);
 }
 
@@ -39,7 +41,7 @@ pub(super) fn assert_holds(dir: &Path, keeper: &Keeper) {
 fn what_was_kept_is_there_again() {
     for (seed, batch, sync) in [(1, 1, true), (2, 7, true), (3, 3, false), (4, 50, false)] {
         let (dir, keeper) = filled(seed, 300, batch, sync);
-        let live = keeper.machine.image();
+        let live = keeper.machine.snapshot();
         let copy = dir.copy();
         assert_holds(copy.path(), &keeper);
         let fences_end = keeper.fences_end;
@@ -50,11 +52,11 @@ fn what_was_kept_is_there_again() {
         for _ in 0..3 {
             let recovered = open(dir.path()).expect("recovers");
             assert!(recovered.report.dropped.is_none());
-            assert_eq!(recovered.machine.image().sessions, sessions);
+            assert_eq!(recovered.machine.snapshot().sessions, sessions);
             sessions.retain(|session| !session.condemned);
             assert!(recovered.fence > fence);
             fence = recovered.fence;
-            Keeper::boot(recovered).expect("is kept");
+            JournalWriter::boot(recovered).expect("is kept");
         }
     }
 }
@@ -62,41 +64,41 @@ fn what_was_kept_is_there_again() {
 #[test]
 fn a_new_image_takes_the_place_of_the_old() {
     let (dir, mut keeper) = filled(5, 300, 5, true);
-    keeper.image().expect("is written");
+    keeper.snapshot().expect("is written");
     assert_eq!(
         dir.names(),
         ["00000002.ticketd", "00000002.ticketd-shm", "00000002.ticketd-wal", "lock"]
     );
     let described = keeper.journal.describe();
-    assert_eq!((described.epoch, described.commands), (2, 0));
+    assert_eq!((described.segment, described.commands), (2, 0));
     assert_holds(dir.copy().path(), &keeper);
     keeper.keep(&[], true).expect("is kept");
-    keeper.image().expect("is written");
+    keeper.snapshot().expect("is written");
     assert_holds(dir.copy().path(), &keeper);
     drop(keeper);
     let (dir, keeper) = filled(6, 300, 5, false);
     drop(keeper);
     let recovered = open(dir.path()).expect("recovers");
-    let mut keeper = Keeper::boot(recovered).expect("is kept");
-    keeper.image().expect("is written");
+    let mut keeper = JournalWriter::boot(recovered).expect("is kept");
+    keeper.snapshot().expect("is written");
     assert_holds(dir.copy().path(), &keeper);
 }
 
-/// The machine of an image, its batches and what came while it was written.
+/// The machine of a snapshot, its batches and what came while it was written.
 #[test]
 fn batches_that_come_while_an_image_is_written_are_in_the_new_epoch() {
     let dir = Dir::new();
-    let mut keeper = Keeper::boot(open(dir.path()).expect("is new")).expect("is kept");
+    let mut keeper = JournalWriter::boot(open(dir.path()).expect("is new")).expect("is kept");
     let history = random::accepted(8, 2000);
     for commands in history[..1000].chunks(10) {
         keeper.keep(commands, false).expect("is kept");
     }
-    let mut imaging = keeper.journal.begin_image().expect("is the only one");
-    let image = std::thread::spawn(move || imaging.run().map(|()| imaging));
+    let mut imaging = keeper.journal.begin_snapshot().expect("is the only one");
+    let snapshot = std::thread::spawn(move || imaging.run().map(|()| imaging));
     for commands in history[1000..1900].chunks(3) {
         keeper.keep(commands, false).expect("is kept");
     }
-    let imaging = image.join().expect("runs").expect("is written");
+    let imaging = snapshot.join().expect("runs").expect("is written");
     for commands in history[1900..].chunks(3) {
         keeper.keep(commands, false).expect("is kept");
     }
@@ -108,13 +110,13 @@ fn batches_that_come_while_an_image_is_written_are_in_the_new_epoch() {
         assert_holds(copy.path(), &keeper);
         assert_eq!(copy.names().iter().filter(|name| name.ends_with(".ticketd")).count(), 1);
     }
-    assert_eq!(machine_of(&history).image().sessions, keeper.machine.image().sessions);
+    assert_eq!(machine_of(&history).snapshot().sessions, keeper.machine.snapshot().sessions);
 }
 
 #[test]
 fn a_second_server_is_refused() {
     let (dir, keeper) = filled(9, 10, 1, true);
-    let in_use = Failure::InUse(dir.path().display().to_string());
+    let in_use = StorageFailure::InUse(dir.path().display().to_string());
     assert_eq!(Sqlite::open(dir.path()).err(), Some(in_use.clone()));
     assert_eq!(check(dir.path()), Err(in_use.clone()));
     assert_eq!(in_use.to_string(), format!("another server uses {}", dir.path().display()));
@@ -126,7 +128,7 @@ fn a_second_server_is_refused() {
 fn the_directory_is_created() {
     let dir = Dir::new();
     let deep = dir.join("a b/ü?#%41/c");
-    drop(Keeper::boot(open(&deep).expect("is new")).expect("is kept"));
+    drop(JournalWriter::boot(open(&deep).expect("is new")).expect("is kept"));
     assert!(!open(&deep).expect("recovers").report.is_new);
     let mode = std::os::unix::fs::PermissionsExt::mode(
         &fs::metadata(&deep).expect("is there").permissions(),
@@ -141,7 +143,7 @@ fn what_is_no_place_for_a_journal_is_named() {
     fs::write(&file, "").expect("can be written");
     for place in [file.clone(), file.join("below"), "/proc/ticketd".into()] {
         let failure = Sqlite::open(&place).err().expect("is refused");
-        assert!(matches!(&failure, Failure::Denied(_)), "{failure:?}");
+        assert!(matches!(&failure, StorageFailure::Denied(_)), "{failure:?}");
         let line = failure.to_string();
         assert!(line.contains(&*place.display().to_string()) || line.contains("file"), "{line}");
         assert!(!line.contains('\n'));
@@ -175,10 +177,10 @@ fn drafts_and_orphans_are_removed() {
 #[test]
 fn a_copy_made_while_it_was_written_recovers() {
     let dir = Dir::new();
-    let mut keeper = Keeper::boot(open(dir.path()).expect("is new")).expect("is kept");
+    let mut keeper = JournalWriter::boot(open(dir.path()).expect("is new")).expect("is kept");
     let history = random::accepted(11, 900);
     let start = keeper.machine.clone();
-    let images = super::support::images(&start, &history);
+    let snapshots = super::support::snapshots(&start, &history);
     let path = dir.path().to_owned();
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let copies = std::thread::spawn({
@@ -206,7 +208,7 @@ fn a_copy_made_while_it_was_written_recovers() {
         let recovered = open(copy.path()).expect("recovers");
         let at = usize::try_from(recovered.report.commands).expect("is small");
         // The first was the boot.
-        assert!(recovered.machine.image() == images[at - 1]);
+        assert!(recovered.machine.snapshot() == snapshots[at - 1]);
         assert!(at >= last, "a later copy has less");
         last = at;
     }
@@ -223,7 +225,7 @@ fn a_backup_goes_on_above_its_fences() {
     drop(keeper);
     let recovered = open(backup.path()).expect("recovers");
     assert!(recovered.fence > known);
-    let keeper = Keeper::boot(recovered).expect("is kept");
+    let keeper = JournalWriter::boot(recovered).expect("is kept");
     assert!(keeper.machine.next_fence() > Fence(known));
 }
 
@@ -241,12 +243,12 @@ fn checking_changes_nothing() {
     let found = check(copy.path()).expect("can be read");
     assert_eq!(state(&copy), before);
     assert!(found.is_sound());
-    let [epoch] = &found.epochs[..] else { panic!("one epoch") };
-    assert_eq!(epoch.counts, Some(counts));
-    assert_eq!((epoch.commands, epoch.in_charge, &epoch.damage), (201, true, &None));
+    let [segment] = &found.segments[..] else { panic!("one segment") };
+    assert_eq!(segment.counts, Some(counts));
+    assert_eq!((segment.commands, segment.is_active, &segment.damage), (201, true, &None));
     assert!(found.to_string().ends_with("sound"), "{found}");
-    assert_eq!(check(Dir::new().path()), Ok(Findings::default()));
-    assert!(matches!(check(&copy.join("none")), Err(Failure::Denied(_))));
+    assert_eq!(check(Dir::new().path()), Ok(CheckReport::default()));
+    assert!(matches!(check(&copy.join("none")), Err(StorageFailure::Denied(_))));
 }
 
 fn state(dir: &Dir) -> Vec<(String, Vec<u8>, std::time::SystemTime)> {

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use ticketd::journal::{Error, Failure, Journal, Options, Recovered, Sqlite};
-use ticketd::machine::{Command, Image, SessionId, SessionName, Ttl};
+use ticketd::journal::{Journal, JournalOptions, OpenError, Recovered, Sqlite, StorageFailure};
+use ticketd::machine::{Command, SessionId, SessionName, Snapshot, Ttl};
 
 use super::directory::open;
-use super::support::{Dir, Keeper, identity, images};
+use super::support::{Dir, JournalWriter, identity, snapshots};
 use crate::random;
 
 const DATABASE: &str = "00000002.ticketd";
@@ -17,25 +17,25 @@ const LOG: &str = "00000002.ticketd-wal";
 /// Commands in a batch.
 const BATCH: usize = 2;
 
-/// An epoch with an image and a log of batches, and every state that it went through.
+/// A segment with a snapshot and a log of batches, and every state that it went through.
 struct Sample {
     dir: Dir,
-    images: Vec<Image>,
+    snapshots: Vec<Snapshot>,
 }
 
 fn sample(sync: bool) -> Sample {
     let dir = Dir::new();
-    let mut keeper = Keeper::boot(open(dir.path()).expect("is new")).expect("is kept");
+    let mut keeper = JournalWriter::boot(open(dir.path()).expect("is new")).expect("is kept");
     let history = random::accepted(7, 90);
     keeper.keep(&history[..60], true).expect("is kept");
     keeper.keep(&sessions(), true).expect("is kept");
-    keeper.image().expect("is written");
-    let images = images(&keeper.machine, &history[60..]);
+    keeper.snapshot().expect("is written");
+    let snapshots = snapshots(&keeper.machine, &history[60..]);
     for commands in history[60..].chunks(BATCH) {
         keeper.keep(commands, sync).expect("is kept");
     }
-    assert_eq!(images.last(), Some(&keeper.machine.image()));
-    Sample { dir: dir.copy(), images }
+    assert_eq!(snapshots.last(), Some(&keeper.machine.snapshot()));
+    Sample { dir: dir.copy(), snapshots }
 }
 
 /// A session that takes a good part of a page.
@@ -50,7 +50,7 @@ fn session(number: u32) -> Command {
     }
 }
 
-/// Enough for an image to have pages that the log has not.
+/// Enough for a snapshot to have pages that the log has not.
 pub(super) fn sessions() -> Vec<Command> {
     (200..220).map(session).collect()
 }
@@ -62,7 +62,7 @@ enum Left {
     Torn(usize),
     /// So many commands are missing, and nobody says so.
     Silent(usize),
-    Refused(Error),
+    Refused(OpenError),
 }
 
 impl Sample {
@@ -79,9 +79,9 @@ impl Sample {
 
     fn compare(&self, recovered: &Recovered) -> Left {
         recovered.machine.check();
-        let image = recovered.machine.image();
-        let at = self.images.iter().rposition(|other| *other == image);
-        let missing = self.images.len() - 1 - at.expect("a state that never was");
+        let snapshot = recovered.machine.snapshot();
+        let at = self.snapshots.iter().rposition(|other| *other == snapshot);
+        let missing = self.snapshots.len() - 1 - at.expect("a state that never was");
         match (missing, &recovered.report.dropped) {
             // What is missing may have changed nothing.
             (_, Some(_)) => Left::Torn(missing),
@@ -121,7 +121,7 @@ impl Sample {
                     counts[1] += 1;
                 }
                 Left::Silent(missing) => panic!("{missing} are silently lost by byte {at}"),
-                Left::Refused(Error::Damaged(_)) => counts[2] += 1,
+                Left::Refused(OpenError::Damaged(_)) => counts[2] += 1,
                 Left::Refused(error) => panic!("byte {at} of {name}: {error:?}"),
             }
         }
@@ -131,14 +131,14 @@ impl Sample {
 
 /// What was not refused is fit to be appended to: pages are split, and new ones taken.
 fn goes_on(dir: &Path) {
-    let mut keeper = Keeper::boot(open(dir).expect("recovers")).expect("is kept");
+    let mut keeper = JournalWriter::boot(open(dir).expect("recovers")).expect("is kept");
     for number in 0..8 {
         let commands = [number, number + 50, number + 100].map(|n| session(10_000 + n));
         keeper.keep(&commands, true).expect("is kept");
     }
-    let live = keeper.machine.image();
+    let live = keeper.machine.snapshot();
     drop(keeper);
-    assert_eq!(open(dir).expect("recovers").machine.image(), live);
+    assert_eq!(open(dir).expect("recovers").machine.snapshot(), live);
 }
 
 #[test]
@@ -154,14 +154,14 @@ fn flips_in_a_database() {
 #[test]
 fn flips_in_the_root_of_a_large_image() {
     let dir = Dir::fast();
-    let mut keeper = Keeper::boot(open(dir.path()).expect("is new")).expect("is kept");
+    let mut keeper = JournalWriter::boot(open(dir.path()).expect("is new")).expect("is kept");
     for first in (0..3600).step_by(100) {
         let sessions: Vec<Command> = (first..first + 100).map(session).collect();
         keeper.keep(&sessions, false).expect("is kept");
     }
-    keeper.image().expect("is written");
-    assert!(keeper.journal.describe().image_rows > 12);
-    let sample = Sample { dir: dir.copy(), images: vec![keeper.machine.image()] };
+    keeper.snapshot().expect("is written");
+    assert!(keeper.journal.describe().snapshot_records > 12);
+    let sample = Sample { dir: dir.copy(), snapshots: vec![keeper.machine.snapshot()] };
     drop(keeper);
     // The second page, of 1024 bytes.
     let [same, torn, refused] = sample.flip(DATABASE, (1024..2048).step_by(2), 0);
@@ -208,7 +208,7 @@ fn cut_files() {
             Left::Same => panic!("{length} bytes are not all"),
             Left::Torn(_) => torn += 1,
             Left::Silent(_) => silent += 1,
-            Left::Refused(Error::Damaged(_)) => refused += 1,
+            Left::Refused(OpenError::Damaged(_)) => refused += 1,
             Left::Refused(error) => panic!("{error:?}"),
         }
     }
@@ -216,7 +216,7 @@ fn cut_files() {
     let database = sample.bytes(DATABASE);
     for length in (0..database.len()).step_by(512) {
         sample.with(DATABASE, &database[..length], &into);
-        let Left::Refused(Error::Damaged(damage)) = sample.left(into.path()) else {
+        let Left::Refused(OpenError::Damaged(damage)) = sample.left(into.path()) else {
             panic!("{length} bytes are not all")
         };
         assert_eq!(damage.file, DATABASE);
@@ -233,21 +233,21 @@ fn a_lost_log() {
     let sample = sample(true);
     let into = Dir::fast();
     sample.with(LOG, &[], &into);
-    assert!(matches!(sample.left(into.path()), Left::Refused(Error::Damaged(_))));
+    assert!(matches!(sample.left(into.path()), Left::Refused(OpenError::Damaged(_))));
     fs::remove_file(into.join(LOG)).expect("can be removed");
     let Left::Refused(error) = sample.left(into.path()) else { panic!("is not all") };
     let line = error.to_string();
-    assert!(line.contains("all rows behind the image are lost"), "{line}");
+    assert!(line.contains("all records behind the snapshot are lost"), "{line}");
     assert!(line.contains("`ticketd check DIR`") && line.contains("--repair"), "{line}");
 }
 
-/// An epoch that was to take over is gone, or the one before it.
+/// A segment that was to take over is gone, or the one before it.
 #[test]
 fn a_lost_epoch() {
     let dir = Dir::new();
-    let mut keeper = Keeper::boot(open(dir.path()).expect("is new")).expect("is kept");
+    let mut keeper = JournalWriter::boot(open(dir.path()).expect("is new")).expect("is kept");
     keeper.keep(&random::accepted(3, 20), true).expect("is kept");
-    let mut imaging = keeper.journal.begin_image().expect("is the only one");
+    let mut imaging = keeper.journal.begin_snapshot().expect("is the only one");
     imaging.run().expect("is written");
     let both = dir.copy();
     assert_eq!(both.names().iter().filter(|name| name.ends_with(".ticketd")).count(), 2);
@@ -256,17 +256,17 @@ fn a_lost_epoch() {
         let name = format!("00000001.ticketd{suffix}");
         fs::remove_file(both.join(&name)).expect("can be removed");
     }
-    let Err(Error::Damaged(damage)) = open(both.path()) else { panic!("is not in charge") };
-    assert!(damage.what.contains("not yet in charge"), "{damage}");
+    let Err(OpenError::Damaged(damage)) = open(both.path()) else { panic!("is not active") };
+    assert!(damage.what.contains("not yet active"), "{damage}");
     drop(imaging);
 }
 
-/// Another program's rows, by SQL: SQLite finds nothing wrong with them.
+/// Another program's records, by SQL: SQLite finds nothing wrong with them.
 #[test]
 fn rows_that_sql_changed() {
     let sample = sample(true);
     let into = Dir::fast();
-    for (sql, row) in [
+    for (sql, record) in [
         ("DELETE FROM rows WHERE n = 1", 1),
         ("DELETE FROM rows WHERE n = 3", 3),
         ("DELETE FROM rows WHERE n = 12", 12),
@@ -286,10 +286,10 @@ fn rows_that_sql_changed() {
         let changed = rusqlite::Connection::open(into.join(DATABASE)).expect("opens");
         changed.execute_batch(sql).expect("is done");
         changed.close().expect("closes");
-        let Left::Refused(Error::Damaged(damage)) = sample.left(into.path()) else {
+        let Left::Refused(OpenError::Damaged(damage)) = sample.left(into.path()) else {
             panic!("{sql} was not found")
         };
-        assert!(row == 0 || damage.row == row, "{sql}: {damage}");
+        assert!(record == 0 || damage.record == record, "{sql}: {damage}");
     }
     // Somebody looked at it with SQLite, which on leaving takes the log into the database.
     sample.with("", &[], &into);
@@ -307,12 +307,12 @@ fn what_is_no_journal_is_refused() {
     fs::write(dir.join("00000001.ticketd"), "not a database").expect("can be written");
     let opened = Journal::open(
         std::sync::Arc::new(Sqlite::open(dir.path()).expect("is ours")),
-        Options { identity: identity() },
+        JournalOptions { identity: identity() },
     );
     match opened.map(|Recovered { report, .. }| report) {
-        Err(Error::Damaged(damage)) => assert_eq!(damage.file, "00000001.ticketd"),
-        Err(Error::Failed(failure)) => {
-            assert!(!matches!(failure, Failure::Full));
+        Err(OpenError::Damaged(damage)) => assert_eq!(damage.file, "00000001.ticketd"),
+        Err(OpenError::Failed(failure)) => {
+            assert!(!matches!(failure, StorageFailure::Full));
             panic!("{failure}")
         }
         Ok(report) => panic!("{report:?}"),

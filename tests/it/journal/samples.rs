@@ -7,11 +7,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use ticketd::journal::codec::{
-    CHUNK_BYTES, ImageReader, Reader, decode_command, encode_command, encode_image,
+    CHUNK_BYTES, Reader, SnapshotReader, decode_command, encode_command, encode_snapshot,
 };
 use ticketd::machine::{
-    Ask, Command, Data, Fence, Image, Kind, Length, Name, Party, RequestId, ResourceImage,
-    SessionId, SessionImage, SessionName, TicketImage, Ttl, WaitId, WaitImage, WatchImage, Way,
+    Command, Data, Fence, Kind, Name, RequestId, ResourceSnapshot, SessionId, SessionInfo,
+    SessionName, SessionSnapshot, Snapshot, TicketSnapshot, Ttl, WaitId, WaitOrigin, WaitRequest,
+    WaitSnapshot, WaitTimeout, WatchSnapshot,
 };
 
 use super::support::machine_of;
@@ -44,7 +45,7 @@ fn every_command_of_version_1_is_read() {
 
 #[test]
 fn an_image_of_version_1_is_read() {
-    let expected = image();
+    let expected = snapshot();
     let encoded = encode(&expected);
     let sample = sample("journal-v1.image.hex", &encoded);
     assert_eq!(decode(&sample), expected);
@@ -56,16 +57,16 @@ fn an_image_of_version_1_is_read() {
 fn the_condemned_are_read() {
     let session = SessionId(*b"twenty bytes of ksui");
     let command = Command::Condemn { sessions: vec![session, SessionId([0; 20])] };
-    let mut image = image();
-    let condemned = SessionImage { condemned: true, ..party(SessionId([3; 20]), "c", 50, "") };
-    image.sessions.insert(1, condemned);
+    let mut snapshot = snapshot();
+    let condemned = SessionSnapshot { condemned: true, ..info(SessionId([3; 20]), "c", 50, "") };
+    snapshot.sessions.insert(1, condemned);
     let mut bytes = Vec::new();
     encode_command(&command, &mut bytes);
-    let encoded: Vec<_> = std::iter::once(bytes).chain(encode(&image)).collect();
+    let encoded: Vec<_> = std::iter::once(bytes).chain(encode(&snapshot)).collect();
     let sample = sample("journal-v1.condemned.hex", &encoded);
     assert_eq!(encoded, sample);
     assert_eq!(decode_command(&mut Reader::new(&sample[0])), Ok(command));
-    assert_eq!(decode(&sample[1..]), image);
+    assert_eq!(decode(&sample[1..]), snapshot);
 }
 
 /// Cut anywhere, no part of a sample passes for a whole.
@@ -91,20 +92,20 @@ fn histories_and_their_images_come_back() {
             assert_eq!(decode_command(&mut from).as_ref(), Ok(command), "seed {seed}");
         }
         assert!(from.is_empty());
-        let image = machine_of(&commands).image();
-        assert_eq!(decode(&encode(&image)), image, "seed {seed}");
+        let snapshot = machine_of(&commands).snapshot();
+        assert_eq!(decode(&encode(&snapshot)), snapshot, "seed {seed}");
     }
 }
 
 /// Items that do not fit into one part go into several, and a part stays near its size.
 #[test]
 fn large_images_have_several_parts() {
-    let mut large = image();
+    let mut large = snapshot();
     let ticket = large.resources[0].tickets[0].clone();
     for number in 0..1000 {
         let name = Name::parse(&format!("ticket-{number}")).expect("is a name");
         let data = Data::new(&[7; 1024]).expect("is short enough");
-        large.resources[0].tickets.push(TicketImage { name, data, ..ticket.clone() });
+        large.resources[0].tickets.push(TicketSnapshot { name, data, ..ticket.clone() });
     }
     let parts = encode(&large);
     assert!(parts.len() > 10);
@@ -112,9 +113,9 @@ fn large_images_have_several_parts() {
     assert_eq!(decode(&parts), large);
 }
 
-fn encode(image: &Image) -> Vec<Vec<u8>> {
+fn encode(snapshot: &Snapshot) -> Vec<Vec<u8>> {
     let mut parts = Vec::new();
-    let encoded = encode_image(image, |part| {
+    let encoded = encode_snapshot(snapshot, |part| {
         parts.push(part.to_vec());
         Ok::<_, ()>(())
     });
@@ -122,8 +123,8 @@ fn encode(image: &Image) -> Vec<Vec<u8>> {
     parts
 }
 
-fn decode(parts: &[Vec<u8>]) -> Image {
-    let mut reader = ImageReader::new(&parts[0]).expect("is a head");
+fn decode(parts: &[Vec<u8>]) -> Snapshot {
+    let mut reader = SnapshotReader::new(&parts[0]).expect("is a header");
     for part in &parts[1..] {
         reader.part(part).expect("is a part");
     }
@@ -174,10 +175,10 @@ fn commands() -> Vec<Command> {
         data: Data::new(data).expect("is short"),
         notify,
     };
-    let ways = [Way::Socket, Way::Request(RequestId(u64::MAX))];
-    let lengths = [Length::Ms(86_400_000), Length::Session];
-    let asks = ways.iter().flat_map(|&way| lengths.map(|length| Some(Ask { way, length })));
-    let asks: Vec<Option<Ask>> = asks.chain([None]).collect();
+    let ways = [WaitOrigin::Socket, WaitOrigin::Request(RequestId(u64::MAX))];
+    let lengths = [WaitTimeout::Ms(86_400_000), WaitTimeout::Session];
+    let asks = ways.iter().flat_map(|&way| lengths.map(|length| Some(WaitRequest { way, length })));
+    let asks: Vec<Option<WaitRequest>> = asks.chain([None]).collect();
     let fences = [None, Some(Fence((1 << 53) - 1))];
     let mut all = vec![
         Command::Boot { fence: Fence(3_712_345_678_901_248) },
@@ -216,10 +217,10 @@ fn commands() -> Vec<Command> {
     all
 }
 
-/// An image with everything, there and not there. It is nobody's state.
-fn image() -> Image {
+/// A snapshot with everything, there and not there. It is nobody's state.
+fn snapshot() -> Snapshot {
     let (one, two) = (SessionId([1; 20]), SessionId(*b"twenty bytes of ksui"));
-    let empty = ResourceImage {
+    let empty = ResourceSnapshot {
         name: name("a"),
         known: true,
         last: Kind::Tickets,
@@ -229,38 +230,35 @@ fn image() -> Image {
         waits: vec![],
         watches: vec![],
     };
-    let watch = |session, changes, number| vec![WatchImage { session, changes, number }];
-    Image {
+    let watch = |session, changes, number| vec![WatchSnapshot { session, changes, number }];
+    Snapshot {
         next_fence: (1 << 53) - 1,
         next_wait: 128,
         serial: 127,
         emptied_mark: 0,
-        sessions: vec![
-            party(one, "", 50, ""),
-            party(two, "worker ü", 86_400_000, "192.0.2.1:4711"),
-        ],
+        sessions: vec![info(one, "", 50, ""), info(two, "worker ü", 86_400_000, "192.0.2.1:4711")],
         resources: vec![
-            ResourceImage {
+            ResourceSnapshot {
                 tickets: vec![
                     ticket(one, "laser", &[], None),
                     ticket(one, "inkjet", &[0, 255], Some((two, Fence(1 << 40)))),
                 ],
                 waits: vec![
                     wait(1, two, None, None, &[1, u64::MAX]),
-                    wait(2, two, Some("laser"), Some(Length::Ms(1)), &[]),
-                    wait(3, two, Some("none"), Some(Length::Session), &[7]),
+                    wait(2, two, Some("laser"), Some(WaitTimeout::Ms(1)), &[]),
+                    wait(3, two, Some("none"), Some(WaitTimeout::Session), &[7]),
                 ],
                 watches: watch(two, true, 5),
                 ..empty.clone()
             },
-            ResourceImage {
+            ResourceSnapshot {
                 name: name("b"),
                 last: Kind::Lock,
                 lock: Some((one, Fence(9))),
                 ..empty.clone()
             },
-            ResourceImage { name: name("c"), emptied: Some(70_000), ..empty.clone() },
-            ResourceImage {
+            ResourceSnapshot { name: name("c"), emptied: Some(70_000), ..empty.clone() },
+            ResourceSnapshot {
                 name: name(&"ü".repeat(127)),
                 known: false,
                 watches: watch(one, false, 6),
@@ -270,11 +268,11 @@ fn image() -> Image {
     }
 }
 
-fn party(id: SessionId, name: &str, ttl_ms: i64, source: &str) -> SessionImage {
+fn info(id: SessionId, name: &str, ttl_ms: i64, source: &str) -> SessionSnapshot {
     let name = SessionName::parse(name).expect("is a name");
     let ttl = Ttl::new(ttl_ms).expect("is a ttl");
-    let party = Party { id, name, ttl, source: source.into() };
-    SessionImage { party, condemned: false }
+    let info = SessionInfo { id, name, ttl, source: source.into() };
+    SessionSnapshot { info, condemned: false }
 }
 
 /// A ticket; the claimed ones notify.
@@ -283,9 +281,9 @@ fn ticket(
     text: &str,
     data: &[u8],
     claim: Option<(SessionId, Fence)>,
-) -> TicketImage {
+) -> TicketSnapshot {
     let (name, data) = (name(text), Data::new(data).expect("is short"));
-    TicketImage { name, data, issuer, claim, notify: claim.is_some(), place: 300, issued: 2 }
+    TicketSnapshot { name, data, issuer, claim, notify: claim.is_some(), place: 300, issued: 2 }
 }
 
 /// A wait; those of requests are shared.
@@ -293,10 +291,10 @@ fn wait(
     id: u64,
     session: SessionId,
     ticket: Option<&str>,
-    socket: Option<Length>,
+    socket: Option<WaitTimeout>,
     requests: &[u64],
-) -> WaitImage {
+) -> WaitSnapshot {
     let (id, ticket, shared) = (WaitId(id), ticket.map(name), !requests.is_empty());
     let requests = requests.iter().copied().map(RequestId).collect();
-    WaitImage { id, session, ticket, socket, requests, shared }
+    WaitSnapshot { id, session, ticket, socket, requests, shared }
 }

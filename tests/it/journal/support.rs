@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ticketd::journal::codec::encode_command;
 use ticketd::journal::{
-    Appended, Batch, Error, Failure, Journal, NoImage, Options, Recovered, Store,
+    Appended, Batch, Journal, JournalOptions, NoSnapshot, OpenError, Recovered, StorageFailure,
+    Store,
 };
-use ticketd::machine::{Command, Fence, Image, Machine};
+use ticketd::machine::{Command, Fence, Machine, Snapshot};
 
 pub(super) use crate::support::Dir;
 
@@ -28,12 +29,12 @@ pub(super) fn identity() -> u64 {
 }
 
 /// Opens the journal of a store.
-pub(super) fn open(store: &(impl Store + Clone + 'static)) -> Result<Recovered, Error> {
-    Journal::open(Arc::new(store.clone()), Options { identity: identity() })
+pub(super) fn open(store: &(impl Store + Clone + 'static)) -> Result<Recovered, OpenError> {
+    Journal::open(Arc::new(store.clone()), JournalOptions { identity: identity() })
 }
 
 /// What a server does with its journal: applies, appends, and acknowledges what is durable.
-pub(super) struct Keeper {
+pub(super) struct JournalWriter {
     pub(super) machine: Machine,
     pub(super) journal: Journal,
     /// Commands appended so far, of which so many are durable.
@@ -43,9 +44,9 @@ pub(super) struct Keeper {
     pub(super) fences_end: u64,
 }
 
-impl Keeper {
+impl JournalWriter {
     /// Takes up what was recovered, as a server does: with a `Boot`, which is durable.
-    pub(super) fn boot(recovered: Recovered) -> Result<Self, Failure> {
+    pub(super) fn boot(recovered: Recovered) -> Result<Self, StorageFailure> {
         let Recovered { machine, fence, journal, .. } = recovered;
         let mut keeper = Self { machine, journal, appended: 0, acked: 0, fences_end: fence };
         keeper.keep(&[Command::Boot { fence: Fence(fence) }], true)?;
@@ -54,7 +55,11 @@ impl Keeper {
     }
 
     /// Applies commands and appends them as one batch.
-    pub(super) fn keep(&mut self, commands: &[Command], sync: bool) -> Result<Appended, Failure> {
+    pub(super) fn keep(
+        &mut self,
+        commands: &[Command],
+        sync: bool,
+    ) -> Result<Appended, StorageFailure> {
         let mut bytes = Vec::new();
         let mut events = Vec::new();
         for command in commands {
@@ -71,7 +76,7 @@ impl Keeper {
         commands: &[u8],
         count: usize,
         sync: bool,
-    ) -> Result<Appended, Failure> {
+    ) -> Result<Appended, StorageFailure> {
         let next_fence = self.machine.next_fence().0;
         let batch = Batch { commands, count: u32::try_from(count).expect("is small"), next_fence };
         let appended = self.journal.append(&batch, sync)?;
@@ -84,30 +89,30 @@ impl Keeper {
     }
 
     /// Makes all that was appended durable.
-    pub(super) fn sync(&mut self) -> Result<(), Failure> {
+    pub(super) fn sync(&mut self) -> Result<(), StorageFailure> {
         self.journal.sync()?;
         self.acked = self.appended;
         Ok(())
     }
 
-    /// A new image, all in one.
-    pub(super) fn image(&mut self) -> Result<(), NoImage> {
-        let mut imaging = self.journal.begin_image().expect("is the only one");
+    /// A new snapshot, all in one.
+    pub(super) fn snapshot(&mut self) -> Result<(), NoSnapshot> {
+        let mut imaging = self.journal.begin_snapshot().expect("is the only one");
         imaging.run()?;
         let retired = self.journal.switch(imaging)?;
         self.acked = self.appended;
-        retired.remove().map_err(NoImage::from)
+        retired.remove().map_err(NoSnapshot::from)
     }
 }
 
-/// The images after each number of commands, from none on, when `boot` came first.
-pub(super) fn images(start: &Machine, commands: &[Command]) -> Vec<Image> {
+/// The snapshots after each number of commands, from none on, when `boot` came first.
+pub(super) fn snapshots(start: &Machine, commands: &[Command]) -> Vec<Snapshot> {
     let mut machine = start.clone();
     let mut events = Vec::new();
-    let mut images = vec![machine.image()];
+    let mut snapshots = vec![machine.snapshot()];
     for command in commands {
         machine.apply(command, &mut events).expect("is accepted");
-        images.push(machine.image());
+        snapshots.push(machine.snapshot());
     }
-    images
+    snapshots
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::process::Signal;
-use ticketd::journal::{Journal, Options, Sqlite};
+use ticketd::journal::{Journal, JournalOptions, Sqlite};
 use tokio::task::JoinSet;
 
-use crate::support::{Client, Dir, Party, Program, in_time, program};
+use crate::support::{Client, Dir, Program, SessionInfo, in_time, program};
 
 const WRITERS: usize = 6;
 /// Backups at least, and epochs that come meanwhile.
@@ -26,16 +26,16 @@ async fn start(dir: &Dir, policy: &str) -> Program {
 }
 
 /// Issues one ticket after the other, and revokes the one before. Tells how many were acknowledged.
-async fn write(mut party: Party, writer: usize, told: Arc<Told>, stop: Arc<AtomicBool>) {
+async fn write(mut info: SessionInfo, writer: usize, told: Arc<Told>, stop: Arc<AtomicBool>) {
     let mut last: Option<String> = None;
     while !stop.load(Ordering::SeqCst) {
         let number = told[writer].load(Ordering::SeqCst);
         let ticket = format!("job-{writer}-{number}");
-        party.issue("work", &ticket, "what is to be done").await;
+        info.issue("work", &ticket, "what is to be done").await;
         told[writer].store(number + 1, Ordering::SeqCst);
         if let Some(last) = last.replace(ticket) {
             let revoke = format!("DELETE /tickets/work?name={last}");
-            assert_eq!(party.says(&revoke).await, "200 \"Ok\"");
+            assert_eq!(info.says(&revoke).await, "200 \"Ok\"");
         }
     }
 }
@@ -43,10 +43,10 @@ async fn write(mut party: Party, writer: usize, told: Arc<Told>, stop: Arc<Atomi
 /// How many tickets each writer had issued when a copy was made.
 fn found(copy: &Path) -> [usize; WRITERS] {
     let store = Arc::new(Sqlite::open(copy).expect("can be opened"));
-    let recovered = Journal::open(store, Options { identity: 7 }).expect("is sound");
+    let recovered = Journal::open(store, JournalOptions { identity: 7 }).expect("is sound");
     recovered.machine.check();
     let mut found = [0; WRITERS];
-    for ticket in recovered.machine.image().resources.iter().flat_map(|it| &it.tickets) {
+    for ticket in recovered.machine.snapshot().resources.iter().flat_map(|it| &it.tickets) {
         let mut parts = ticket.name.as_str().split('-').skip(1).map(str::parse);
         let mut part = || parts.next().and_then(Result::ok).expect("a number");
         let writer: usize = part();
@@ -69,8 +69,8 @@ async fn a_backup_has_all_that_was_acknowledged_before_it() {
         let (told, stop) = (Arc::new(Told::default()), Arc::new(AtomicBool::new(false)));
         let mut writers = JoinSet::new();
         for writer in 0..WRITERS {
-            let party = Party::open(server.address, &format!("writer-{writer}")).await;
-            writers.spawn(write(party, writer, told.clone(), stop.clone()));
+            let info = SessionInfo::open(server.address, &format!("writer-{writer}")).await;
+            writers.spawn(write(info, writer, told.clone(), stop.clone()));
         }
         let began = epoch(&server).await;
         let mut backups = 0;

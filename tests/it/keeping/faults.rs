@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use ticketd::driver::{Asked, Keeper, Keeping, Round, Unavailable};
-use ticketd::journal::{Crash, Failure, Fault, Journal, Memory, Options};
-use ticketd::machine::Length;
+use ticketd::driver::{Asked, Cycle, JournalWriter, PersistenceConfig, Unavailable};
+use ticketd::journal::{Crash, CrashStore, Fault, Journal, JournalOptions, StorageFailure};
+use ticketd::machine::WaitTimeout;
 
 use super::script::{Guests, Story, play};
 use super::support::{
@@ -18,7 +18,7 @@ use super::support::{
 const CALLS: u64 = 300;
 
 /// A disk whose call of that number, counted from now, fails.
-fn fail(memory: &Memory, call: u64, failure: &Failure, is_done: bool) {
+fn fail(memory: &CrashStore, call: u64, failure: &StorageFailure, is_done: bool) {
     let call = memory.calls() + call;
     memory.fail(Fault { call, failure: failure.clone(), is_done });
 }
@@ -26,11 +26,11 @@ fn fail(memory: &Memory, call: u64, failure: &Failure, is_done: bool) {
 /// It does not start over a disk that fails, and does when that is over.
 #[tokio::test(start_paused = true)]
 async fn a_failure_at_the_start_is_the_end_of_it() {
-    let broken = Failure::Broken("pulled out".to_owned());
-    for failure in [broken, Failure::Full] {
+    let broken = StorageFailure::Broken("pulled out".to_owned());
+    for failure in [broken, StorageFailure::Full] {
         let mut failed = 0;
         for call in 1..20 {
-            let memory = Memory::new();
+            let memory = CrashStore::new();
             fail(&memory, call, &failure, call % 2 == 0);
             let Err(why) = House::open(&memory) else { break };
             assert!(why.to_string().contains(&failure.to_string()), "{why}");
@@ -45,8 +45,8 @@ async fn a_failure_at_the_start_is_the_end_of_it() {
 }
 
 /// What is left is one of the states that there were, not before what was acknowledged.
-fn assert_nothing_lost(memory: &Memory, story: &Story, seed: u64) {
-    for crash in [Crash::Lost, Crash::Kept, Crash::Torn(seed)] {
+fn assert_nothing_lost(memory: &CrashStore, story: &Story, seed: u64) {
+    for crash in [Crash::Lost, Crash::PersistenceStatus, Crash::Torn(seed)] {
         let (image, fence) = recovered(&memory.crash(crash));
         let at = story.images.iter().rposition(|then| *then == image);
         let at = at.unwrap_or_else(|| panic!("{crash:?}: what is left never was"));
@@ -58,7 +58,7 @@ fn assert_nothing_lost(memory: &Memory, story: &Story, seed: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_at_any_call_acknowledges_nothing_that_is_lost() {
-    let failure = Failure::Broken("pulled out".to_owned());
+    let failure = StorageFailure::Broken("pulled out".to_owned());
     let mut failed = 0;
     for call in 1..=CALLS {
         let mut house = House::new();
@@ -108,7 +108,7 @@ async fn a_full_disk_at_any_call_is_waited_for() {
         let mut guests = Guests::enter(&mut house);
         // For a while, every other time.
         for more in 0..if call % 2 == 0 { 3 } else { 1 } {
-            fail(&house.memory, call + more, &Failure::Full, false);
+            fail(&house.memory, call + more, &StorageFailure::Full, false);
         }
         let mut story = Story::default();
         let played = play(&mut house, &mut guests, &mut story, async |house, guests| {
@@ -119,7 +119,7 @@ async fn a_full_disk_at_any_call_is_waited_for() {
             Ok(()) => house.assert_kept(),
             // When it was to be synced: then it is in doubt.
             Err(failure) => {
-                assert!(matches!(&failure, Failure::Broken(why) if why.contains("full")));
+                assert!(matches!(&failure, StorageFailure::Broken(why) if why.contains("full")));
                 assert_nothing_lost(&house.memory, &story, call);
             }
         }
@@ -128,16 +128,21 @@ async fn a_full_disk_at_any_call_is_waited_for() {
     assert!(full > 150, "only {full} times full");
 }
 
-/// A stop is said to be well only if there is a last image. Once it was said of any.
+/// A stop is said to be well only if there is a last snapshot. Once it was said of any.
 #[test]
 fn a_failure_of_the_last_image_is_told() {
     let mut failed = 0;
     for call in 1.. {
-        let memory = Memory::new();
-        let keeping = Keeping { image_after_bytes: u64::MAX, ..Keeping::default() };
+        let memory = CrashStore::new();
+        let keeping =
+            PersistenceConfig { snapshot_after_bytes: u64::MAX, ..PersistenceConfig::default() };
         let store = Arc::new(memory.clone());
-        let (driver, keeper) = Keeper::over(store, 500, keeping, 1).expect("is new");
-        let failure = if call % 2 == 0 { Failure::Full } else { Failure::Broken("out".to_owned()) };
+        let (driver, keeper) = JournalWriter::over(store, 500, keeping, 1).expect("is new");
+        let failure = if call % 2 == 0 {
+            StorageFailure::Full
+        } else {
+            StorageFailure::Broken("out".to_owned())
+        };
         fail(&memory, call, &failure, false);
         let calls = memory.calls() + call;
         let stopped = keeper.run(&AtomicBool::new(true));
@@ -148,7 +153,7 @@ fn a_failure_of_the_last_image_is_told() {
         failed += usize::from(stopped.is_err());
         let store = Arc::new(memory.crash(Crash::Lost));
         let commands =
-            Journal::open(store, Options { identity: 7 }).expect("opens").report.commands;
+            Journal::open(store, JournalOptions { identity: 7 }).expect("opens").report.commands;
         // What fails at the very end is only the removal of the old one.
         assert!(stopped.is_err() || commands == 0, "call {call}");
         drop(driver);
@@ -187,7 +192,7 @@ async fn while_the_disk_is_full_time_stands_still() {
     let short = house.open_session("short", 1000);
     let socket = house.connect("socket", 60_000);
     house.done(short, lock(short, "db"));
-    ask(&socket, 1, queue(socket.session(), "db", Length::Ms(2000)));
+    ask(&socket, 1, queue(socket.session(), "db", WaitTimeout::Ms(2000)));
     house.keep();
     assert_eq!(heard(&socket), ["1 place 1"]);
     pass(500).await;
@@ -201,21 +206,21 @@ async fn while_the_disk_is_full_time_stands_still() {
     // It fills up with two requests under way; the session has 500 ms left.
     for more in 1..=3 {
         let call = house.memory.calls() + more;
-        house.memory.fail(Fault { call, failure: Failure::Full, is_done: false });
+        house.memory.fail(Fault { call, failure: StorageFailure::Full, is_done: false });
     }
     let mut first = later(request(&house.driver, short, lock(short, "first")));
     assert!(first.is_open());
-    assert_eq!(house.keeper.round(), Ok(Round::Full));
+    assert_eq!(house.keeper.round(), Ok(Cycle::Full));
     for _ in 0..2 {
         pass(100_000).await;
-        assert_eq!(house.keeper.round(), Ok(Round::Full));
+        assert_eq!(house.keeper.round(), Ok(Cycle::Full));
         assert_eq!(heard(&socket), [""; 0]);
     }
     // It hangs up meanwhile; that needs no room.
     let mut gone = later(request(&house.driver, short, unlock(short, "first")));
     assert!(gone.look().expect("is said at once").is_err());
     assert!(first.is_open());
-    assert_eq!(house.keeper.round(), Ok(Round::Kept));
+    assert_eq!(house.keeper.round(), Ok(Cycle::Wrote));
     granted(&first.now().expect("is kept").expect("was free"));
     assert!(!house.driver.status().kept.expect("it keeps").is_full);
 
@@ -245,12 +250,12 @@ async fn many_that_are_due_together_wait_for_the_disk_at_rest() {
     let left = sessions(&house);
     assert!(left > 0, "they ended in one slice");
     let call = house.memory.calls() + 1;
-    house.memory.fail(Fault { call, failure: Failure::Full, is_done: false });
-    assert_eq!(house.keeper.round(), Ok(Round::Full));
+    house.memory.fail(Fault { call, failure: StorageFailure::Full, is_done: false });
+    assert_eq!(house.keeper.round(), Ok(Cycle::Full));
     // While anything is at work, no time passes here.
     pass(100_000).await;
     assert_eq!(sessions(&house), left);
-    assert_eq!(house.keeper.round(), Ok(Round::Kept));
+    assert_eq!(house.keeper.round(), Ok(Cycle::Wrote));
     pass(100).await;
     assert_eq!(sessions(&house), 0);
     house.keep();
@@ -265,11 +270,11 @@ async fn a_session_ends_while_the_disk_is_full() {
         let ends = house.open_session("ends", 1000);
         let socket = house.connect("waiter", 60_000);
         house.done(ends, lock(ends, "db"));
-        ask(&socket, 1, queue(socket.session(), "db", Length::Session));
+        ask(&socket, 1, queue(socket.session(), "db", WaitTimeout::Session));
         house.keep();
         heard(&socket);
         let call = house.memory.calls() + 1;
-        house.memory.fail(Fault { call, failure: Failure::Full, is_done: false });
+        house.memory.fail(Fault { call, failure: StorageFailure::Full, is_done: false });
         let close = ticketd::machine::Command::Close { session: ends };
         let mut closes = later(request(&house.driver, ends, close));
         if by_itself {
@@ -279,10 +284,10 @@ async fn a_session_ends_while_the_disk_is_full() {
         } else {
             assert!(closes.is_open());
         }
-        assert_eq!(house.keeper.round(), Ok(Round::Full));
+        assert_eq!(house.keeper.round(), Ok(Cycle::Full));
         assert_eq!(heard(&socket), [""; 0]);
         pass(100_000).await;
-        assert_eq!(house.keeper.round(), Ok(Round::Kept));
+        assert_eq!(house.keeper.round(), Ok(Cycle::Wrote));
         assert_eq!(heard(&socket), ["Granted"]);
         assert_eq!(closes.now().expect("is kept").is_ok(), !by_itself);
         house.assert_kept();

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use rustix::process::Signal;
 use serde_json::json;
-use ticketd::driver::{Round, Unavailable};
-use ticketd::journal::{Failure, Fault};
+use ticketd::driver::{Cycle, Unavailable};
+use ticketd::journal::{Fault, StorageFailure};
 
 use super::support::{House, heard, later, lock, pass, request};
 use crate::faults::line::{Heard, Line};
-use crate::support::{Client, Dir, Party, Program, in_time};
+use crate::support::{Client, Dir, Program, SessionInfo, in_time};
 
 /// A server below a directory of the test's, so that its own may go.
 async fn start(above: &Dir, policy: &str) -> Program {
@@ -55,10 +55,10 @@ async fn nothing_is_acknowledged_into_files_that_are_gone() {
     for policy in ["always", "interval", "none"] {
         let above = Dir::new();
         let server = start(&above, policy).await;
-        let mut party = Party::open(server.address, "party").await;
-        let mut waiter = Party::open(server.address, "waiter").await;
+        let mut info = SessionInfo::open(server.address, "info").await;
+        let mut waiter = SessionInfo::open(server.address, "waiter").await;
         let (mut line, _) = Line::open(server.address, "line").await;
-        assert_eq!(party.says("POST /locks/db").await, "200 true");
+        assert_eq!(info.says("POST /locks/db").await, "200 true");
         waiter.send("POST /locks/db?wait=60000").await;
 
         remove(&above.join("journal"));
@@ -67,7 +67,7 @@ async fn nothing_is_acknowledged_into_files_that_are_gone() {
         let refusal = in_time(async {
             loop {
                 let request = format!("POST /tickets/work?name=job-{acknowledged}");
-                match party.try_ask(&request, b"data").await {
+                match info.try_ask(&request, b"data").await {
                     Some(answer) if answer.status == 200 => acknowledged += 1,
                     refusal => break refusal,
                 }
@@ -82,7 +82,7 @@ async fn nothing_is_acknowledged_into_files_that_are_gone() {
         let Heard::Json(event) = in_time(line.hear()).await else { panic!("no event") };
         assert_eq!(event["event"], "going-away");
         assert_eq!(line.end().await, Some(1012));
-        drop((party, waiter, line));
+        drop((info, waiter, line));
         assert_ended(server).await;
         assert!(!above.join("journal").exists(), "it is not made anew");
     }
@@ -93,9 +93,9 @@ async fn a_server_whose_files_go_ends_though_nobody_asks_it() {
     for go in [remove, replace, move_away] {
         let above = Dir::new();
         let server = start(&above, "always").await;
-        let mut party = Party::open(server.address, "party").await;
-        party.issue("work", "job", "data").await;
-        drop(party);
+        let mut info = SessionInfo::open(server.address, "info").await;
+        info.issue("work", "job", "data").await;
+        drop(info);
         go(&above.join("journal"));
         assert_ended(server).await;
     }
@@ -115,19 +115,19 @@ async fn each_file_counts() {
 }
 
 /// A second server takes the directory that was emptied under the first; the first, told to stop,
-/// writes no image into it.
+/// writes no snapshot into it.
 #[tokio::test]
 async fn a_server_that_stops_leaves_its_successors_files_alone() {
     let above = Dir::new();
     let first = start(&above, "none").await;
-    let mut party = Party::open(first.address, "party").await;
-    party.issue("work", "job", "data").await;
+    let mut info = SessionInfo::open(first.address, "info").await;
+    info.issue("work", "job", "data").await;
     remove(&above.join("journal"));
     first.signal(Signal::TERM);
     let second = start(&above, "always").await;
-    drop(party);
+    drop(info);
     assert_ended(first).await;
-    let mut other = Party::open(second.address, "other").await;
+    let mut other = SessionInfo::open(second.address, "other").await;
     other.issue("work", "another", "data").await;
     let mut names: Vec<String> = fs::read_dir(above.join("journal"))
         .expect("can be read")
@@ -146,8 +146,8 @@ async fn a_server_that_stops_leaves_its_successors_files_alone() {
 /// Each look in turn: at the next round, though the disk is full, and before an image.
 #[tokio::test(start_paused = true)]
 async fn gone_is_final_as_a_failed_sync_is() {
-    let gone = Failure::Gone("the journal is gone".to_owned());
-    for when in ["idle", "full", "image"] {
+    let gone = StorageFailure::Gone("the journal is gone".to_owned());
+    for when in ["idle", "full", "snapshot"] {
         let mut house = House::new();
         let session = house.open_session("one", 60_000);
         let socket = house.connect("two", 60_000);
@@ -155,18 +155,18 @@ async fn gone_is_final_as_a_failed_sync_is() {
         if when == "full" {
             let call = house.memory.calls() + 1;
             for call in call..call + 5 {
-                house.memory.fail(Fault { call, failure: Failure::Full, is_done: false });
+                house.memory.fail(Fault { call, failure: StorageFailure::Full, is_done: false });
             }
             asked = Some(later(request(&house.driver, session, lock(session, "db"))));
             assert!(asked.as_mut().expect("was asked").is_open());
-            assert_eq!(house.keeper.round(), Ok(Round::Full));
+            assert_eq!(house.keeper.round(), Ok(Cycle::Full));
         }
         house.memory.set_sight(Some(gone.clone()));
-        if when == "image" {
-            assert_eq!(house.keeper.image(), Err(gone.clone()));
+        if when == "snapshot" {
+            assert_eq!(house.keeper.snapshot(), Err(gone.clone()));
         } else {
             // It was looked at a moment ago.
-            let round = if when == "full" { Round::Full } else { Round::Idle };
+            let round = if when == "full" { Cycle::Full } else { Cycle::Idle };
             assert_eq!(house.keeper.round(), Ok(round));
             pass(1000).await;
             let calls = house.memory.calls();
@@ -190,14 +190,14 @@ async fn gone_is_final_as_a_failed_sync_is() {
 async fn not_to_be_seen_is_not_gone() {
     let mut house = House::new();
     let session = house.open_session("one", 60_000);
-    house.memory.set_sight(Some(Failure::Denied("may not be looked at".to_owned())));
+    house.memory.set_sight(Some(StorageFailure::Denied("may not be looked at".to_owned())));
     for _ in 0..3 {
         pass(1000).await;
         house.done(session, lock(session, "db"));
     }
-    house.keeper.image().expect("the journal works");
+    house.keeper.snapshot().expect("the journal works");
     house.assert_kept();
-    house.memory.set_sight(Some(Failure::Gone("is gone".to_owned())));
+    house.memory.set_sight(Some(StorageFailure::Gone("is gone".to_owned())));
     pass(1000).await;
     assert!(house.keeper.round().is_err());
 }

@@ -1,6 +1,6 @@
 //! What is not given to the journal changes nothing.
 
-use ticketd::journal::{Crash, Memory};
+use ticketd::journal::{Crash, CrashStore};
 use ticketd::machine::{Command, Fence};
 
 use super::support::{House, WALL_MS, later, recovered, request};
@@ -13,10 +13,10 @@ const STEPS: usize = 250;
 async fn what_is_not_journaled_changes_nothing() {
     let mut unchanged = 0;
     for seed in 0..HISTORIES {
-        let mut house = House::open(&Memory::new()).expect("is empty");
+        let mut house = House::open(&CrashStore::new()).expect("is empty");
         let boot = Command::Boot { fence: Fence(WALL_MS * 2048) };
         for command in random::drawn(seed, &boot, STEPS) {
-            let (before, commands) = (house.image(), house.keeper.journal().commands);
+            let (before, commands) = (house.snapshot(), house.keeper.journal().commands);
             let session = asker(&command);
             let mut asked = later(request(&house.driver, session, command.clone()));
             let at_once = asked.look();
@@ -24,15 +24,15 @@ async fn what_is_not_journaled_changes_nothing() {
             let reply = at_once.unwrap_or_else(|| asked.now()).expect("is kept");
             if house.keeper.journal().commands == commands {
                 unchanged += 1;
-                assert_eq!(house.image(), before, "{command:?}: {reply:?}");
+                assert_eq!(house.snapshot(), before, "{command:?}: {reply:?}");
             } else {
                 assert!(reply.is_ok(), "a refusal is not journaled: {command:?}");
             }
         }
-        let live = house.image();
+        let live = house.snapshot();
         assert_eq!(recovered(&house.memory.crash(Crash::Lost)).0, live, "seed {seed}");
-        // Images and what is behind them come to the same.
-        house.keeper.image().expect("the journal works");
+        // Snapshots and what is behind them come to the same.
+        house.keeper.snapshot().expect("the journal works");
         assert_eq!(recovered(&house.memory.crash(Crash::Lost)).0, live, "seed {seed}");
     }
     assert!(unchanged > 1000, "{unchanged}");

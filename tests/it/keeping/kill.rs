@@ -27,7 +27,7 @@ const REQUESTS: usize = 4;
 const KILL_MAX: Duration = Duration::from_secs(5);
 const POLICIES: [&str; 3] = ["always", "interval", "none"];
 
-/// Images and new epochs come all the time.
+/// Snapshots and new epochs come all the time.
 async fn start(dir: &Dir, listen: &str, durability: &str) -> Program {
     Program::start(&[
         "--listen",
@@ -71,17 +71,17 @@ async fn story(seed: u64, kills: usize) -> String {
     let (faults, ledger) = (Arc::new(Faults::elsewhere()), Arc::new(Ledger::default()));
     let mut parties = JoinSet::new();
     for number in 0..SOCKETS {
-        let mut party = Party::new(number, rng.next(), address, ledger.clone());
+        let mut info = Party::new(number, rng.next(), address, ledger.clone());
         let faults = faults.clone();
         parties.spawn(async move {
-            party.come_back().await;
-            party.live(faults).await
+            info.come_back().await;
+            info.live(faults).await
         });
     }
     let mut requests = JoinSet::new();
     for number in 0..REQUESTS {
-        let party = Killed::new(number, rng.next(), address, ledger.clone());
-        requests.spawn(party.live(faults.clone()));
+        let info = Killed::new(number, rng.next(), address, ledger.clone());
+        requests.spawn(info.live(faults.clone()));
     }
     for kill in 0..kills {
         sleep(Duration::from_millis(rng.next() % 500)).await;
@@ -89,7 +89,7 @@ async fn story(seed: u64, kills: usize) -> String {
         let said = server.ended().await.1;
         assert!(!said.contains("panicked"), "{said}");
         server = start(&dir, &address.to_string(), POLICIES[kill % 3]).await;
-        // A panic in a party is the test's at once.
+        // A panic in a info is the test's at once.
         if let Some(ended) = parties.try_join_next() {
             ended.map(drop).unwrap_or_else(|why| std::panic::resume_unwind(why.into_panic()));
         }
@@ -100,15 +100,15 @@ async fn story(seed: u64, kills: usize) -> String {
     faults.end();
     let (mut answers, mut lost) = (0, 0);
     while let Some(ended) = requests.join_next().await {
-        let party = ended.unwrap_or_else(|why| std::panic::resume_unwind(why.into_panic()));
-        (answers, lost) = (answers + party.answers, lost + party.lost);
+        let info = ended.unwrap_or_else(|why| std::panic::resume_unwind(why.into_panic()));
+        (answers, lost) = (answers + info.answers, lost + info.lost);
     }
     let mut parties = all(parties).await;
-    for party in &mut parties {
-        party.compare().await;
+    for info in &mut parties {
+        info.compare().await;
     }
     check_dump(&dump(address).await, &parties, &keeper_id);
-    let resumed: usize = parties.iter().map(|party| party.resumed).sum();
+    let resumed: usize = parties.iter().map(|info| info.resumed).sum();
 
     // It ends in order, and what is left is the same.
     let before = dump(address).await;

@@ -16,7 +16,7 @@ use crate::support::{Answer, Client};
 
 /// Between two looks whether the server is there again.
 const LOOK: Duration = Duration::from_millis(5);
-/// Locks and tickets of each party.
+/// Locks and tickets of each info.
 const OWN: usize = 3;
 
 /// What is known of a thing of one's own.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ticketd::driver::{Asked, Round};
-use ticketd::machine::{Command, Length, Reply};
+use ticketd::driver::{Asked, Cycle};
+use ticketd::machine::{Command, Reply, WaitTimeout};
 
 use super::support::{
     House, ask, granted, heard, issue, later, lock, name, open, pass, queue, request, unlock,
@@ -31,7 +31,7 @@ async fn requests_are_answered_when_they_are_kept() {
     let mut holds = later(async move { holder.holds(one, "db", "x").await });
     assert!(asked.iter_mut().all(super::support::Later::is_open));
     assert!(looks.is_open() && holds.is_open() && waits.is_open());
-    assert_eq!(house.keeper.round().expect("works"), Round::Kept);
+    assert_eq!(house.keeper.round().expect("works"), Cycle::Wrote);
     let told: Vec<_> = asked.into_iter().map(|asked| asked.now().expect("is kept")).collect();
     let fence = granted(told[0].as_ref().expect("is free"));
     assert_eq!(told[1], Ok(Reply::NotGranted));
@@ -47,7 +47,7 @@ async fn requests_are_answered_when_they_are_kept() {
     house.keep();
     assert!(granted(&waits.now().expect("is kept").expect("is granted")) > fence);
     gives.now().expect("is kept").expect("was its own");
-    assert_eq!(house.keeper.round().expect("works"), Round::Idle);
+    assert_eq!(house.keeper.round().expect("works"), Cycle::Idle);
     house.assert_kept();
 }
 
@@ -65,7 +65,7 @@ async fn what_changes_nothing_writes_nothing() {
     let refused = later(request(&house.driver, two, unlock(two, "db"))).now();
     assert!(refused.expect("there is nothing to wait for").is_err());
     assert!(later(refresh(&house, one)).now().expect("can be said"));
-    assert_eq!(house.keeper.round().expect("works"), Round::Idle);
+    assert_eq!(house.keeper.round().expect("works"), Cycle::Idle);
     assert_eq!(house.memory.calls(), calls);
 }
 
@@ -93,7 +93,7 @@ async fn sockets_are_answered_and_told_when_it_is_kept_and_in_order() {
     });
     let [holder, waiter] = &*sockets;
     ask(holder, 1, lock(one, "db"));
-    ask(waiter, 1, queue(two, "db", Length::Session));
+    ask(waiter, 1, queue(two, "db", WaitTimeout::Session));
     ask(holder, 2, unlock_by_socket(one, "nothing"));
     ask(holder, 3, issue(one, "pool", "t"));
     house.keep();
@@ -125,7 +125,7 @@ async fn ends_of_sessions_are_told_when_they_are_kept() {
     let waiter = house.connect("waiter", 60_000);
     let (gone, session) = (house.open_session("gone", 1000), waiter.session());
     house.done(gone, lock(gone, "db"));
-    ask(&waiter, 1, queue(session, "db", Length::Session));
+    ask(&waiter, 1, queue(session, "db", WaitTimeout::Session));
     house.keep();
     assert_eq!(heard(&waiter), ["1 place 1"]);
     let hold = waiter.hold();

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::faults::line::{Heard, Line};
-use crate::support::{Client, Dir, Party, Program, Served, in_time, program};
+use crate::support::{Client, Dir, Program, Served, SessionInfo, in_time, program};
 
 async fn start(dir: &Dir, policy: &str) -> Program {
     let options = ["-l", "127.0.0.1:0", "--snappath", dir.text(), "--durability", policy];
@@ -21,7 +21,7 @@ async fn the_status_tells_what_is_kept() {
     let status_of_none = Client::connect(server.address).await.ask("GET /status").await.json();
     let none = json!({
         "Durability": "memory", "JournalFile": null, "JournalBytes": 0, "ImageBytes": 0,
-        "JournalCommands": 0, "LastSync": null, "LastImage": null, "DiskFull": false,
+        "JournalCommands": 0, "LastSync": null, "LastSnapshot": null, "DiskFull": false,
     });
     for (name, value) in none.as_object().expect("an object") {
         assert_eq!(&status_of_none[name], value, "{name}");
@@ -34,12 +34,12 @@ async fn the_status_tells_what_is_kept() {
         let first = status(&server).await;
         assert_eq!((&first["Durability"], &first["DiskFull"]), (&json!(policy), &json!(false)));
         assert_eq!(
-            (&first["JournalFile"], &first["LastImage"]),
+            (&first["JournalFile"], &first["LastSnapshot"]),
             (&json!("00000001.ticketd"), &Value::Null)
         );
         assert_eq!(first["JournalCommands"], 1, "the start");
-        let mut party = Party::open(server.address, "party").await;
-        party.issue("work", "job", "data").await;
+        let mut info = SessionInfo::open(server.address, "info").await;
+        info.issue("work", "job", "data").await;
         // The figures come a moment behind the answer; a sync under `interval` later still.
         let is_told = |then: &Value| {
             let is_synced = policy == "none" || then["LastSync"] != first["LastSync"];
@@ -75,15 +75,15 @@ async fn a_disk_that_fails_ends_the_server_and_everybody_is_told() {
     let shell = ["sh", "-c", "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$@\""];
     let options = ["-l", "127.0.0.1:0", "--snappath", dir.text(), "--loglevel", "0"];
     let server = Program::started(program(&shell, &options)).await;
-    let mut waiter = Party::open(server.address, "waiter").await;
-    let mut party = Party::open(server.address, "party").await;
+    let mut waiter = SessionInfo::open(server.address, "waiter").await;
+    let mut info = SessionInfo::open(server.address, "info").await;
     let (mut line, _) = Line::open(server.address, "line").await;
-    assert_eq!(party.says("POST /locks/db").await, "200 true");
+    assert_eq!(info.says("POST /locks/db").await, "200 true");
     waiter.send("POST /locks/db?wait=60000").await;
     let mut issued = 0;
     let refusal = loop {
         let request = format!("POST /tickets/work?name=job-{issued}");
-        let answer = party.ask_with(&request, "what is to be done").await;
+        let answer = info.ask_with(&request, "what is to be done").await;
         if answer.status != 200 {
             break answer;
         }
@@ -95,7 +95,7 @@ async fn a_disk_that_fails_ends_the_server_and_everybody_is_told() {
     let Heard::Json(event) = in_time(line.hear()).await else { panic!("no event") };
     assert_eq!(event["event"], "going-away");
     assert_eq!(line.end().await, Some(1012));
-    drop((waiter, party, line));
+    drop((waiter, info, line));
     let (ended, stderr) = server.ended().await;
     assert_eq!(ended.code(), Some(1));
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -107,12 +107,12 @@ async fn a_disk_that_fails_ends_the_server_and_everybody_is_told() {
     assert!(tickets == issued || tickets == issued + 1, "{tickets} of {issued}");
 }
 
-/// An orderly stop whose last image could not be written once ended with 0.
+/// An orderly stop whose last snapshot could not be written once ended with 0.
 #[tokio::test]
 async fn a_last_image_that_fails_is_told_at_the_end() {
     let dir = Dir::new();
     let server = start(&dir, "always").await;
-    Party::open(server.address, "party").await.issue("work", "job", "data").await;
+    SessionInfo::open(server.address, "info").await.issue("work", "job", "data").await;
     // It is where the image is to be made.
     let hurdle = dir.join("00000002.draft");
     std::fs::create_dir(&hurdle).expect("is new");
@@ -120,7 +120,7 @@ async fn a_last_image_that_fails_is_told_at_the_end() {
     let (ended, stderr) = server.ended().await;
     assert_eq!(ended.code(), Some(1), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(stderr.contains("the last image could not be written"), "{stderr}");
+    assert!(stderr.contains("the last snapshot could not be written"), "{stderr}");
     assert!(stderr.contains("00000002.draft"), "{stderr}");
 
     std::fs::remove_dir(&hurdle).expect("is empty");
@@ -133,11 +133,11 @@ async fn a_last_image_that_fails_is_told_at_the_end() {
 async fn a_copy_of_a_running_server_is_a_backup() {
     let dir = Dir::new();
     let server = start(&dir, "always").await;
-    let mut party = Party::open(server.address, "party").await;
+    let mut info = SessionInfo::open(server.address, "info").await;
     for number in 0..50 {
-        party.issue("work", &format!("job-{number}"), "what is to be done").await;
+        info.issue("work", &format!("job-{number}"), "what is to be done").await;
     }
-    let mut busy = party.again().await;
+    let mut busy = info.again().await;
     let (copy, last) =
         tokio::join!(tokio::task::spawn_blocking(move || (dir.copy(), dir)), async {
             let mut last = 0;
@@ -158,6 +158,6 @@ async fn a_copy_of_a_running_server_is_a_backup() {
     let server = start(&copy, "always").await;
     let tickets = status(&server).await["Tickets"].as_u64().expect("a figure");
     assert!((50..=100).contains(&tickets), "{tickets}");
-    let mut party = party.again_at(server.address).await;
-    assert!(party.ask("POST /locks/new").await.fence() > last, "fences grow");
+    let mut info = info.again_at(server.address).await;
+    assert!(info.ask("POST /locks/new").await.fence() > last, "fences grow");
 }

@@ -3,7 +3,7 @@
 
 use ticketd::driver::Driver;
 use ticketd::journal::Crash;
-use ticketd::machine::{Command, Length, Reply, SessionId};
+use ticketd::machine::{Command, Reply, SessionId, WaitTimeout};
 
 use super::support::{
     House, WALL_MS, ask, granted, heard, issue, later, lock, name, pass, queue, recovered, request,
@@ -16,21 +16,21 @@ async fn refresh(driver: &Driver, session: SessionId) -> bool {
 
 /// The places that wait for a resource, first to last.
 fn queue_of(house: &House, resource: &str) -> Vec<SessionId> {
-    let image = house.image();
+    let image = house.snapshot();
     let found = image.resources.into_iter().find(|found| found.name == name(resource));
     found.map_or(Vec::new(), |found| found.waits.iter().map(|wait| wait.session).collect())
 }
 
 #[tokio::test(start_paused = true)]
 async fn sessions_and_what_they_have_are_there_again() {
-    for crash in [Crash::Lost, Crash::Kept, Crash::Torn(12345)] {
+    for crash in [Crash::Lost, Crash::PersistenceStatus, Crash::Torn(12345)] {
         let mut house = House::new();
         let one = house.open_session("one", 1000);
         let (a, b) = (house.connect("a", 1000), house.connect("b", 1000));
         let (first, second) = (a.session(), b.session());
         let fence = granted(&house.done(one, lock(one, "db")));
         house.done(one, issue(one, "pool", "t"));
-        ask(&a, 1, queue(first, "db", Length::Ms(800)));
+        ask(&a, 1, queue(first, "db", WaitTimeout::Ms(800)));
         let mut waits = later(wait_for(&house.driver, one, "other", 60_000));
         assert!(waits.is_open());
         house.keep();
@@ -39,7 +39,7 @@ async fn sessions_and_what_they_have_are_there_again() {
         let two = house.open_session("two", 60_000);
         let mut dies = later(wait_for(&house.driver, two, "db", 60_000));
         assert!(dies.is_open());
-        ask(&b, 1, queue(second, "db", Length::Session));
+        ask(&b, 1, queue(second, "db", WaitTimeout::Session));
         house.keep();
         assert_eq!(queue_of(&house, "db"), [first, two, second]);
         // Most of the TTL has passed.
@@ -94,7 +94,7 @@ async fn emptied_resources_are_forgotten_after_a_restart() {
     house.done(one, lock(one, "db"));
     house.done(one, unlock(one, "db"));
     let mut house = house.crash(Crash::Lost);
-    let known = |house: &House| house.image().resources.iter().any(|found| found.known);
+    let known = |house: &House| house.snapshot().resources.iter().any(|found| found.known);
     assert!(known(&house));
     pass(400).await;
     assert!(known(&house));
@@ -117,12 +117,12 @@ async fn a_grant_whose_answer_was_lost() {
         if is_kept {
             house.keep();
         }
-        let image = house.image();
+        let image = house.snapshot();
         let left = house.memory.crash(Crash::Lost);
         drop(lost);
         drop(house);
         let mut house = House::open(&left).expect("can be read");
-        assert_eq!(house.image().resources == image.resources, is_kept);
+        assert_eq!(house.snapshot().resources == image.resources, is_kept);
         let other = house.done(two, lock(two, "db"));
         if is_kept {
             assert_eq!(other, Reply::NotGranted, "there is one holder");
@@ -182,7 +182,7 @@ async fn fences_grow_though_an_old_backup_is_put_back() {
     let mut house = House::new();
     let one = house.open_session("one", 60_000);
     house.done(one, lock(one, "a"));
-    let backup = house.memory.crash(Crash::Kept);
+    let backup = house.memory.crash(Crash::PersistenceStatus);
     let mut highest = 0;
     for round in 0..2000 {
         let resource = format!("b{}", round % 10);
@@ -201,7 +201,7 @@ async fn a_crash_before_anything_was_kept_loses_only_that() {
     let mut house = House::new();
     let one = house.open_session("one", 60_000);
     house.done(one, lock(one, "db"));
-    let kept = house.image();
+    let kept = house.snapshot();
     let mut asked = [
         later(request(&house.driver, one, unlock(one, "db"))),
         later(request(&house.driver, one, Command::Close { session: one })),

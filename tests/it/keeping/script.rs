@@ -1,9 +1,9 @@
 //! A busy server in a hundred steps: requests, sockets, waits, ends and images. What each step
 //! leaves is noted, so that whatever a disk has can be told to be one of them.
 
-use ticketd::driver::{Connection, Round};
-use ticketd::journal::Failure;
-use ticketd::machine::{Command, Image, Length, Reply, SessionId};
+use ticketd::driver::{Connection, Cycle};
+use ticketd::journal::StorageFailure;
+use ticketd::machine::{Command, Reply, SessionId, Snapshot, WaitTimeout};
 
 use super::support::{
     House, Later, Told, ask, heard, issue, later, lock, name, pass, queue, request, unlock,
@@ -18,7 +18,7 @@ const STEPS: usize = 160;
 #[derive(Default)]
 pub(super) struct Story {
     /// The state after each visit, from the start on.
-    pub(super) images: Vec<Image>,
+    pub(super) images: Vec<Snapshot>,
     /// So many of them are surely kept.
     pub(super) kept: usize,
     /// The highest fence that anybody was told of.
@@ -40,7 +40,7 @@ pub(super) struct Guests {
 
 impl Story {
     fn note(&mut self, house: &House) {
-        self.images.push(house.image());
+        self.images.push(house.snapshot());
     }
 
     /// All so far is kept.
@@ -76,7 +76,7 @@ impl Guests {
             3..=4 => self.asked.push(by_request(unlock(session, resource))),
             5 => self.waits.push(later(wait_for(&house.driver, session, resource, 30_000))),
             6 => ask(socket, self.ids, lock(speaker, resource)),
-            7 => ask(socket, self.ids, queue(speaker, resource, Length::Ms(700))),
+            7 => ask(socket, self.ids, queue(speaker, resource, WaitTimeout::Ms(700))),
             8..=9 => ask(socket, self.ids, unlock_by_socket(speaker, resource)),
             10 => ask(socket, self.ids, issue(speaker, "pool", ["t", "u", "v"][who])),
             _ => {
@@ -124,7 +124,7 @@ pub(super) async fn play(
     guests: &mut Guests,
     story: &mut Story,
     mut when_full: impl AsyncFnMut(&mut House, &mut Guests),
-) -> Result<(), Failure> {
+) -> Result<(), StorageFailure> {
     let mut rng = Rng::new(5);
     story.note(house);
     story.all_kept();
@@ -147,7 +147,7 @@ pub(super) async fn play(
         guests.assert_silence(house);
         keep(house, guests, story, &mut when_full).await?;
         if step % 9 == 8 {
-            house.keeper.image()?;
+            house.keeper.snapshot()?;
         }
         if step % 20 == 19 {
             // The time of some waits is up.
@@ -170,15 +170,15 @@ async fn keep(
     guests: &mut Guests,
     story: &mut Story,
     when_full: &mut impl AsyncFnMut(&mut House, &mut Guests),
-) -> Result<(), Failure> {
+) -> Result<(), StorageFailure> {
     loop {
         match house.keeper.round()? {
-            Round::Full => {
+            Cycle::Full => {
                 story.full += 1;
                 when_full(house, guests).await;
             }
-            Round::Kept => {}
-            Round::Idle => break,
+            Cycle::Wrote => {}
+            Cycle::Idle => break,
         }
     }
     // What fell due in a round is kept, too.

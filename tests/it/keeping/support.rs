@@ -7,12 +7,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ticketd::driver::{
-    Answer, Answered, Asked, Connection, Driver, Ending, Keeper, Keeping, Message, Next, NotKept,
-    Round, Unavailable,
+    Answer, Answered, Asked, Connection, Cycle, Driver, Ending, JournalWriter, Message, Next,
+    PersistenceConfig, PersistenceError, Unavailable,
 };
-use ticketd::journal::{Crash, Journal, Memory, Options};
+use ticketd::journal::{Crash, CrashStore, Journal, JournalOptions};
 use ticketd::machine::{
-    Ask, Command, Fence, Image, Length, Name, Refusal, Reply, SessionId, SessionName, Ttl, Way,
+    Command, Fence, Name, Refusal, Reply, SessionId, SessionName, Snapshot, Ttl, WaitOrigin,
+    WaitRequest, WaitTimeout,
 };
 use tokio::task::JoinHandle;
 
@@ -22,34 +23,36 @@ pub(super) const EXPIRE_MS: u32 = 500;
 
 /// A server without its sockets and requests: a driver, its clockwork, its keeper.
 pub(super) struct House {
-    pub(super) memory: Memory,
+    pub(super) memory: CrashStore,
     pub(super) driver: Driver,
-    pub(super) keeper: Keeper,
+    pub(super) keeper: JournalWriter,
     clockwork: JoinHandle<()>,
 }
 
 impl House {
     /// Starts over what the store keeps.
-    pub(super) fn open(memory: &Memory) -> Result<Self, NotKept> {
+    pub(super) fn open(memory: &CrashStore) -> Result<Self, PersistenceError> {
         Self::open_at(memory, WALL_MS)
     }
 
     /// The same at another time.
-    pub(super) fn open_at(memory: &Memory, wall_ms: u64) -> Result<Self, NotKept> {
-        let keeping = Keeping { image_after_bytes: u64::MAX, ..Keeping::default() };
+    pub(super) fn open_at(memory: &CrashStore, wall_ms: u64) -> Result<Self, PersistenceError> {
+        let keeping =
+            PersistenceConfig { snapshot_after_bytes: u64::MAX, ..PersistenceConfig::default() };
         let memory = memory.clone();
-        let (driver, keeper) = Keeper::over(Arc::new(memory.clone()), EXPIRE_MS, keeping, wall_ms)?;
+        let (driver, keeper) =
+            JournalWriter::over(Arc::new(memory.clone()), EXPIRE_MS, keeping, wall_ms)?;
         let clockwork = tokio::spawn(driver.clone().run());
         Ok(Self { memory, driver, keeper, clockwork })
     }
 
     pub(super) fn new() -> Self {
-        Self::open(&Memory::new()).expect("a journal in memory")
+        Self::open(&CrashStore::new()).expect("a journal in memory")
     }
 
     /// Keeps all that was applied.
     pub(super) fn keep(&mut self) {
-        while self.keeper.round().expect("the journal works") == Round::Kept {}
+        while self.keeper.round().expect("the journal works") == Cycle::Wrote {}
     }
 
     /// Ends it as a crash of the machine does, and starts anew.
@@ -60,13 +63,13 @@ impl House {
     }
 
     /// The state as it is, durable or not.
-    pub(super) fn image(&self) -> Image {
+    pub(super) fn snapshot(&self) -> Snapshot {
         let mut image = None;
         let _ = self
             .driver
             .look(|machine| {
                 machine.check();
-                image = Some(machine.image());
+                image = Some(machine.snapshot());
             })
             .now_or_never();
         image.expect("it may be asked")
@@ -75,7 +78,7 @@ impl House {
     /// What is on disk is what the driver has.
     pub(super) fn assert_kept(&mut self) {
         self.keep();
-        assert_eq!(recovered(&self.memory.crash(Crash::Lost)).0, self.image());
+        assert_eq!(recovered(&self.memory.crash(Crash::Lost)).0, self.snapshot());
     }
 
     /// A session by REST.
@@ -115,11 +118,11 @@ impl Drop for House {
 }
 
 /// What a store has, and the lowest fence to go on with.
-pub(super) fn recovered(memory: &Memory) -> (Image, u64) {
+pub(super) fn recovered(memory: &CrashStore) -> (Snapshot, u64) {
     let store = Arc::new(memory.clone());
-    let found = Journal::open(store, Options { identity: 77 }).expect("can be read");
+    let found = Journal::open(store, JournalOptions { identity: 77 }).expect("can be read");
     found.machine.check();
-    (found.machine.image(), found.fence)
+    (found.machine.snapshot(), found.fence)
 }
 
 /// An answer that is still to come.
@@ -198,8 +201,8 @@ pub(super) fn lock(session: SessionId, resource: &str) -> Command {
 }
 
 /// A lock that a socket waits for.
-pub(super) fn queue(session: SessionId, resource: &str, length: Length) -> Command {
-    let ask = Some(Ask { way: Way::Socket, length });
+pub(super) fn queue(session: SessionId, resource: &str, length: WaitTimeout) -> Command {
+    let ask = Some(WaitRequest { way: WaitOrigin::Socket, length });
     Command::Lock { session, resource: name(resource), ask }
 }
 
@@ -242,7 +245,7 @@ pub(super) fn heard(connection: &Connection) -> Vec<String> {
             Next::Message(Message::Event(event)) => format!("{event:?}")
                 .split_once(' ')
                 .map_or(String::new(), |(kind, _)| kind.to_owned()),
-            Next::Message(Message::Level(event, resource, figures)) => {
+            Next::Message(Message::Change(event, resource, figures)) => {
                 format!("{event:?} {} {}", resource.as_str(), figures.free)
             }
             Next::Message(Message::GoingAway(_)) => "going away".to_owned(),

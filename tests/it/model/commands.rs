@@ -1,14 +1,19 @@
 //! What sessions ask of the model: locks, tickets, places in queues and watches.
 
 use ticketd::machine::{
-    Ask, Count, Data, Event, Fence, ISSUED_MAX, Kind, Lost, Name, Refusal, Reply, SessionId,
-    WATCHES_MAX,
+    Data, Event, Fence, ISSUED_MAX, Kind, Limit, LossReason, Name, Refusal, Reply, SessionId,
+    WATCHES_MAX, WaitRequest,
 };
 
 use super::{Answer, Model, Ticket, Watch};
 
 impl Model {
-    pub(super) fn lock(&mut self, session: SessionId, resource: &Name, ask: Option<Ask>) -> Answer {
+    pub(super) fn lock(
+        &mut self,
+        session: SessionId,
+        resource: &Name,
+        ask: Option<WaitRequest>,
+    ) -> Answer {
         self.living(session)?;
         if self.kind(resource) == Some(Kind::Tickets) {
             return Err(Refusal::WrongKind);
@@ -72,7 +77,7 @@ impl Model {
         session: SessionId,
         resource: &Name,
         name: &Name,
-        ask: Option<Ask>,
+        ask: Option<WaitRequest>,
     ) -> Answer {
         self.living(session)?;
         if self.kind(resource) == Some(Kind::Lock) {
@@ -97,7 +102,7 @@ impl Model {
         &mut self,
         session: SessionId,
         resource: &Name,
-        ask: Option<Ask>,
+        ask: Option<WaitRequest>,
         again: bool,
     ) -> Answer {
         self.living(session)?;
@@ -151,7 +156,7 @@ impl Model {
             return Ok(Reply::Released(false));
         }
         if !by_socket {
-            let (resource, ticket, reason) = (resource.clone(), name.clone(), Lost::Released);
+            let (resource, ticket, reason) = (resource.clone(), name.clone(), LossReason::Released);
             let event = Event::TicketRevoked { to: session, resource, ticket, fence, reason };
             self.events.push(event);
         }
@@ -176,7 +181,7 @@ impl Model {
         let issued = self.tickets.iter().filter(|ticket| ticket.issuer == session).count();
         let mine = former.is_some_and(|index| self.tickets[index].issuer == session);
         if !mine && issued >= ISSUED_MAX {
-            return Err(Refusal::Limit(Count::Issued));
+            return Err(Refusal::Limit(Limit::Issued));
         }
         let now = self.tick();
         let Some(index) = former else {
@@ -219,7 +224,7 @@ impl Model {
         }
         let index = self.ticket(resource, name).ok_or(Refusal::TicketNotFound)?;
         if let Some((to, fence)) = self.tickets[index].claim {
-            let (resource, ticket, reason) = (resource.clone(), name.clone(), Lost::Revoked);
+            let (resource, ticket, reason) = (resource.clone(), name.clone(), LossReason::Revoked);
             self.events.push(Event::TicketRevoked { to, resource, ticket, fence, reason });
         }
         if self.tickets[index].issuer != session {
@@ -237,7 +242,7 @@ impl Model {
         let figures = self.figures(&resource);
         match self.watches.iter_mut().find(same) {
             Some(watch) => watch.changes = changes,
-            None if watching >= WATCHES_MAX => return Err(Refusal::Limit(Count::Watches)),
+            None if watching >= WATCHES_MAX => return Err(Refusal::Limit(Limit::Watches)),
             None => self.watches.push(Watch { session, resource, changes }),
         }
         Ok(Reply::Watching(figures))

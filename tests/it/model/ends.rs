@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ticketd::machine::{
-    Event, FORGET_SLICE, Fence, Lost, Name, Reply, RequestId, SessionId, WaitId, Why,
+    EndReason, Event, FORGET_SLICE, Fence, LossReason, Name, Reply, RequestId, SessionId, WaitId,
 };
 
 use super::{Answer, Model, Place};
@@ -16,7 +16,7 @@ impl Model {
         }
         self.clear_places();
         let condemned: Vec<SessionId> = self.condemned.keys().copied().collect();
-        self.end(&condemned, Why::Expired)
+        self.end(&condemned, EndReason::Expired)
     }
 
     pub(super) fn cancel(&mut self, session: SessionId, wait: WaitId) -> Answer {
@@ -61,9 +61,9 @@ impl Model {
         }
         self.give_up(&ending);
         for session in ending {
-            let party = self.sessions.remove(&session).expect("it lives");
-            self.condemned.insert(session, party);
-            self.events.push(Event::SessionEnded { session, why: Why::Expired });
+            let info = self.sessions.remove(&session).expect("it lives");
+            self.condemned.insert(session, info);
+            self.events.push(Event::SessionEnded { session, why: EndReason::Expired });
         }
         Ok(Reply::Done)
     }
@@ -79,7 +79,7 @@ impl Model {
     }
 
     /// Ends sessions, all in one step.
-    pub(super) fn end(&mut self, sessions: &[SessionId], why: Why) -> Answer {
+    pub(super) fn end(&mut self, sessions: &[SessionId], why: EndReason) -> Answer {
         let mut ending: Vec<SessionId> = Vec::new();
         for &session in sessions {
             let is_there =
@@ -119,7 +119,7 @@ impl Model {
                 && !ending.contains(&to)
             {
                 let (resource, ticket) = (ticket.resource, ticket.name);
-                let reason = Lost::IssuerGone;
+                let reason = LossReason::IssuerGone;
                 self.events.push(Event::TicketRevoked { to, resource, ticket, fence, reason });
             }
         }

@@ -1,8 +1,8 @@
 //! How the model hands out locks and tickets: at once, through a queue, and with which words.
 
 use ticketd::machine::{
-    Ask, Count, Event, Fence, Grant, HOLDS_MAX, Kind, LockGrant, Name, Refusal, Reply, SessionId,
-    TicketGrant, WAITERS_MAX, WAITS_MAX, WaitId, Way,
+    Event, Fence, Grant, HOLDS_MAX, Kind, Limit, LockGrant, Name, Refusal, Reply, SessionId,
+    TicketGrant, WAITERS_MAX, WAITS_MAX, WaitId, WaitOrigin, WaitRequest,
 };
 
 use super::{Answer, Lock, Model, Place, Ticket};
@@ -12,7 +12,7 @@ impl Model {
         let locks = self.locks.iter().filter(|lock| lock.holder == session).count();
         let mine = |ticket: &&Ticket| ticket.claim.is_some_and(|(claimant, _)| claimant == session);
         let claims = self.tickets.iter().filter(mine).count();
-        if locks + claims >= HOLDS_MAX { Err(Refusal::Limit(Count::Holds)) } else { Ok(()) }
+        if locks + claims >= HOLDS_MAX { Err(Refusal::Limit(Limit::Holds)) } else { Ok(()) }
     }
 
     /// Joins the queue, or the place that the session already has there for the same.
@@ -22,13 +22,13 @@ impl Model {
         resource: &Name,
         kind: Kind,
         ticket: Option<&Name>,
-        ask: Ask,
+        ask: WaitRequest,
     ) -> Answer {
         // For any ticket, only requests share a place: a socket gets one more ticket each time.
         let any = kind == Kind::Tickets && ticket.is_none();
         let shares = |place: &Place| match ask.way {
-            Way::Socket => !any,
-            Way::Request(_) => !any || place.socket.is_none(),
+            WaitOrigin::Socket => !any,
+            WaitOrigin::Request(_) => !any || place.socket.is_none(),
         };
         let same = self.places.iter_mut().find(|place| {
             place.session == session
@@ -37,7 +37,7 @@ impl Model {
                 && shares(place)
         });
         let wait = if let Some(place) = same {
-            place.add_way(ask.way, ask.length);
+            place.add_origin(ask.way, ask.length);
             place.wait
         } else {
             self.new_place(session, resource, kind, ticket, ask)?
@@ -51,20 +51,20 @@ impl Model {
         resource: &Name,
         kind: Kind,
         ticket: Option<&Name>,
-        ask: Ask,
+        ask: WaitRequest,
     ) -> Result<WaitId, Refusal> {
         if self.places.iter().filter(|place| place.session == session).count() >= WAITS_MAX {
-            return Err(Refusal::Limit(Count::Waits));
+            return Err(Refusal::Limit(Limit::Waits));
         }
         if self.queue(resource).len() >= WAITERS_MAX {
-            return Err(Refusal::Limit(Count::Waiters));
+            return Err(Refusal::Limit(Limit::Waiters));
         }
         let wait = self.next_wait;
         self.next_wait = WaitId(wait.0 + 1);
         let (resource, ticket) = (resource.clone(), ticket.cloned());
         let (socket, requests) = (None, Vec::new());
         let mut place = Place { wait, session, resource, kind, ticket, socket, requests };
-        place.add_way(ask.way, ask.length);
+        place.add_origin(ask.way, ask.length);
         self.places.push(place);
         Ok(wait)
     }
@@ -127,8 +127,8 @@ impl Model {
             ticket: name.clone(),
             data: ticket.data.clone(),
             fence,
-            issuer: self.party(ticket.issuer),
-            claimant: self.party(claimant),
+            issuer: self.info(ticket.issuer),
+            claimant: self.info(claimant),
         })
     }
 
@@ -148,7 +148,7 @@ impl Model {
         let ticket = &self.tickets[self.ticket(resource, name).expect("it was claimed")];
         let (claimant, fence) = ticket.claim.expect("it was claimed");
         if ticket.notify {
-            let (to, claimant) = (ticket.issuer, self.party(claimant).name.clone());
+            let (to, claimant) = (ticket.issuer, self.info(claimant).name.clone());
             let (resource, ticket) = (resource.clone(), name.clone());
             self.events.push(Event::TicketClaimed { to, resource, ticket, claimant, fence });
         }
@@ -158,7 +158,7 @@ impl Model {
     pub(super) fn tell_of_release(&mut self, resource: &Name, name: &Name) {
         let ticket = &self.tickets[self.ticket(resource, name).expect("it is still there")];
         if let (true, Some((claimant, fence))) = (ticket.notify, ticket.claim) {
-            let (to, claimant) = (ticket.issuer, self.party(claimant).name.clone());
+            let (to, claimant) = (ticket.issuer, self.info(claimant).name.clone());
             let (resource, ticket) = (resource.clone(), name.clone());
             self.events.push(Event::TicketReleased { to, resource, ticket, claimant, fence });
         }
@@ -167,7 +167,7 @@ impl Model {
     /// Tells the issuer that another session has taken its ticket.
     pub(super) fn tell_of_taking(&mut self, resource: &Name, name: &Name, by: SessionId) {
         let index = self.ticket(resource, name).expect("it is still there");
-        let (to, by) = (self.tickets[index].issuer, self.party(by).name.clone());
+        let (to, by) = (self.tickets[index].issuer, self.info(by).name.clone());
         let (resource, ticket) = (resource.clone(), name.clone());
         self.events.push(Event::TicketTaken { to, resource, ticket, by });
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ticketd::machine::{
-    Counts, Fence, Figures, Grant, IssuedState, Kind, Name, Party, Refusal, ResourceView,
-    SessionId, SessionState, SessionView, TicketView, WaitState, WatchState,
+    Counts, Fence, Figures, Grant, IssuedState, Kind, Name, Refusal, ResourceView, SessionId,
+    SessionInfo, SessionState, SessionView, TicketView, WaitState, WatchState,
 };
 
 use super::{Lock, Model, Place, Ticket, count};
@@ -77,7 +77,7 @@ impl Model {
 
     /// See [`ticketd::machine::Machine::state`].
     pub(crate) fn state(&self, session: SessionId) -> Option<SessionState> {
-        let party = Arc::clone(self.sessions.get(&session)?);
+        let info = Arc::clone(self.sessions.get(&session)?);
         let locks = self.locks_of(session).into_iter().map(|lock| {
             let grant = self.lock_grant(&lock.resource, lock.fence);
             (lock.fence, grant)
@@ -105,7 +105,7 @@ impl Model {
             claimed: ticket.claim.is_some(),
         });
         Some(SessionState {
-            party,
+            info,
             holds: holds.into_iter().map(|(_, grant)| grant).collect(),
             waits,
             watches: watches.collect(),
@@ -126,12 +126,12 @@ impl Model {
 
     /// See [`ticketd::machine::Machine::session_view`].
     pub(crate) fn session_view(&self, session: SessionId) -> Option<SessionView> {
-        let party = Arc::clone(self.sessions.get(&session)?);
+        let info = Arc::clone(self.sessions.get(&session)?);
         let claims = self.claims_of(session).into_iter().map(|(_, ticket)| self.view(ticket));
         let issued = self.issued_by(session).into_iter().map(|ticket| self.view(ticket));
         let locks = self.locks_of(session).into_iter().map(|lock| lock.resource.clone());
         Some(SessionView {
-            party,
+            info,
             claims: claims.collect(),
             issued: issued.collect(),
             locks: locks.collect(),
@@ -146,19 +146,19 @@ impl Model {
         Some(ResourceView {
             name: resource.clone(),
             is_lock,
-            holder: holder.map(|lock| (self.party(lock.holder), lock.fence)),
+            holder: holder.map(|lock| (self.info(lock.holder), lock.fence)),
             tickets: tickets.map(|ticket| self.view(ticket)).collect(),
         })
     }
 
     fn view(&self, ticket: &Ticket) -> TicketView {
-        let claim: Option<(Arc<Party>, Fence)> =
-            ticket.claim.map(|(claimant, fence)| (self.party(claimant), fence));
+        let claim: Option<(Arc<SessionInfo>, Fence)> =
+            ticket.claim.map(|(claimant, fence)| (self.info(claimant), fence));
         TicketView {
             resource: ticket.resource.clone(),
             ticket: ticket.name.clone(),
             data: ticket.data.clone(),
-            issuer: self.party(ticket.issuer),
+            issuer: self.info(ticket.issuer),
             claim,
         }
     }

@@ -2,8 +2,8 @@
 //! something comes of them; but every field is also drawn stale, foreign or unknown now and then.
 
 use ticketd::machine::{
-    Ask, Command, Data, Fence, Kind, Length, Name, RequestId, SessionId, SessionName, Ttl, WaitId,
-    Way,
+    Command, Data, Fence, Kind, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitOrigin,
+    WaitRequest, WaitTimeout,
 };
 
 use crate::model::{Model, Place, Ticket};
@@ -268,18 +268,18 @@ impl Draw {
         }
     }
 
-    fn ask(&mut self) -> Option<Ask> {
+    fn ask(&mut self) -> Option<WaitRequest> {
         let way = match self.rng.below(4) {
             0 => return None,
-            1 => Way::Request(self.request()),
-            _ if self.rng.chance(1, 2) => Way::Request(self.request()),
-            _ => Way::Socket,
+            1 => WaitOrigin::Request(self.request()),
+            _ if self.rng.chance(1, 2) => WaitOrigin::Request(self.request()),
+            _ => WaitOrigin::Socket,
         };
         let length = match self.rng.below(3) {
-            0 => Length::Session,
-            _ => Length::Ms(1 + u32::try_from(self.rng.below(5000)).expect("is small")),
+            0 => WaitTimeout::Session,
+            _ => WaitTimeout::Ms(1 + u32::try_from(self.rng.below(5000)).expect("is small")),
         };
-        Some(Ask { way, length })
+        Some(WaitRequest { way, length })
     }
 
     /// A new request, or seldom one that has been seen.

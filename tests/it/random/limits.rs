@@ -2,14 +2,14 @@
 //! alone, without the model.
 
 use ticketd::machine::{
-    Ask, Command, Count, Data, Event, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, Length, Machine,
-    Name, Refusal, Reply, RequestId, SessionId, SessionName, Ttl, WAITERS_MAX, WAITS_MAX,
-    WATCHES_MAX, Way,
+    Command, Data, Event, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, Limit, Machine, Name,
+    Refusal, Reply, RequestId, SessionId, SessionName, Ttl, WAITERS_MAX, WAITS_MAX, WATCHES_MAX,
+    WaitOrigin, WaitRequest, WaitTimeout,
 };
 
 use super::draw::name;
 
-const SOCKET: Ask = Ask { way: Way::Socket, length: Length::Session };
+const SOCKET: WaitRequest = WaitRequest { way: WaitOrigin::Socket, length: WaitTimeout::Session };
 
 /// A machine to talk to without ceremony.
 struct Desk {
@@ -51,7 +51,7 @@ impl Desk {
         assert!(matches!(self.must(command), Reply::Queued { .. }), "{command:?}");
     }
 
-    fn limited(&mut self, command: &Command, count: Count) {
+    fn limited(&mut self, command: &Command, count: Limit) {
         assert_eq!(self.ask(command), Err(Refusal::Limit(count)), "{command:?}");
         assert_eq!(self.events, []);
     }
@@ -65,7 +65,7 @@ fn numbered(number: usize) -> Name {
     name(&format!("n{number}"))
 }
 
-fn lock(who: u8, resource: &Name, ask: Option<Ask>) -> Command {
+fn lock(who: u8, resource: &Name, ask: Option<WaitRequest>) -> Command {
     Command::Lock { session: session(who), resource: resource.clone(), ask }
 }
 
@@ -80,13 +80,13 @@ fn issue(who: u8, resource: &Name, ticket: &Name) -> Command {
     Command::Issue { session, resource, ticket, data, notify: false }
 }
 
-fn claim(who: u8, resource: &Name, ticket: Option<&Name>, ask: Option<Ask>) -> Command {
+fn claim(who: u8, resource: &Name, ticket: Option<&Name>, ask: Option<WaitRequest>) -> Command {
     let (session, resource, ticket) = (session(who), resource.clone(), ticket.cloned());
     Command::Claim { session, resource, ticket, ask, again: false }
 }
 
-fn request(number: u64) -> Ask {
-    Ask { way: Way::Request(RequestId(number)), length: Length::Ms(1) }
+fn request(number: u64) -> WaitRequest {
+    WaitRequest { way: WaitOrigin::Request(RequestId(number)), length: WaitTimeout::Ms(1) }
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn holds() {
     }
     let (more, other, last) = (name("more"), name("other"), name("last"));
     desk.must(&issue(2, &set, &more));
-    desk.limited(&lock(1, &other, None), Count::Holds);
-    desk.limited(&lock(1, &other, Some(SOCKET)), Count::Holds);
-    desk.limited(&claim(1, &set, None, None), Count::Holds);
-    desk.limited(&claim(1, &set, Some(&more), None), Count::Holds);
+    desk.limited(&lock(1, &other, None), Limit::Holds);
+    desk.limited(&lock(1, &other, Some(SOCKET)), Limit::Holds);
+    desk.limited(&claim(1, &set, None, None), Limit::Holds);
+    desk.limited(&claim(1, &set, Some(&more), None), Limit::Holds);
     // What is held is still confirmed, and what is not free can be waited for.
     desk.granted(&lock(1, &numbered(0), None));
     desk.granted(&claim(1, &set, Some(&numbered(1)), None));
@@ -116,7 +116,7 @@ fn holds() {
     assert!(matches!(desk.events[..], [Event::Granted { .. }]), "a wait is granted nevertheless");
     // One over now: two must go before one more comes.
     desk.must(&unlock(1, &numbered(0)));
-    desk.limited(&lock(1, &last, None), Count::Holds);
+    desk.limited(&lock(1, &last, None), Limit::Holds);
     desk.must(&unlock(1, &numbered(2)));
     desk.granted(&lock(1, &last, None));
     desk.granted(&lock(2, &numbered(0), None));
@@ -134,17 +134,17 @@ fn waits() {
     }
     let held = name("held");
     desk.granted(&lock(3, &held, None));
-    desk.limited(&lock(1, &held, Some(SOCKET)), Count::Waits);
-    desk.limited(&lock(1, &held, Some(request(1))), Count::Waits);
-    desk.limited(&claim(1, &set, None, Some(SOCKET)), Count::Waits);
-    desk.limited(&claim(1, &set, Some(&held), Some(SOCKET)), Count::Waits);
+    desk.limited(&lock(1, &held, Some(SOCKET)), Limit::Waits);
+    desk.limited(&lock(1, &held, Some(request(1))), Limit::Waits);
+    desk.limited(&claim(1, &set, None, Some(SOCKET)), Limit::Waits);
+    desk.limited(&claim(1, &set, Some(&held), Some(SOCKET)), Limit::Waits);
     // Without a wait nothing is used up, nor by another way to the same place.
     assert_eq!(desk.must(&lock(1, &held, None)), Reply::NotGranted);
     desk.queued(&lock(1, &numbered(0), Some(request(2))));
     desk.granted(&lock(1, &name("free"), Some(SOCKET)));
     desk.must(&unlock(2, &numbered(0)));
     desk.queued(&lock(1, &held, Some(SOCKET)));
-    desk.limited(&claim(1, &set, None, Some(SOCKET)), Count::Waits);
+    desk.limited(&claim(1, &set, None, Some(SOCKET)), Limit::Waits);
     desk.machine.check();
 }
 
@@ -159,7 +159,7 @@ fn watches() {
         desk.must(&watch(1, numbered(number), false));
     }
     let more = name("more");
-    desk.limited(&watch(1, more.clone(), false), Count::Watches);
+    desk.limited(&watch(1, more.clone(), false), Limit::Watches);
     desk.must(&watch(2, more.clone(), false));
     // To watch again is to watch otherwise.
     desk.must(&watch(1, numbered(5), true));
@@ -179,13 +179,13 @@ fn issued() {
     }
     let more = name("more");
     desk.must(&issue(2, &set, &more));
-    desk.limited(&issue(1, &other, &more), Count::Issued);
-    desk.limited(&issue(1, &set, &more), Count::Issued);
+    desk.limited(&issue(1, &other, &more), Limit::Issued);
+    desk.limited(&issue(1, &set, &more), Limit::Issued);
     desk.must(&issue(1, &set, &numbered(0)));
     // Taken over by another, it makes room.
     desk.must(&issue(2, &set, &numbered(0)));
     desk.must(&issue(1, &set, &more));
-    desk.limited(&issue(1, &set, &numbered(0)), Count::Issued);
+    desk.limited(&issue(1, &set, &numbered(0)), Limit::Issued);
     let (session, resource, ticket) = (session(2), set.clone(), numbered(7));
     desk.must(&Command::Revoke { session, resource, ticket });
     desk.must(&issue(1, &other, &more));
@@ -206,10 +206,10 @@ fn waiters() {
         }
     }
     let late = sessions + 1;
-    desk.limited(&claim(late, &set, None, Some(SOCKET)), Count::Waiters);
-    desk.limited(&claim(late, &set, Some(&ticket), Some(request(1000))), Count::Waiters);
+    desk.limited(&claim(late, &set, None, Some(SOCKET)), Limit::Waiters);
+    desk.limited(&claim(late, &set, Some(&ticket), Some(request(1000))), Limit::Waiters);
     // The session's own count is looked at first; and who has a place may join it.
-    desk.limited(&claim(1, &set, None, Some(SOCKET)), Count::Waits);
+    desk.limited(&claim(1, &set, None, Some(SOCKET)), Limit::Waits);
     let places = desk.machine.counts().waits;
     desk.queued(&claim(1, &set, None, Some(request(1001))));
     desk.queued(&claim(2, &set, Some(&ticket), Some(request(1002))));
@@ -220,7 +220,7 @@ fn waiters() {
     let reply = desk.must(&claim(late, &set, None, Some(SOCKET)));
     let end = u32::try_from(WAITERS_MAX).expect("is small");
     assert!(matches!(reply, Reply::Queued { position, .. } if position == end), "{reply:?}");
-    desk.limited(&claim(late, &set, None, Some(SOCKET)), Count::Waiters);
+    desk.limited(&claim(late, &set, None, Some(SOCKET)), Limit::Waiters);
     desk.machine.check();
 }
 

@@ -1,10 +1,10 @@
 //! Bodies: a ticket's data of up to 1024 bytes, however it is sent, and not a byte more is read.
 
-use crate::support::{Client, Party, Served, claimed, in_time};
+use crate::support::{Client, Served, SessionInfo, claimed, in_time};
 
 /// The head of an issuing request up to what it says about its body.
-fn head(party: &Party, about: &str) -> String {
-    let id = &party.id;
+fn head(info: &SessionInfo, about: &str) -> String {
+    let id = &info.id;
     let line = format!("POST /api/v1/tickets/work?name=t&sessid={id} HTTP/1.1");
     format!("{line}\r\nHost: test\r\n{about}\r\n\r\n")
 }
@@ -17,7 +17,7 @@ fn chunks(sizes: &[usize]) -> Vec<u8> {
 #[tokio::test]
 async fn data_are_bytes() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     let bytes: Vec<u8> = (0..=255).cycle().take(1024).collect();
     assert_eq!(one.ask_with("POST /tickets/work?name=t", &bytes).await.said(), "200 \"Ok\"");
     let claim = one.ask("POST /claims/work").await;
@@ -32,7 +32,7 @@ async fn data_are_bytes() {
 #[tokio::test]
 async fn up_to_1024_bytes_in_chunks_are_taken_and_no_more() {
     let server = Served::start().await;
-    let one = Party::open(server.address, "one").await;
+    let one = SessionInfo::open(server.address, "one").await;
     for (sizes, status) in [
         (&[1024, 0][..], 200),
         (&[1, 1023, 0], 200),
@@ -51,7 +51,7 @@ async fn up_to_1024_bytes_in_chunks_are_taken_and_no_more() {
 #[tokio::test]
 async fn too_large_a_body_is_refused_before_it_comes() {
     let server = Served::start().await;
-    let one = Party::open(server.address, "one").await;
+    let one = SessionInfo::open(server.address, "one").await;
     for length in ["1025", "1073741824", "9223372036854775807"] {
         for expect in ["", "\r\nExpect: 100-continue"] {
             let mut client = Client::connect(server.address).await;
@@ -65,7 +65,7 @@ async fn too_large_a_body_is_refused_before_it_comes() {
 #[tokio::test]
 async fn a_body_without_end_is_not_read_to_its_end() {
     let server = Served::start().await;
-    let one = Party::open(server.address, "one").await;
+    let one = SessionInfo::open(server.address, "one").await;
     for about in ["Transfer-Encoding: chunked", "Content-Length: 1073741824"] {
         let mut client = Client::connect(server.address).await;
         client.write(head(&one, about).as_bytes()).await;
@@ -81,7 +81,7 @@ async fn a_body_without_end_is_not_read_to_its_end() {
 #[tokio::test]
 async fn a_body_that_breaks_off_issues_nothing() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     one.issue("work", "other", "").await;
     for (about, part) in
         [("Content-Length: 100", "half"), ("Transfer-Encoding: chunked", "5\r\nha")]
@@ -103,7 +103,7 @@ async fn a_body_that_breaks_off_issues_nothing() {
 #[tokio::test]
 async fn a_body_where_none_is_needed_is_passed_over() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     assert_eq!(one.ask_with("POST /locks/db", "{}").await.said(), "200 true");
     assert_eq!(one.ask_with("POST /claims/work", [b'x'; 2000]).await.status, 200);
     assert_eq!(one.ask_with("POST /sessions", "{\"name\":1}").await.status, 200);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use ticketd::server::{Bounds, Config};
 
-use crate::support::{Client, Party, Served, in_time, until_waits};
+use crate::support::{Client, Served, SessionInfo, in_time, until_waits};
 
 /// A request without a Host was served like any other, and so was one with two, of which a proxy
 /// in front may believe the other one. (RFC 9112, section 3.2)
@@ -22,16 +22,16 @@ async fn a_request_of_http_1_1_names_one_host() {
         ("1.0", "Host: test\r\nConnection: keep-alive\r\n", "200 \"Ok\""),
         ("1.0", "Connection: keep-alive\r\n", "200 \"Ok\""),
     ] {
-        let party = Party::open(server.address, "one").await;
+        let info = SessionInfo::open(server.address, "one").await;
         let mut client = Client::connect(server.address).await;
-        let path = format!("/api/v1/sessions/{}", party.id);
+        let path = format!("/api/v1/sessions/{}", info.id);
         for method in ["PUT", "DELETE"] {
             let request = format!("{method} {path} HTTP/{version}\r\n{hosts}\r\n");
             assert!(client.write(request.as_bytes()).await);
             let answer = client.answer().await;
             assert_eq!(answer.said(), says, "{version} {hosts:?}");
         }
-        let lives = party.again().await.ask(&format!("GET {}", &path[7..])).await.status == 200;
+        let lives = info.again().await.ask(&format!("GET {}", &path[7..])).await.status == 200;
         assert_eq!(lives, says == one, "{version} {hosts:?}: it is not carried out");
     }
     let mut client = Client::connect(server.address).await;
@@ -81,20 +81,23 @@ async fn answers_that_keep_the_connection_tell_how_long() {
 #[tokio::test]
 async fn no_connection_that_ends_is_said_to_go_on() {
     let server = Served::start().await;
-    let mut party = Party::open(server.address, "one").await;
+    let mut info = SessionInfo::open(server.address, "one").await;
     // Much more than a ticket's data may be, of which a part is sent.
     let head = "POST /api/v1/tickets/jobs?name=a HTTP/1.1\r\nHost: test\r\nContent-Length: 5000000";
-    let request = format!("{head}\r\nTicketd-Session: {}\r\n\r\n{:60000}", party.id, "");
+    let request = format!("{head}\r\nTicketd-Session: {}\r\n\r\n{:60000}", info.id, "");
     let mut client = Client::connect(server.address).await;
     client.write(request.as_bytes()).await;
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.header("keep-alive")), (413, ""));
     // A wait that is under way as the server stops.
-    assert_eq!(Party::open(server.address, "two").await.says("POST /locks/db").await, "200 true");
-    party.send("POST /locks/db?wait=60000").await;
+    assert_eq!(
+        SessionInfo::open(server.address, "two").await.says("POST /locks/db").await,
+        "200 true"
+    );
+    info.send("POST /locks/db?wait=60000").await;
     until_waits(server.address, 1).await;
     let stopped = tokio::spawn(server.stop());
-    let answer = party.answer().await;
+    let answer = info.answer().await;
     assert_eq!((answer.status, answer.header("keep-alive")), (200, ""));
     stopped.await.expect("it stops");
 }
@@ -106,9 +109,9 @@ async fn how_long_a_connection_may_idle_is_up_to_who_runs_the_server() {
     assert_eq!(idle.ask("GET /status").await.header("keep-alive"), "", "less than a second");
     let mut half = Client::connect(server.address).await;
     assert!(half.write(b"GET /api/v1/status HTTP/1.1\r\n").await);
-    let mut holder = Party::open(server.address, "holder").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
     holder.ask("POST /locks/db").await;
-    let mut waiter = Party::open(server.address, "waiter").await;
+    let mut waiter = SessionInfo::open(server.address, "waiter").await;
     waiter.send("POST /locks/db?wait=60000").await;
     until_waits(server.address, 1).await;
     // Far below the default.
@@ -153,10 +156,10 @@ async fn who_is_refused_for_now_is_told_when_to_ask_again() {
 #[tokio::test]
 async fn a_preference_that_was_applied_is_told() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
     holder.ask("POST /locks/db").await;
     holder.issue("work", "t", "").await;
-    let waiter = Party::open(server.address, "waiter").await;
+    let waiter = SessionInfo::open(server.address, "waiter").await;
     for (prefer, request, applied) in [
         ("respond-async, wait=1", "POST /locks/db", "wait=1"),
         ("wait=0", "POST /locks/db", "wait=0"),

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::support::{Client, Party, Served};
+use crate::support::{Client, Served, SessionInfo};
 
 #[tokio::test]
 async fn a_trailing_slash_makes_no_difference() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     assert_eq!(one.says("POST /locks/db/").await, "200 true");
     one.issue("work/", "t", "").await;
     let id = one.id.clone();
@@ -29,7 +29,7 @@ async fn a_trailing_slash_makes_no_difference() {
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     let id = one.id.clone();
     for (path, status) in [
         ("/status", 200),
@@ -84,8 +84,8 @@ async fn an_unknown_path_is_not_found() {
 #[tokio::test]
 async fn who_asks_for_problem_documents_gets_them() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
-    let two = Party::open(server.address, "two").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
+    let two = SessionInfo::open(server.address, "two").await;
     one.issue("work", "t", "").await;
     one.ask("POST /locks/db").await;
     for accept in ["application/problem+json", "text/html, Application/Problem+JSON;q=0.9"] {
@@ -121,8 +121,8 @@ async fn who_asks_for_problem_documents_gets_them() {
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
-    let mut holder = Party::open(server.address, "holder").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
     holder.ask("POST /locks/taken").await;
     for request in [
         "POST /locks/db",
@@ -173,7 +173,7 @@ async fn garbage_is_turned_away() {
 #[tokio::test]
 async fn a_long_url_within_reason_is_read() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     let padding = "x".repeat(10_000);
     assert_eq!(one.says(&format!("POST /locks/db?padding={padding}")).await, "200 true");
     assert_eq!(one.ask(&format!("POST /locks/{padding}")).await.status, 422);
@@ -188,7 +188,7 @@ async fn half_a_request_harms_nobody() {
     for _ in 0..50 {
         idle.push(Client::connect(server.address).await);
     }
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     assert_eq!(one.says("POST /locks/db").await, "200 true");
     // The rest comes after all.
     let rest = format!("id={} HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n", one.id);
@@ -199,7 +199,7 @@ async fn half_a_request_harms_nobody() {
 #[tokio::test]
 async fn a_dump_of_many_is_whole() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     assert_eq!(one.ask("GET /dump/resources").await.json(), json!({}));
     // Around the number that is dumped at a time, too.
     for (count, dumped) in [(127, 127), (1, 128), (1, 129), (171, 300)] {

@@ -1,27 +1,27 @@
 //! Fences: a number with every grant, by which alone that grant can be given up.
 
-use crate::support::{Party, Served};
+use crate::support::{Served, SessionInfo};
 
 #[tokio::test]
 async fn fences_come_with_grants_and_confirmations_and_only_rise() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
-    let mut two = Party::open(server.address, "two").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
+    let mut two = SessionInfo::open(server.address, "two").await;
     one.issue("work", "t", "").await;
     let mut last = 0;
     for round in 0..20 {
-        let party = if round % 2 == 0 { &mut one } else { &mut two };
+        let info = if round % 2 == 0 { &mut one } else { &mut two };
         for (take, give) in [
             ("POST /locks/db", "DELETE /locks/db"),
             ("POST /claims/work", "DELETE /claims/work?name=t"),
             ("POST /claims/work?name=t", "DELETE /claims/work?name=t"),
             ("POST /locks/db?wait=1000", "DELETE /locks/db"),
         ] {
-            let fence = party.ask(take).await.fence();
+            let fence = info.ask(take).await.fence();
             assert!(last < fence && fence < 1 << 53, "{fence} after {last}");
-            assert_eq!(party.ask(take).await.fence(), fence, "confirmed, not granted anew");
+            assert_eq!(info.ask(take).await.fence(), fence, "confirmed, not granted anew");
             last = fence;
-            party.ask(give).await;
+            info.ask(give).await;
         }
     }
     let fence = one.ask("POST /claims/work").await.fence();
@@ -34,8 +34,8 @@ async fn fences_come_with_grants_and_confirmations_and_only_rise() {
 #[tokio::test]
 async fn a_stale_fence_gives_no_lock_up() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
-    let mut two = Party::open(server.address, "two").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
+    let mut two = SessionInfo::open(server.address, "two").await;
     let stale = one.ask("POST /locks/db").await.fence();
     let delete = format!("DELETE /locks/db?fence={stale}");
     assert_eq!(two.ask(&delete).await.status, 404, "the fence of another");
@@ -50,7 +50,7 @@ async fn a_stale_fence_gives_no_lock_up() {
 #[tokio::test]
 async fn a_stale_fence_releases_no_claim() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     one.issue("work", "t", "").await;
     let stale = one.ask("POST /claims/work").await.fence();
     let delete = format!("DELETE /claims/work?name=t&fence={stale}");
@@ -67,7 +67,7 @@ async fn a_stale_fence_releases_no_claim() {
 #[tokio::test]
 async fn what_is_no_fence_is_refused_before_anything_is_done() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     one.issue("work", "t", "").await;
     one.ask("POST /locks/db").await;
     one.ask("POST /claims/work").await;

@@ -3,16 +3,19 @@
 use std::net::SocketAddr;
 
 use ticketd::driver::Driver;
-use ticketd::server::{Config, Keeping, Server};
+use ticketd::server::{Config, PersistenceConfig, Server};
 
-use crate::support::{Client, Dir, Party, Served, in_time, until_waits};
+use crate::support::{Client, Dir, Served, SessionInfo, in_time, until_waits};
 
 /// How many clients do the same.
 const CLIENTS: usize = 40;
 
 /// A server that keeps everything, or nothing.
 async fn served(dir: Option<&Dir>) -> Served {
-    let keeping = dir.map(|dir| Keeping { dir: dir.path().to_owned(), ..Keeping::default() });
+    let keeping = dir.map(|dir| PersistenceConfig {
+        dir: dir.path().to_owned(),
+        ..PersistenceConfig::default()
+    });
     Served::with(Config { keeping, ..Config::default() }).await
 }
 
@@ -30,7 +33,7 @@ async fn with_and_without_a_journal(story: impl AsyncFn(SocketAddr)) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_finished_sending_is_answered() {
     with_and_without_a_journal(async |address| {
-        let one = Party::open(address, "one").await;
+        let one = SessionInfo::open(address, "one").await;
         let mut asked = Vec::new();
         for number in 0..CLIENTS {
             let mut client = one.again().await;
@@ -49,7 +52,7 @@ async fn who_has_finished_sending_is_answered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_kind_of_request_is_answered_to_who_has_finished_sending() {
     with_and_without_a_journal(async |address| {
-        let one = Party::open(address, "one").await;
+        let one = SessionInfo::open(address, "one").await;
         for (request, says) in [
             ("POST /sessions?ttl=x", "200 \""),
             ("POST /tickets/work?name=t", "200 \"Ok\""),
@@ -79,7 +82,7 @@ async fn all_that_was_sent_before_the_end_is_answered_in_order() {
     with_and_without_a_journal(async |address| {
         let mut all = Vec::new();
         for number in 0..CLIENTS {
-            let mut client = Party::open(address, "one").await;
+            let mut client = SessionInfo::open(address, "one").await;
             let lock = format!("/locks/db-{number}");
             for method in ["POST", "DELETE", "DELETE", "POST"] {
                 client.send(&format!("{method} {lock}")).await;
@@ -101,15 +104,15 @@ async fn all_that_was_sent_before_the_end_is_answered_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_finished_sending_leaves_the_queue_and_is_told() {
     with_and_without_a_journal(async |address| {
-        let mut holder = Party::open(address, "holder").await;
+        let mut holder = SessionInfo::open(address, "holder").await;
         holder.ask("POST /locks/db").await;
-        let mut waiter = Party::open(address, "waiter").await;
+        let mut waiter = SessionInfo::open(address, "waiter").await;
         waiter.send("POST /locks/db?wait=60000").await;
         until_waits(address, 1).await;
         waiter.finish().await;
         assert_eq!(waiter.answer().await.said(), "200 false");
         until_waits(address, 0).await;
-        let mut claimer = Party::open(address, "claimer").await;
+        let mut claimer = SessionInfo::open(address, "claimer").await;
         claimer.send("POST /claims/work?wait=60000").await;
         claimer.finish().await;
         assert_eq!(claimer.answer().await.json()["Claimed"], false);
@@ -123,10 +126,10 @@ async fn who_has_finished_sending_leaves_the_queue_and_is_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_hangs_up_behind_a_further_request_leaves_the_queue() {
     with_and_without_a_journal(async |address| {
-        let mut holder = Party::open(address, "holder").await;
+        let mut holder = SessionInfo::open(address, "holder").await;
         holder.ask("POST /locks/db").await;
         for reads in [true, false] {
-            let mut waiter = Party::open(address, "waiter").await;
+            let mut waiter = SessionInfo::open(address, "waiter").await;
             waiter.send("POST /locks/db?wait=60000").await;
             waiter.send("POST /locks/own").await;
             until_waits(address, 1).await;

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::support::{Answer, Party, Served};
+use crate::support::{Answer, Served, SessionInfo};
 
 /// More than is seen in one visit, and more than one slice.
 const MANY: usize = 1100;
 
-async fn shown(party: &mut Party) -> Answer {
-    let request = format!("GET /sessions/{}", party.id);
-    party.ask(&request).await
+async fn shown(info: &mut SessionInfo) -> Answer {
+    let request = format!("GET /sessions/{}", info.id);
+    info.ask(&request).await
 }
 
 fn is_streamed(answer: &Answer) -> bool {
@@ -29,8 +29,8 @@ fn with(empty: &str, list: &str, entries: &[String]) -> String {
 #[tokio::test]
 async fn large_sessions_and_resources_are_told_like_small_ones() {
     let server = Served::start().await;
-    let mut issuer = Party::open(server.address, "issuer").await;
-    let mut worker = Party::open(server.address, "worker").await;
+    let mut issuer = SessionInfo::open(server.address, "issuer").await;
+    let mut worker = SessionInfo::open(server.address, "worker").await;
     let (of_issuer, of_worker) = (shown(&mut issuer).await, shown(&mut worker).await);
     assert!(!is_streamed(&of_issuer));
     let (of_issuer, of_worker) = (text(of_issuer), text(of_worker));

@@ -2,13 +2,13 @@
 
 use ticketd::server::Config;
 
-use crate::support::{Client, Party, Served, claimed, in_time};
+use crate::support::{Client, Served, SessionInfo, claimed, in_time};
 
 #[tokio::test]
 async fn a_lock_passes_on_at_once_when_its_holder_closes() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut next = Party::open(server.address, "next").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut next = SessionInfo::open(server.address, "next").await;
     assert_eq!(holder.says("POST /locks/db").await, "200 true");
     holder.close().await;
     assert_eq!(next.says("POST /locks/db").await, "200 true");
@@ -17,7 +17,7 @@ async fn a_lock_passes_on_at_once_when_its_holder_closes() {
 #[tokio::test]
 async fn the_wrong_kind_of_resource_is_a_conflict() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     one.issue("work", "t", "").await;
     assert_eq!(one.says("POST /locks/db").await, "200 true");
     for request in [
@@ -35,7 +35,7 @@ async fn the_wrong_kind_of_resource_is_a_conflict() {
 #[tokio::test]
 async fn revoking_an_unknown_ticket_finds_nothing() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     one.issue("work", "t", "").await;
     assert_eq!(one.says("DELETE /tickets/work?name=none").await, "404 ticket not found");
 }
@@ -43,8 +43,8 @@ async fn revoking_an_unknown_ticket_finds_nothing() {
 #[tokio::test]
 async fn nobody_breaks_a_lock_by_revoking_it() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut other = Party::open(server.address, "other").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut other = SessionInfo::open(server.address, "other").await;
     assert_eq!(holder.says("POST /locks/db").await, "200 true");
     assert_eq!(other.ask("DELETE /tickets/db?name=db").await.status, 409);
     assert_eq!(holder.ask("DELETE /tickets/db?name=db").await.status, 409);
@@ -55,7 +55,7 @@ async fn nobody_breaks_a_lock_by_revoking_it() {
 #[tokio::test]
 async fn tickets_are_handed_out_in_the_order_in_which_they_became_free() {
     let server = Served::start().await;
-    let mut issuer = Party::open(server.address, "issuer").await;
+    let mut issuer = SessionInfo::open(server.address, "issuer").await;
     let names = ["m", "z", "a", "q", "b", "y"];
     for name in names {
         issuer.issue("work", name, "").await;
@@ -64,7 +64,7 @@ async fn tickets_are_handed_out_in_the_order_in_which_they_became_free() {
     issuer.issue("work", "m", "again").await;
     let mut workers = Vec::new();
     for name in names {
-        let mut worker = Party::open(server.address, "worker").await;
+        let mut worker = SessionInfo::open(server.address, "worker").await;
         assert_eq!(worker.claim("work").await, name);
         workers.push(worker);
     }
@@ -73,7 +73,7 @@ async fn tickets_are_handed_out_in_the_order_in_which_they_became_free() {
         assert_eq!(workers[back].says(&request).await, "200 \"Ok\"");
     }
     for name in ["q", "m", "y", ""] {
-        let mut late = Party::open(server.address, "late").await;
+        let mut late = SessionInfo::open(server.address, "late").await;
         assert_eq!(late.claim("work").await, name);
     }
 }
@@ -81,8 +81,8 @@ async fn tickets_are_handed_out_in_the_order_in_which_they_became_free() {
 #[tokio::test]
 async fn what_a_session_issued_and_held_is_gone_with_it() {
     let server = Served::start().await;
-    let mut issuer = Party::open(server.address, "issuer").await;
-    let mut leaver = Party::open(server.address, "leaver").await;
+    let mut issuer = SessionInfo::open(server.address, "issuer").await;
+    let mut leaver = SessionInfo::open(server.address, "leaver").await;
     issuer.issue("work", "kept", "").await;
     leaver.issue("work", "lost", "").await;
     assert_eq!(leaver.claim("work").await, "kept");
@@ -102,11 +102,11 @@ async fn nothing_works_for_an_expired_session_nor_brings_it_back() {
     // However long the server may take to end it by itself.
     let config = Config { expire_ms: 60_000, ..Config::default() };
     let server = Served::with(config).await;
-    let mut brief = Party::open_for(server.address, "brief", 50).await;
+    let mut brief = SessionInfo::open_for(server.address, "brief", 50).await;
     assert_eq!(brief.says("POST /locks/db").await, "200 true");
     brief.issue("work", "t", "").await;
     let look = format!("GET /sessions/{}", brief.id);
-    let mut other = Party::open(server.address, "other").await;
+    let mut other = SessionInfo::open(server.address, "other").await;
     // Looking at it does not keep it alive.
     in_time(async { while other.ask(&look).await.status == 200 {} }).await;
     for request in [
@@ -127,9 +127,9 @@ async fn nothing_works_for_an_expired_session_nor_brings_it_back() {
 #[tokio::test]
 async fn every_request_of_a_session_keeps_it_alive() {
     let server = Served::start().await;
-    let mut issuer = Party::open(server.address, "issuer").await;
+    let mut issuer = SessionInfo::open(server.address, "issuer").await;
     issuer.issue("work", "t", "").await;
-    let mut busy = Party::open_for(server.address, "busy", 800).await;
+    let mut busy = SessionInfo::open_for(server.address, "busy", 800).await;
     for (request, says) in [
         ("POST /locks/db", "200 true"),
         ("DELETE /locks/none", "404 resource not found"),
@@ -166,9 +166,9 @@ async fn absurd_ttls_are_refused() {
 #[tokio::test]
 async fn a_ticket_taken_over_is_listed_with_its_new_issuer_only() {
     let server = Served::start().await;
-    let mut former = Party::open(server.address, "former").await;
-    let mut heir = Party::open(server.address, "heir").await;
-    let mut worker = Party::open(server.address, "worker").await;
+    let mut former = SessionInfo::open(server.address, "former").await;
+    let mut heir = SessionInfo::open(server.address, "heir").await;
+    let mut worker = SessionInfo::open(server.address, "worker").await;
     former.issue("work", "t", "old").await;
     let fence = worker.ask("POST /claims/work").await.fence();
     heir.issue("work", "t", "new").await;

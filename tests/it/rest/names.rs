@@ -1,11 +1,11 @@
 //! Names, paths and queries: how they are read, and what is refused.
 
-use crate::support::{Client, Party, Served};
+use crate::support::{Client, Served, SessionInfo};
 
 #[tokio::test]
 async fn names_come_percent_encoded() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     for (lock, name) in [
         ("a%2Fb", "a/b"),
         ("a%2F", "a/"),
@@ -29,7 +29,7 @@ async fn names_come_percent_encoded() {
 #[tokio::test]
 async fn in_a_query_a_plus_is_a_space() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "my+name%2B").await;
+    let mut one = SessionInfo::open(server.address, "my+name%2B").await;
     let look = format!("GET /sessions/{}", one.id);
     assert_eq!(one.ask(&look).await.json()["Name"], "my name+");
     one.issue("work", "a+b%2Bc%2Fd%26e", "").await;
@@ -41,7 +41,7 @@ async fn in_a_query_a_plus_is_a_space() {
 #[tokio::test]
 async fn what_is_no_name_is_refused() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     for name in ["%00", "a%00b", "%0A", "a%0d%0ab", "%7F", "%C2%80", "%ff", "%C3", "%ED%A0%80"] {
         for request in [
             format!("POST /locks/{name}"),
@@ -68,7 +68,7 @@ async fn what_is_no_name_is_refused() {
 #[tokio::test]
 async fn a_name_has_at_most_255_bytes() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     let longest = ["a".repeat(255), "%C3%A9".repeat(127) + "e"];
     let too_long = ["a".repeat(256), "%C3%A9".repeat(128)];
     for (names, status) in [(&longest, 200), (&too_long, 422)] {
@@ -87,7 +87,7 @@ async fn a_name_has_at_most_255_bytes() {
 #[tokio::test]
 async fn what_is_missing_is_named() {
     let server = Served::start().await;
-    let one = Party::open(server.address, "one").await;
+    let one = SessionInfo::open(server.address, "one").await;
     let mut client = Client::connect(server.address).await;
     for request in [
         "POST /locks/db",
@@ -116,7 +116,7 @@ async fn what_is_missing_is_named() {
 #[tokio::test]
 async fn text_that_is_no_id_is_nobodys() {
     let server = Served::start().await;
-    let one = Party::open(server.address, "one").await;
+    let one = SessionInfo::open(server.address, "one").await;
     let swapped: String = one.id.chars().rev().collect();
     let long = "x".repeat(5000);
     for id in ["nope", "%00", "%ff", "%2F", "zzzzzzzzzzzzzzzzzzzzzzzzzzz", &swapped, &long] {
@@ -136,11 +136,11 @@ async fn text_that_is_no_id_is_nobodys() {
 #[tokio::test]
 async fn a_header_may_name_the_session_instead() {
     let server = Served::start().await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     let mut client = Client::connect(server.address).await;
     let by_query = format!("POST /locks/db?sessid={}", one.id);
     assert_eq!(client.ask(&by_query).await.said(), "200 true");
-    // A party says who it is by header.
+    // A info says who it is by header.
     assert_eq!(one.says("DELETE /locks/db").await, "200 \"ok\"");
     assert_eq!(one.says("POST /locks/db").await, "200 true");
     let mut client = client.with(&format!("ticketd-session: {}", one.id));

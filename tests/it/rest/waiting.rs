@@ -1,12 +1,12 @@
 //! Requests that wait in the queue of a lock or of tickets.
 
-use crate::support::{Client, Party, Served, claimed, until_waits};
+use crate::support::{Client, Served, SessionInfo, claimed, until_waits};
 
 #[tokio::test]
 async fn a_lock_is_granted_to_a_request_that_waits() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut waiter = Party::open(server.address, "waiter").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut waiter = SessionInfo::open(server.address, "waiter").await;
     let fence = holder.ask("POST /locks/db").await.fence();
     waiter.send("POST /locks/db?wait=60000").await;
     until_waits(server.address, 1).await;
@@ -21,9 +21,9 @@ async fn a_lock_is_granted_to_a_request_that_waits() {
 #[tokio::test]
 async fn a_ticket_is_granted_to_a_request_that_waits() {
     let server = Served::start().await;
-    let mut issuer = Party::open(server.address, "issuer").await;
-    let mut waiter = Party::open(server.address, "waiter").await;
-    let mut picky = Party::open(server.address, "picky").await;
+    let mut issuer = SessionInfo::open(server.address, "issuer").await;
+    let mut waiter = SessionInfo::open(server.address, "waiter").await;
+    let mut picky = SessionInfo::open(server.address, "picky").await;
     picky.send("POST /claims/work?name=b&wait=60000").await;
     until_waits(server.address, 1).await;
     waiter.send("POST /claims/work?wait=60000").await;
@@ -45,8 +45,8 @@ async fn a_ticket_is_granted_to_a_request_that_waits() {
 #[tokio::test]
 async fn when_the_time_is_up_it_is_as_if_there_were_no_wait() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut waiter = Party::open(server.address, "waiter").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut waiter = SessionInfo::open(server.address, "waiter").await;
     holder.ask("POST /locks/db").await;
     let no_ticket = waiter.ask("POST /claims/work").await;
     for request in ["POST /locks/db?wait=300", "POST /claims/work?wait=300"] {
@@ -66,8 +66,8 @@ async fn when_the_time_is_up_it_is_as_if_there_were_no_wait() {
 #[tokio::test]
 async fn a_preference_is_a_wait_in_seconds_and_the_query_goes_before_it() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let waiter = Party::open(server.address, "waiter").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let waiter = SessionInfo::open(server.address, "waiter").await;
     holder.ask("POST /locks/db").await;
     let client = Client::connect(server.address).await;
     let mut client = client.with("Prefer: respond-async, wait=1");
@@ -94,8 +94,8 @@ async fn a_preference_is_a_wait_in_seconds_and_the_query_goes_before_it() {
 #[tokio::test]
 async fn a_wait_is_a_number_of_ms_and_a_long_one_is_shortened() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut waiter = Party::open(server.address, "waiter").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut waiter = SessionInfo::open(server.address, "waiter").await;
     holder.ask("POST /locks/db").await;
     for wait in ["-1", "x", "1.5", "true", "0x10", "1s"] {
         for what in ["locks/db", "claims/work"] {
@@ -117,11 +117,11 @@ async fn a_wait_is_a_number_of_ms_and_a_long_one_is_shortened() {
 #[tokio::test]
 async fn waiters_are_served_in_the_order_in_which_they_came() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
     holder.ask("POST /locks/db").await;
     let mut waiters = Vec::new();
     for place in 1..=5 {
-        let mut waiter = Party::open(server.address, "waiter").await;
+        let mut waiter = SessionInfo::open(server.address, "waiter").await;
         waiter.send("POST /locks/db?wait=60000").await;
         until_waits(server.address, place).await;
         waiters.push(waiter);
@@ -136,9 +136,9 @@ async fn waiters_are_served_in_the_order_in_which_they_came() {
 #[tokio::test]
 async fn nobody_barges_past_those_who_wait() {
     let server = Served::start().await;
-    let mut issuer = Party::open(server.address, "issuer").await;
-    let mut waiter = Party::open(server.address, "waiter").await;
-    let mut late = Party::open(server.address, "late").await;
+    let mut issuer = SessionInfo::open(server.address, "issuer").await;
+    let mut waiter = SessionInfo::open(server.address, "waiter").await;
+    let mut late = SessionInfo::open(server.address, "late").await;
     issuer.issue("work", "t", "").await;
     assert_eq!(issuer.claim("work").await, "t");
     waiter.send("POST /claims/work?wait=60000").await;
@@ -153,9 +153,9 @@ async fn nobody_barges_past_those_who_wait() {
 #[tokio::test]
 async fn who_hangs_up_leaves_the_queue() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut gone = Party::open(server.address, "gone").await;
-    let mut next = Party::open(server.address, "next").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut gone = SessionInfo::open(server.address, "gone").await;
+    let mut next = SessionInfo::open(server.address, "next").await;
     for (take, wait, give) in [
         ("POST /locks/db", "POST /locks/db?wait=60000", "DELETE /locks/db"),
         ("POST /claims/work", "POST /claims/work?wait=60000", "DELETE /claims/work?name=t"),
@@ -179,9 +179,9 @@ async fn who_hangs_up_leaves_the_queue() {
 /// A client sends a waiting request with all that may come behind its line, and hangs up.
 async fn waits_and_hangs_up(rest: &str) {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
     holder.ask("POST /locks/db").await;
-    let waiter = Party::open(server.address, "waiter").await;
+    let waiter = SessionInfo::open(server.address, "waiter").await;
     let mut gone = Client::connect(server.address).await;
     let head = format!("POST /api/v1/locks/db?wait=60000&sessid={}", waiter.id);
     let request = format!("{head} HTTP/1.1\r\nHost: test\r\n{rest}");
@@ -204,14 +204,14 @@ async fn who_hangs_up_behind_chunks_leaves_the_queue() {
 #[tokio::test]
 async fn who_has_not_sent_its_body_yet_has_no_place_yet() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
     holder.ask("POST /locks/db").await;
     let mut slow = Client::connect(server.address).await;
-    let waiter = Party::open(server.address, "waiter").await;
+    let waiter = SessionInfo::open(server.address, "waiter").await;
     let head = format!("POST /api/v1/locks/db?wait=60000&sessid={}", waiter.id);
     let request = format!("{head} HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n{{");
     assert!(slow.write(request.as_bytes()).await);
-    let mut next = Party::open(server.address, "next").await;
+    let mut next = SessionInfo::open(server.address, "next").await;
     next.send("POST /locks/db?wait=60000").await;
     until_waits(server.address, 1).await;
     assert!(slow.write(b"}").await);
@@ -223,9 +223,9 @@ async fn who_has_not_sent_its_body_yet_has_no_place_yet() {
 #[tokio::test]
 async fn a_waiting_request_keeps_its_session_alive() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
     holder.ask("POST /locks/db").await;
-    let mut brief = Party::open_for(server.address, "brief", 100).await;
+    let mut brief = SessionInfo::open_for(server.address, "brief", 100).await;
     assert_eq!(brief.says("POST /locks/db?wait=1000").await, "200 false", "not: no such session");
     assert_eq!(brief.says("POST /claims/work?wait=0").await.split(' ').next(), Some("200"));
 }
@@ -233,10 +233,10 @@ async fn a_waiting_request_keeps_its_session_alive() {
 #[tokio::test]
 async fn two_requests_of_a_session_share_its_place_and_are_both_answered() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     let mut same = one.again().await;
-    let mut next = Party::open(server.address, "next").await;
+    let mut next = SessionInfo::open(server.address, "next").await;
     holder.ask("POST /locks/db").await;
     one.send("POST /locks/db?wait=60000").await;
     until_waits(server.address, 1).await;
@@ -255,8 +255,8 @@ async fn two_requests_of_a_session_share_its_place_and_are_both_answered() {
 #[tokio::test]
 async fn one_of_two_requests_of_a_session_hangs_up_and_the_place_stays() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut one = Party::open(server.address, "one").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut one = SessionInfo::open(server.address, "one").await;
     let mut same = one.again().await;
     holder.ask("POST /locks/db").await;
     same.send("POST /locks/db?wait=60000").await;
@@ -272,8 +272,8 @@ async fn one_of_two_requests_of_a_session_hangs_up_and_the_place_stays() {
 #[tokio::test]
 async fn a_session_that_is_closed_while_its_request_waits_is_not_found() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut waiter = Party::open(server.address, "waiter").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut waiter = SessionInfo::open(server.address, "waiter").await;
     let mut claimer = waiter.again().await;
     holder.ask("POST /locks/db").await;
     waiter.send("POST /locks/db?wait=60000").await;
@@ -291,8 +291,8 @@ async fn a_session_that_is_closed_while_its_request_waits_is_not_found() {
 #[tokio::test]
 async fn a_server_that_stops_answers_those_who_wait() {
     let server = Served::start().await;
-    let mut holder = Party::open(server.address, "holder").await;
-    let mut waiter = Party::open(server.address, "waiter").await;
+    let mut holder = SessionInfo::open(server.address, "holder").await;
+    let mut waiter = SessionInfo::open(server.address, "waiter").await;
     holder.ask("POST /locks/db").await;
     waiter.send("POST /locks/db?wait=60000").await;
     until_waits(server.address, 1).await;

@@ -3,7 +3,7 @@
 //! it has read a close frame, which it read in one go with what came before.
 
 use serde_json::{Value, json};
-use ticketd::server::{Config, Keeping};
+use ticketd::server::{Config, PersistenceConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -87,7 +87,8 @@ async fn what_is_asked_right_before_the_end_is_answered() {
 #[tokio::test]
 async fn what_is_asked_right_before_the_end_is_answered_when_it_is_kept() {
     let dir = Dir::new();
-    let keeping = Some(Keeping { dir: dir.path().to_owned(), ..Keeping::default() });
+    let keeping =
+        Some(PersistenceConfig { dir: dir.path().to_owned(), ..PersistenceConfig::default() });
     all_are_answered(&start_with(Config { keeping, ..Config::default() }).await).await;
 }
 

@@ -8,12 +8,12 @@ use std::fmt;
 use super::Machine;
 use super::command::Kind;
 use super::list::Link;
-use super::names::{Data, Fence, Length, Name, Party, RequestId, SessionId, WaitId};
+use super::names::{Data, Fence, Name, RequestId, SessionId, SessionInfo, WaitId, WaitTimeout};
 use super::tables::{Body, Resource, Session, SessionKey, Ticket, Tickets, Wait, Watch, enter};
 
 /// Everything that a machine knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Image {
+pub struct Snapshot {
     /// The next grant's number.
     pub next_fence: u64,
     /// The next wait's number.
@@ -23,23 +23,23 @@ pub struct Image {
     /// How many times a resource was emptied.
     pub emptied_mark: u64,
     /// Sessions, in order of their ids.
-    pub sessions: Vec<SessionImage>,
+    pub sessions: Vec<SessionSnapshot>,
     /// Known or watched resources, in order of their names.
-    pub resources: Vec<ResourceImage>,
+    pub resources: Vec<ResourceSnapshot>,
 }
 
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionImage {
+pub struct SessionSnapshot {
     /// Who it is.
-    pub party: Party,
+    pub info: SessionInfo,
     /// Whether it was condemned: it has ended, but for its holds.
     pub condemned: bool,
 }
 
 /// A resource and what stands in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResourceImage {
+pub struct ResourceSnapshot {
     /// Its name.
     pub name: Name,
     /// Whether it is known.
@@ -51,16 +51,16 @@ pub struct ResourceImage {
     /// Who holds it, if it is a lock.
     pub lock: Option<(SessionId, Fence)>,
     /// Its tickets, in order of their age in the resource.
-    pub tickets: Vec<TicketImage>,
+    pub tickets: Vec<TicketSnapshot>,
     /// Its queue, first to last.
-    pub waits: Vec<WaitImage>,
+    pub waits: Vec<WaitSnapshot>,
     /// Its watches, oldest first.
-    pub watches: Vec<WatchImage>,
+    pub watches: Vec<WatchSnapshot>,
 }
 
 /// A ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TicketImage {
+pub struct TicketSnapshot {
     /// Its name.
     pub name: Name,
     /// What it carries.
@@ -79,7 +79,7 @@ pub struct TicketImage {
 
 /// A wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WaitImage {
+pub struct WaitSnapshot {
     /// Its number.
     pub id: WaitId,
     /// Who waits.
@@ -87,7 +87,7 @@ pub struct WaitImage {
     /// For that very ticket.
     pub ticket: Option<Name>,
     /// How long the socket waits, if it does.
-    pub socket: Option<Length>,
+    pub socket: Option<WaitTimeout>,
     /// The requests that wait.
     pub requests: Vec<RequestId>,
     /// Whether others of the session that ask for the same join it.
@@ -96,7 +96,7 @@ pub struct WaitImage {
 
 /// A watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WatchImage {
+pub struct WatchSnapshot {
     /// Who watches.
     pub session: SessionId,
     /// Whether every change is told.
@@ -131,22 +131,22 @@ impl std::error::Error for Damage {}
 impl Machine {
     /// The whole state as plain values.
     #[must_use]
-    pub fn image(&self) -> Image {
-        let session_image = |session: &Session| SessionImage {
-            party: Party::clone(&session.party),
+    pub fn snapshot(&self) -> Snapshot {
+        let session_snapshot = |session: &Session| SessionSnapshot {
+            info: SessionInfo::clone(&session.info),
             condemned: session.condemned,
         };
-        let mut sessions: Vec<SessionImage> =
-            self.tables.sessions.iter().map(|(_, session)| session_image(session)).collect();
-        sessions.sort_unstable_by_key(|session| session.party.id);
+        let mut sessions: Vec<SessionSnapshot> =
+            self.tables.sessions.iter().map(|(_, session)| session_snapshot(session)).collect();
+        sessions.sort_unstable_by_key(|session| session.info.id);
         let mut resources: Vec<_> = self
             .tables
             .resources
             .iter()
-            .map(|(_, resource)| self.resource_image(resource))
+            .map(|(_, resource)| self.resource_snapshot(resource))
             .collect();
         resources.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        Image {
+        Snapshot {
             next_fence: self.next_fence,
             next_wait: self.next_wait,
             serial: self.serial,
@@ -156,17 +156,17 @@ impl Machine {
         }
     }
 
-    fn resource_image(&self, resource: &Resource) -> ResourceImage {
+    fn resource_snapshot(&self, resource: &Resource) -> ResourceSnapshot {
         let tables = &self.tables;
-        let id = |key: SessionKey| self.party(key).id;
+        let id = |key: SessionKey| self.info(key).id;
         let tickets = resource.tickets().map(|tickets| tickets.all).unwrap_or_default();
-        let mut waits: Vec<WaitImage> = Vec::new();
+        let mut waits: Vec<WaitSnapshot> = Vec::new();
         if let Some(queue) = &resource.queue {
             for list in std::iter::once(&queue.any).chain(queue.named.values()) {
                 let keys = list.keys(&tables.waits, |w| &w.in_queue);
                 waits.extend(keys.map(|key| {
                     let wait = &tables.waits[key as usize];
-                    WaitImage {
+                    WaitSnapshot {
                         id: wait.id,
                         session: id(wait.session),
                         ticket: wait.ticket.clone(),
@@ -178,7 +178,7 @@ impl Machine {
             }
         }
         waits.sort_unstable_by_key(|wait| wait.id);
-        ResourceImage {
+        ResourceSnapshot {
             name: resource.name.clone(),
             known: resource.known,
             last: resource.last,
@@ -191,7 +191,7 @@ impl Machine {
                 .keys(&tables.tickets, |t| &t.in_all)
                 .map(|key| {
                     let ticket = &tables.tickets[key as usize];
-                    TicketImage {
+                    TicketSnapshot {
                         name: ticket.name.clone(),
                         data: ticket.data.clone(),
                         issuer: id(ticket.issuer),
@@ -209,7 +209,7 @@ impl Machine {
                 .map(|key| {
                     let watch = &tables.watches[key as usize];
                     let session = id(watch.session);
-                    WatchImage { session, changes: watch.changes, number: watch.number }
+                    WatchSnapshot { session, changes: watch.changes, number: watch.number }
                 })
                 .collect(),
         }
@@ -219,18 +219,18 @@ impl Machine {
     ///
     /// # Errors
     /// [`Damage`] when the image is not one that a machine can have made.
-    pub fn restore(image: &Image) -> Result<Self, Damage> {
+    pub fn restore(image: &Snapshot) -> Result<Self, Damage> {
         let mut machine = Self::new();
         machine.next_fence = image.next_fence;
         machine.next_wait = image.next_wait;
         machine.serial = image.serial;
         machine.emptied_mark = image.emptied_mark;
-        for SessionImage { party, condemned } in &image.sessions {
-            if machine.tables.session_ids.get(&party.id).is_some() {
+        for SessionSnapshot { info, condemned } in &image.sessions {
+            if machine.tables.session_ids.get(&info.id).is_some() {
                 return Err(Damage::Twice);
             }
-            machine.open(party.id, party.name.clone(), party.ttl, party.source.clone());
-            let key = machine.restored(party.id)?;
+            machine.open(info.id, info.name.clone(), info.ttl, info.source.clone());
+            let key = machine.restored(info.id)?;
             machine.tables.sessions[key as usize].condemned = *condemned;
             machine.tables.condemned += usize::from(*condemned);
         }
@@ -238,7 +238,7 @@ impl Machine {
         Ok(machine)
     }
 
-    fn restore_resources(&mut self, image: &Image) -> Result<(), Damage> {
+    fn restore_resources(&mut self, image: &Snapshot) -> Result<(), Damage> {
         let mut later = Later::default();
         for from in &image.resources {
             if self.resource_key(from.name.as_str()).is_some() {
@@ -292,7 +292,7 @@ impl Machine {
 
     fn restore_ticket(
         &mut self,
-        from: &TicketImage,
+        from: &TicketSnapshot,
         resource: u32,
         claim: Option<(SessionKey, Fence)>,
         later: &mut Later,
@@ -393,6 +393,6 @@ struct Later<'a> {
     free: Vec<(u64, u32)>,
     locks: Vec<(Fence, u32, SessionKey)>,
     emptied: Vec<(u64, u32)>,
-    watches: Vec<(&'a WatchImage, u32, SessionKey)>,
-    waits: Vec<(&'a WaitImage, u32, SessionKey)>,
+    watches: Vec<(&'a WatchSnapshot, u32, SessionKey)>,
+    waits: Vec<(&'a WaitSnapshot, u32, SessionKey)>,
 }

@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::journal::{Failure, Imaging, NoImage, Retired};
+use crate::journal::{NoSnapshot, Retired, SnapshotWriter, StorageFailure};
 
+use super::background::BackgroundTask;
 use super::clock::{self, Instant, instant};
-use super::job::Job;
-use super::keeper::Keeper;
-use super::work::Bell;
+use super::thread::WriterWaker;
+use super::writer::JournalWriter;
 
 /// After an image that failed the next is not begun before.
 const IMAGE_RETRY: Duration = Duration::from_secs(10);
 
 /// The images of a keeper.
-pub(super) struct Images {
+pub(super) struct Snapshots {
     /// One was finished.
     last: Instant,
     /// None is begun before.
@@ -25,12 +25,12 @@ pub(super) struct Images {
     /// One is to be written however small the journal is.
     is_wanted: bool,
     /// One that is being written, and what to set to end that soon.
-    job: Option<(Job<Done>, Arc<AtomicBool>)>,
+    job: Option<(BackgroundTask<Done>, Arc<AtomicBool>)>,
 }
 
-type Done = (Imaging, Result<(), NoImage>);
+type Done = (SnapshotWriter, Result<(), NoSnapshot>);
 
-impl Images {
+impl Snapshots {
     pub(super) fn new() -> Self {
         let now = instant();
         Self { last: now, not_before: now, is_wanted: false, job: None }
@@ -48,9 +48,9 @@ impl Images {
         self.job.is_none() && now >= self.not_before && now - self.last >= every
     }
 
-    fn begin(&mut self, mut imaging: Imaging, bell: Arc<Bell>) {
+    fn begin(&mut self, mut imaging: SnapshotWriter, waker: Arc<WriterWaker>) {
         let stop = imaging.stop();
-        let job = Job::begin("image", bell, move || {
+        let job = BackgroundTask::begin("snapshot", waker, move || {
             let result = imaging.run();
             (imaging, result)
         });
@@ -73,9 +73,9 @@ impl Images {
     }
 }
 
-impl Keeper {
+impl JournalWriter {
     /// Goes on behind an image that is done, or begins one that is due. Whether anything changed.
-    pub(super) fn see_to_images(&mut self) -> Result<bool, Failure> {
+    pub(super) fn see_to_snapshots(&mut self) -> Result<bool, StorageFailure> {
         if self.images.is_done()
             && let Some((job, _)) = self.images.job.take()
         {
@@ -89,37 +89,41 @@ impl Keeper {
             });
             return switched.or_else(|why| self.no_image(&why)).map(|()| true);
         }
-        let (behind, image) = (self.behind_image(), self.kept.image_bytes);
-        let is_large = behind > self.keeping.image_after_bytes.max(image);
+        let (behind, image) = (self.behind_image(), self.kept.snapshot_bytes);
+        let is_large = behind > self.keeping.snapshot_after_bytes.max(image);
         if (is_large || self.images.is_wanted) && self.images.is_due(self.keeping.every) {
             self.look()?;
-            if let Some(imaging) = self.journal.begin_image() {
-                self.images.begin(imaging, self.bell());
+            if let Some(imaging) = self.journal.begin_snapshot() {
+                self.images.begin(imaging, self.waker());
             }
         }
         Ok(false)
     }
 
     fn behind_image(&self) -> u64 {
-        self.kept.bytes.saturating_sub(self.kept.image_bytes)
+        self.kept.bytes.saturating_sub(self.kept.snapshot_bytes)
     }
 
     /// Goes on behind a new image. What is to be removed is left to `remove`.
-    fn switch(&mut self, imaging: Imaging, remove: impl FnOnce(Retired)) -> Result<(), NoImage> {
+    fn switch(
+        &mut self,
+        imaging: SnapshotWriter,
+        remove: impl FnOnce(Retired),
+    ) -> Result<(), NoSnapshot> {
         self.look()?;
         let old = self.journal.switch(imaging)?;
         (self.images.last, self.images.is_wanted) = (instant(), false);
         self.note_sync();
-        self.kept.imaged_ms = Some(clock::wall_ms());
+        self.kept.snapshot_ms = Some(clock::wall_ms());
         remove(old);
         Ok(())
     }
 
     /// There is no image, which is no reason to end unless the journal has.
-    fn no_image(&mut self, why: &NoImage) -> Result<(), Failure> {
+    fn no_image(&mut self, why: &NoSnapshot) -> Result<(), StorageFailure> {
         // The reason may be that the directory is another's by now.
         self.look()?;
-        if let NoImage::Failed(why) = why {
+        if let NoSnapshot::Failed(why) = why {
             tracing::warn!("no image could be written: {why}");
         }
         self.images.retry_later();
@@ -129,39 +133,39 @@ impl Keeper {
     /// Writes an image here and now.
     ///
     /// # Errors
-    /// [`Failure`], when the journal ended by it.
-    pub fn image(&mut self) -> Result<(), Failure> {
+    /// [`StorageFailure`], when the journal ended by it.
+    pub fn snapshot(&mut self) -> Result<(), StorageFailure> {
         let imaged = self.imaged();
         let result = imaged.or_else(|why| self.no_image(&why));
         self.describe();
         self.told(result)
     }
 
-    fn imaged(&mut self) -> Result<(), NoImage> {
+    fn imaged(&mut self) -> Result<(), NoSnapshot> {
         self.look()?;
-        let mut imaging = self.journal.begin_image().ok_or(NoImage::Stopped)?;
+        let mut imaging = self.journal.begin_snapshot().ok_or(NoSnapshot::Stopped)?;
         imaging.run()?;
         self.switch(imaging, remove)
     }
 
-    /// Writes the last image. That there is none is told: somebody may count on a quick start, and
-    /// what hinders an image is nothing to be passed over.
-    pub(super) fn last_image(&mut self) -> Result<(), Failure> {
+    /// Writes the last snapshot. That there is none is told: somebody may count on a quick start,
+    /// and what hinders an image is nothing to be passed over.
+    pub(super) fn last_snapshot(&mut self) -> Result<(), StorageFailure> {
         let imaged = self.imaged();
         self.describe();
         let why = match imaged {
             Ok(()) => return Ok(()),
-            Err(NoImage::Failed(why)) if self.journal.failure().is_some() => return Err(why),
-            Err(NoImage::Failed(why)) => why.to_string(),
-            Err(NoImage::Stopped) => "it was stopped".to_owned(),
+            Err(NoSnapshot::Failed(why)) if self.journal.failure().is_some() => return Err(why),
+            Err(NoSnapshot::Failed(why)) => why.to_string(),
+            Err(NoSnapshot::Stopped) => "it was stopped".to_owned(),
         };
-        Err(Failure::Broken(format!(
-            "the last image could not be written, though all that was said is kept: {why}"
+        Err(StorageFailure::Broken(format!(
+            "the last snapshot could not be written, though all that was said is kept: {why}"
         )))
     }
 
     /// Drops an image that is being written.
-    pub(super) fn end_image(&mut self) {
+    pub(super) fn end_snapshot(&mut self) {
         if let Some((job, stop)) = self.images.job.take() {
             stop.store(true, Ordering::Relaxed);
             let _ = job.finish();

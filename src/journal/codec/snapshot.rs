@@ -1,10 +1,10 @@
-//! An image as bytes: a head with the counters, then parts of about [`CHUNK_BYTES`] made of whole
-//! items. What stands in a resource follows it, if need be in the next part.
+//! A snapshot as bytes: a header with the counters, then parts of about [`CHUNK_BYTES`] made of
+//! whole items. What stands in a resource follows it, if need be in the next part.
 
 use super::{Bad, Reader, flags, has, put_bytes, put_name, put_number};
 use crate::machine::{
-    Fence, Image, Kind, Length, Party, ResourceImage, SessionId, SessionImage, TicketImage,
-    WaitImage, WatchImage,
+    Fence, Kind, ResourceSnapshot, SessionId, SessionInfo, SessionSnapshot, Snapshot,
+    TicketSnapshot, WaitSnapshot, WaitTimeout, WatchSnapshot,
 };
 
 /// A part ends with the item that reaches this many bytes.
@@ -17,17 +17,18 @@ const WAIT: u8 = 4;
 const WATCH: u8 = 5;
 const CONDEMNED: u8 = 6;
 
-/// Gives the head of `image`, then its parts, to `each`.
+/// Gives the header of `snapshot`, then its parts, to `each`.
 ///
 /// # Errors
 /// The first that `each` returns; then nothing more is given.
-pub fn encode_image<E>(
-    image: &Image,
+pub fn encode_snapshot<E>(
+    snapshot: &Snapshot,
     mut each: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut out = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 8);
-    let counts = [image.sessions.len() as u64, image.resources.len() as u64];
-    let counters = [image.next_fence, image.next_wait, image.serial, image.emptied_mark];
+    let counts = [snapshot.sessions.len() as u64, snapshot.resources.len() as u64];
+    let counters =
+        [snapshot.next_fence, snapshot.next_wait, snapshot.serial, snapshot.emptied_mark];
     counters.into_iter().chain(counts).for_each(|number| put_number(number, &mut out));
     each(&out)?;
     out.clear();
@@ -39,11 +40,11 @@ pub fn encode_image<E>(
         out.clear();
         Ok(())
     };
-    for SessionImage { party, condemned } in &image.sessions {
-        put_party(if *condemned { CONDEMNED } else { SESSION }, party, &mut out);
+    for SessionSnapshot { info, condemned } in &snapshot.sessions {
+        put_session_info(if *condemned { CONDEMNED } else { SESSION }, info, &mut out);
         end_item(&mut out)?;
     }
-    for resource in &image.resources {
+    for resource in &snapshot.resources {
         put_resource(resource, &mut out);
         end_item(&mut out)?;
         for ticket in &resource.tickets {
@@ -62,15 +63,15 @@ pub fn encode_image<E>(
     if out.is_empty() { Ok(()) } else { each(&out) }
 }
 
-fn put_party(tag: u8, party: &Party, out: &mut Vec<u8>) {
+fn put_session_info(tag: u8, info: &SessionInfo, out: &mut Vec<u8>) {
     out.push(tag);
-    out.extend_from_slice(&party.id.0);
-    put_bytes(party.name.as_str().as_bytes(), out);
-    put_number(party.ttl.as_ms().into(), out);
-    put_bytes(party.source.as_bytes(), out);
+    out.extend_from_slice(&info.id.0);
+    put_bytes(info.name.as_str().as_bytes(), out);
+    put_number(info.ttl.as_ms().into(), out);
+    put_bytes(info.source.as_bytes(), out);
 }
 
-fn put_resource(resource: &ResourceImage, out: &mut Vec<u8>) {
+fn put_resource(resource: &ResourceSnapshot, out: &mut Vec<u8>) {
     out.push(RESOURCE);
     put_name(&resource.name, out);
     let is_lock = resource.last == Kind::Lock;
@@ -80,7 +81,7 @@ fn put_resource(resource: &ResourceImage, out: &mut Vec<u8>) {
     put_grant(lock, out);
 }
 
-fn put_ticket(ticket: &TicketImage, out: &mut Vec<u8>) {
+fn put_ticket(ticket: &TicketSnapshot, out: &mut Vec<u8>) {
     out.push(TICKET);
     put_name(&ticket.name, out);
     put_bytes(ticket.data.as_bytes(), out);
@@ -97,54 +98,54 @@ fn put_grant(grant: Option<(SessionId, Fence)>, out: &mut Vec<u8>) {
     put_number(fence.0, out);
 }
 
-fn put_wait(wait: &WaitImage, out: &mut Vec<u8>) {
+fn put_wait(wait: &WaitSnapshot, out: &mut Vec<u8>) {
     out.push(WAIT);
     put_number(wait.id.0, out);
     out.extend_from_slice(&wait.session.0);
-    let whole_session = wait.socket == Some(Length::Session);
+    let whole_session = wait.socket == Some(WaitTimeout::Session);
     out.push(flags([wait.ticket.is_some(), wait.socket.is_some(), whole_session, wait.shared]));
     wait.ticket.iter().for_each(|ticket| put_name(ticket, out));
-    if let Some(Length::Ms(ms)) = wait.socket {
+    if let Some(WaitTimeout::Ms(ms)) = wait.socket {
         put_number(ms.into(), out);
     }
     put_number(wait.requests.len() as u64, out);
     wait.requests.iter().for_each(|request| put_number(request.0, out));
 }
 
-fn put_watch(watch: &WatchImage, out: &mut Vec<u8>) {
+fn put_watch(watch: &WatchSnapshot, out: &mut Vec<u8>) {
     out.push(WATCH);
     out.extend_from_slice(&watch.session.0);
     put_number(watch.number, out);
     out.push(flags([watch.changes]));
 }
 
-/// Puts an image together from its head and parts.
+/// Puts a snapshot together from its header and parts.
 #[derive(Debug)]
-pub struct ImageReader {
-    image: Image,
+pub struct SnapshotReader {
+    snapshot: Snapshot,
     sessions: u64,
     resources: u64,
 }
 
-impl ImageReader {
-    /// Begins with the head.
+impl SnapshotReader {
+    /// Begins with the header.
     ///
     /// # Errors
     /// [`Bad`] when it is none.
-    pub fn new(head: &[u8]) -> Result<Self, Bad> {
-        let mut from = Reader::new(head);
-        let image = Image {
+    pub fn new(header: &[u8]) -> Result<Self, Bad> {
+        let mut from = Reader::new(header);
+        let snapshot = Snapshot {
             next_fence: from.number()?,
             next_wait: from.number()?,
             serial: from.number()?,
             emptied_mark: from.number()?,
-            ..Image::default()
+            ..Snapshot::default()
         };
         let (sessions, resources) = (from.number()?, from.number()?);
         if from.is_empty() {
-            Ok(Self { image, sessions, resources })
+            Ok(Self { snapshot, sessions, resources })
         } else {
-            Err(Bad::Order("bytes behind the head"))
+            Err(Bad::Order("bytes behind the header"))
         }
     }
 
@@ -156,11 +157,11 @@ impl ImageReader {
         let mut from = Reader::new(part);
         while !from.is_empty() {
             let tag = from.byte()?;
-            let Image { sessions, resources, .. } = &mut self.image;
+            let Snapshot { sessions, resources, .. } = &mut self.snapshot;
             match (tag, resources.last_mut()) {
                 (SESSION | CONDEMNED, None) => {
-                    let (party, condemned) = (party(&mut from)?, tag == CONDEMNED);
-                    sessions.push(SessionImage { party, condemned });
+                    let (info, condemned) = (info(&mut from)?, tag == CONDEMNED);
+                    sessions.push(SessionSnapshot { info, condemned });
                 }
                 (RESOURCE, _) => resources.push(resource(&mut from)?),
                 (TICKET, Some(at)) => at.tickets.push(ticket(&mut from)?),
@@ -175,19 +176,23 @@ impl ImageReader {
         Ok(())
     }
 
-    /// The image, when all of it has come.
+    /// The snapshot, when all of it has come.
     ///
     /// # Errors
-    /// [`Bad`] when there is more or less than the head said.
-    pub fn finish(self) -> Result<Image, Bad> {
-        let Self { image, sessions, resources } = self;
-        let found = (image.sessions.len() as u64, image.resources.len() as u64);
-        if found == (sessions, resources) { Ok(image) } else { Err(Bad::Value("count of items")) }
+    /// [`Bad`] when there is more or less than the header said.
+    pub fn finish(self) -> Result<Snapshot, Bad> {
+        let Self { snapshot, sessions, resources } = self;
+        let found = (snapshot.sessions.len() as u64, snapshot.resources.len() as u64);
+        if found == (sessions, resources) {
+            Ok(snapshot)
+        } else {
+            Err(Bad::Value("count of items"))
+        }
     }
 }
 
-fn party(from: &mut Reader<'_>) -> Result<Party, Bad> {
-    Ok(Party {
+fn info(from: &mut Reader<'_>) -> Result<SessionInfo, Bad> {
+    Ok(SessionInfo {
         id: from.session()?,
         name: from.session_name()?,
         ttl: from.ttl()?,
@@ -195,9 +200,9 @@ fn party(from: &mut Reader<'_>) -> Result<Party, Bad> {
     })
 }
 
-fn resource(from: &mut Reader<'_>) -> Result<ResourceImage, Bad> {
+fn resource(from: &mut Reader<'_>) -> Result<ResourceSnapshot, Bad> {
     let (name, flags) = (from.name()?, from.flags(15)?);
-    Ok(ResourceImage {
+    Ok(ResourceSnapshot {
         name,
         known: has(flags, 0),
         last: if has(flags, 1) { Kind::Lock } else { Kind::Tickets },
@@ -209,23 +214,23 @@ fn resource(from: &mut Reader<'_>) -> Result<ResourceImage, Bad> {
     })
 }
 
-fn ticket(from: &mut Reader<'_>) -> Result<TicketImage, Bad> {
+fn ticket(from: &mut Reader<'_>) -> Result<TicketSnapshot, Bad> {
     let (name, data, issuer) = (from.name()?, from.data()?, from.session()?);
     let (place, issued, flags) = (from.number()?, from.number()?, from.flags(3)?);
     let claim = if has(flags, 1) { Some(grant(from)?) } else { None };
-    Ok(TicketImage { name, data, issuer, claim, notify: has(flags, 0), place, issued })
+    Ok(TicketSnapshot { name, data, issuer, claim, notify: has(flags, 0), place, issued })
 }
 
 fn grant(from: &mut Reader<'_>) -> Result<(SessionId, Fence), Bad> {
     Ok((from.session()?, from.fence()?))
 }
 
-fn wait(from: &mut Reader<'_>) -> Result<WaitImage, Bad> {
+fn wait(from: &mut Reader<'_>) -> Result<WaitSnapshot, Bad> {
     let (id, session, flags) = (from.wait()?, from.session()?, from.flags(15)?);
     let ticket = if has(flags, 0) { Some(from.name()?) } else { None };
     let socket = match (has(flags, 1), has(flags, 2)) {
         (false, false) => None,
-        (true, true) => Some(Length::Session),
+        (true, true) => Some(WaitTimeout::Session),
         (true, false) => Some(from.ms()?),
         (false, true) => return Err(Bad::Choice("option", flags)),
     };
@@ -233,10 +238,10 @@ fn wait(from: &mut Reader<'_>) -> Result<WaitImage, Bad> {
     for _ in 0..from.number()? {
         requests.push(from.request()?);
     }
-    Ok(WaitImage { id, session, ticket, socket, requests, shared: has(flags, 3) })
+    Ok(WaitSnapshot { id, session, ticket, socket, requests, shared: has(flags, 3) })
 }
 
-fn watch(from: &mut Reader<'_>) -> Result<WatchImage, Bad> {
+fn watch(from: &mut Reader<'_>) -> Result<WatchSnapshot, Bad> {
     let (session, number) = (from.session()?, from.number()?);
-    Ok(WatchImage { session, changes: has(from.flags(1)?, 0), number })
+    Ok(WatchSnapshot { session, changes: has(from.flags(1)?, 0), number })
 }

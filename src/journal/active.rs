@@ -1,12 +1,12 @@
-//! The journal at work: appended to, synced, and now and then switched to a new image.
+//! The journal at work: appended to, synced, and now and then switched to a new snapshot.
 
 use std::sync::{Arc, Weak};
 
 use super::codec::put_number;
-use super::imaging::{Imaging, NoImage, Open, not_full};
-use super::opening::Options;
-use super::rows::Kind;
-use super::store::{Failure, Log, Store, Syncer};
+use super::record::Kind;
+use super::recover::JournalOptions;
+use super::snapshot::{NoSnapshot, Open, SnapshotWriter, not_full};
+use super::storage::{Log, StorageFailure, Store, Syncer};
 use crate::machine::NUMBER_END;
 
 /// So many fences beyond the next are reserved at a time.
@@ -33,44 +33,44 @@ pub struct Appended {
 /// The journal in figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
-    /// The epoch in charge.
-    pub epoch: u64,
+    /// The segment active.
+    pub segment: u64,
     /// Its file.
     pub file: String,
     /// Its size on disk.
     pub bytes: u64,
-    /// How much of it is image.
-    pub image_bytes: u64,
-    /// Its rows.
-    pub rows: u64,
-    /// How many of them are the image.
-    pub image_rows: u64,
-    /// Commands behind the image.
+    /// How much of it is snapshot.
+    pub snapshot_bytes: u64,
+    /// Its records.
+    pub records: u64,
+    /// How many of them are the snapshot.
+    pub snapshot_records: u64,
+    /// Commands behind the snapshot.
     pub commands: u64,
 }
 
 /// The journal, open.
 pub struct Journal {
     store: Arc<dyn Store>,
-    options: Options,
-    epoch: u64,
+    options: JournalOptions,
+    segment: u64,
     open: Open,
     /// Fences below this are reserved, durably.
     fences_end: u64,
     commands: u64,
-    /// Images begun, and the one under way.
-    images: u64,
+    /// Snapshots begun, and the one under way.
+    snapshots: u64,
     imaging: Weak<()>,
     /// The first final failure. From then on nothing is done any more.
-    failure: Option<Failure>,
+    failure: Option<StorageFailure>,
     payload: Vec<u8>,
-    row: Vec<u8>,
+    record: Vec<u8>,
 }
 
 /// A sync that is to run elsewhere.
 pub struct Syncing {
     syncer: Box<dyn Syncer>,
-    epoch: u64,
+    segment: u64,
     up_to: u64,
 }
 
@@ -78,70 +78,70 @@ pub struct Syncing {
 #[must_use = "the journal must know, above all when it failed"]
 #[derive(Debug)]
 pub struct Synced {
-    epoch: u64,
+    segment: u64,
     up_to: u64,
-    result: Result<(), Failure>,
+    result: Result<(), StorageFailure>,
 }
 
 impl Syncing {
     /// Waits for the disk.
     pub fn run(self) -> Synced {
-        let Self { syncer, epoch, up_to } = self;
-        Synced { epoch, up_to, result: syncer.sync().map_err(not_full) }
+        let Self { syncer, segment, up_to } = self;
+        Synced { segment, up_to, result: syncer.sync().map_err(not_full) }
     }
 }
 
-/// An epoch that is no longer in charge. Removing it may take a while.
+/// A segment that is no longer active. Removing it may take a while.
 pub struct Retired {
     store: Arc<dyn Store>,
     log: Option<Box<dyn Log>>,
-    epoch: u64,
+    segment: u64,
 }
 
 impl Retired {
     /// Removes its file.
     ///
     /// # Errors
-    /// [`Failure`] leaves the file, which the next start removes.
-    pub fn remove(mut self) -> Result<(), Failure> {
+    /// [`StorageFailure`] leaves the file, which the next start removes.
+    pub fn remove(mut self) -> Result<(), StorageFailure> {
         self.log.take();
-        self.store.remove(self.epoch)
+        self.store.remove(self.segment)
     }
 }
 
 impl Journal {
-    /// A journal that goes on in `epoch`, which has so many commands behind its image.
+    /// A journal that goes on in `segment`, which has so many commands behind its snapshot.
     pub(super) fn new(
-        (store, options): (Arc<dyn Store>, Options),
-        epoch: u64,
+        (store, options): (Arc<dyn Store>, JournalOptions),
+        segment: u64,
         open: Open,
         fences_end: u64,
         commands: u64,
     ) -> Self {
-        let (payload, row) = (Vec::new(), Vec::new());
-        let (images, imaging, failure) = (0, Weak::new(), None);
+        let (payload, record) = (Vec::new(), Vec::new());
+        let (snapshots, imaging, failure) = (0, Weak::new(), None);
         Self {
             store,
             options,
-            epoch,
+            segment,
             open,
             fences_end,
             commands,
-            images,
+            snapshots,
             imaging,
             failure,
             payload,
-            row,
+            record,
         }
     }
 
     /// Appends a batch, and makes it durable if `sync` says so, or if it hands out fences that are
-    /// not yet reserved: the row itself reserves more.
+    /// not yet reserved: the record itself reserves more.
     ///
     /// # Errors
-    /// After [`Failure::Full`] the same batch may be appended again, and no other. Any other
+    /// After [`StorageFailure::Full`] the same batch may be appended again, and no other. Any other
     /// failure is final: what became of the batch is unknown, and each later call fails alike.
-    pub fn append(&mut self, batch: &Batch<'_>, sync: bool) -> Result<Appended, Failure> {
+    pub fn append(&mut self, batch: &Batch<'_>, sync: bool) -> Result<Appended, StorageFailure> {
         self.alive()?;
         let reserve = batch.next_fence >= self.fences_end;
         let fences_end = if reserve {
@@ -152,9 +152,9 @@ impl Journal {
         self.payload.clear();
         put_number(batch.count.into(), &mut self.payload);
         self.payload.extend_from_slice(batch.commands);
-        let head = (Kind::Batch, self.open.synced, fences_end);
-        let chain = self.open.chain.write(head, &self.payload, &mut self.row);
-        let appended = self.open.log.append(&[&self.row]);
+        let header = (Kind::Batch, self.open.synced, fences_end);
+        let chain = self.open.chain.write(header, &self.payload, &mut self.record);
+        let appended = self.open.log.append(&[&self.record]);
         self.final_unless_full(appended)?;
         self.open.chain = chain;
         self.fences_end = fences_end;
@@ -168,8 +168,8 @@ impl Journal {
     /// Makes durable all that was appended.
     ///
     /// # Errors
-    /// Any [`Failure`] is final.
-    pub fn sync(&mut self) -> Result<(), Failure> {
+    /// Any [`StorageFailure`] is final.
+    pub fn sync(&mut self) -> Result<(), StorageFailure> {
         self.alive()?;
         let synced = self.open.sync();
         self.last(synced)
@@ -178,24 +178,24 @@ impl Journal {
     /// Begins to make durable what was appended so far, to be run elsewhere while this goes on.
     ///
     /// # Errors
-    /// Any [`Failure`] that ended the journal before.
-    pub fn begin_sync(&self) -> Result<Syncing, Failure> {
+    /// Any [`StorageFailure`] that ended the journal before.
+    pub fn begin_sync(&self) -> Result<Syncing, StorageFailure> {
         self.alive()?;
-        let (epoch, up_to) = (self.epoch, self.open.chain.number);
-        Ok(Syncing { syncer: self.open.log.syncer(), epoch, up_to })
+        let (segment, up_to) = (self.segment, self.open.chain.number);
+        Ok(Syncing { syncer: self.open.log.syncer(), segment, up_to })
     }
 
     /// Takes note of a sync that has run: what had been appended when it began is durable.
     ///
     /// # Errors
-    /// Any [`Failure`] is final.
-    pub fn end_sync(&mut self, synced: Synced) -> Result<(), Failure> {
+    /// Any [`StorageFailure`] is final.
+    pub fn end_sync(&mut self, synced: Synced) -> Result<(), StorageFailure> {
         self.alive()?;
-        if synced.epoch == self.epoch {
+        if synced.segment == self.segment {
             self.last(synced.result)?;
             self.open.synced = self.open.synced.max(synced.up_to);
-        } else if !matches!(synced.result, Err(Failure::Gone(_))) {
-            // An epoch that is no longer in charge is removed, also while it is synced.
+        } else if !matches!(synced.result, Err(StorageFailure::Gone(_))) {
+            // A segment that is no longer active is removed, also while it is synced.
             self.last(synced.result)?;
         }
         Ok(())
@@ -204,23 +204,23 @@ impl Journal {
     /// Looks whether a restart would find what is appended here. It changes nothing.
     ///
     /// # Errors
-    /// [`Failure::Gone`] is final. Any other only says that it could not be seen, unless
+    /// [`StorageFailure::Gone`] is final. Any other only says that it could not be seen, unless
     /// [`Journal::failure`] tells that the journal ended.
-    pub fn look(&mut self) -> Result<(), Failure> {
+    pub fn look(&mut self) -> Result<(), StorageFailure> {
         self.alive()?;
         match self.open.log.in_place() {
-            Err(Failure::Gone(what)) => self.last(Err(Failure::Gone(what))),
+            Err(StorageFailure::Gone(what)) => self.last(Err(StorageFailure::Gone(what))),
             seen => seen,
         }
     }
 
     /// What ended the journal, if something did.
     #[must_use]
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&StorageFailure> {
         self.failure.as_ref()
     }
 
-    /// Size of the epoch on disk.
+    /// Size of the segment on disk.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
         self.open.log.size_bytes()
@@ -230,69 +230,74 @@ impl Journal {
     #[must_use]
     pub fn describe(&self) -> Description {
         Description {
-            epoch: self.epoch,
-            file: self.store.name(self.epoch),
+            segment: self.segment,
+            file: self.store.name(self.segment),
             bytes: self.size_bytes(),
-            image_bytes: self.open.image_bytes,
-            rows: self.open.chain.number,
-            image_rows: self.open.image_rows,
+            snapshot_bytes: self.open.snapshot_bytes,
+            records: self.open.chain.number,
+            snapshot_records: self.open.snapshot_records,
             commands: self.commands,
         }
     }
 
-    /// Begins a new image, to be run elsewhere while this goes on; `None` while there is another.
-    pub fn begin_image(&mut self) -> Option<Imaging> {
+    /// Begins a new snapshot, to be run elsewhere while this goes on; `None` while there is
+    /// another.
+    pub fn begin_snapshot(&mut self) -> Option<SnapshotWriter> {
         if self.imaging.strong_count() > 0 {
             return None;
         }
-        self.images += 1;
-        let identity = self.options.identity_of(self.epoch + 1, self.images);
-        let imaging = Imaging::new(self.store.clone(), self.epoch, identity);
+        self.snapshots += 1;
+        let identity = self.options.identity_of(self.segment + 1, self.snapshots);
+        let imaging = SnapshotWriter::new(self.store.clone(), self.segment, identity);
         self.imaging = imaging.only();
         Some(imaging)
     }
 
-    /// Goes on in the epoch of an image that has run. Everything appended so far is durable then.
-    /// The old epoch is returned, to be removed when there is time.
+    /// Goes on in the segment of a snapshot that has run. Everything appended so far is durable
+    /// then. The old segment is returned, to be removed when there is time.
     ///
     /// # Errors
-    /// [`NoImage`]: the journal goes on as it was, unless [`Journal::failure`] tells that it ended.
-    pub fn switch(&mut self, imaging: Imaging) -> Result<Retired, NoImage> {
+    /// [`NoSnapshot`]: the journal goes on as it was, unless [`Journal::failure`] tells that it
+    /// ended.
+    pub fn switch(&mut self, imaging: SnapshotWriter) -> Result<Retired, NoSnapshot> {
         self.alive()?;
         let from = imaging.from();
-        let Some(mut made) = imaging.into_made().filter(|_| from == self.epoch) else {
-            return Err(NoImage::Stopped);
+        let Some(mut made) = imaging.into_made().filter(|_| from == self.segment) else {
+            return Err(NoSnapshot::Stopped);
         };
-        // Until the new epoch is to be in charge, whatever fails leaves this one as it was.
+        // Until the new segment is to be active, whatever fails leaves this one as it was.
         made.catch_up(&*self.store, from)?;
         if made.source != self.open.chain {
             let what = format!("{} is not what was written to it", self.store.name(from));
-            self.last(Err(Failure::Broken(what)))?;
+            self.last(Err(StorageFailure::Broken(what)))?;
         }
-        let charged = self.final_unless_full(made.new.charge(self.fences_end));
-        if charged == Err(Failure::Full) {
-            return Err(NoImage::Failed(Failure::Full));
+        let activated = self.final_unless_full(made.new.activate(self.fences_end));
+        if activated == Err(StorageFailure::Full) {
+            return Err(NoSnapshot::Failed(StorageFailure::Full));
         }
-        // Now it is in charge, or may be.
+        // Now it is active, or may be.
         let mut open = made.keep();
-        charged?;
+        activated?;
         let synced = open.sync();
         self.last(synced)?;
         let old = std::mem::replace(&mut self.open, open);
-        self.epoch = from + 1;
+        self.segment = from + 1;
         self.commands = 0;
-        Ok(Retired { store: self.store.clone(), log: Some(old.log), epoch: from })
+        Ok(Retired { store: self.store.clone(), log: Some(old.log), segment: from })
     }
 
-    fn alive(&self) -> Result<(), Failure> {
+    fn alive(&self) -> Result<(), StorageFailure> {
         self.failure.clone().map_or(Ok(()), Err)
     }
 
-    fn last(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
+    fn last(&mut self, result: Result<(), StorageFailure>) -> Result<(), StorageFailure> {
         result.inspect_err(|failure| self.failure = Some(failure.clone()))
     }
 
-    fn final_unless_full(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
-        if result == Err(Failure::Full) { result } else { self.last(result) }
+    fn final_unless_full(
+        &mut self,
+        result: Result<(), StorageFailure>,
+    ) -> Result<(), StorageFailure> {
+        if result == Err(StorageFailure::Full) { result } else { self.last(result) }
     }
 }

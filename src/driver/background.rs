@@ -5,22 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use crate::journal::Failure;
+use crate::journal::StorageFailure;
 
-use super::work::Bell;
+use super::thread::WriterWaker;
 
 /// Something that is done in a thread of its own.
 #[derive(Debug)]
-pub(super) struct Job<T> {
+pub(super) struct BackgroundTask<T> {
     thread: JoinHandle<T>,
     is_done: Arc<AtomicBool>,
 }
 
-impl<T: Send + 'static> Job<T> {
+impl<T: Send + 'static> BackgroundTask<T> {
     /// Begins; rings when it is done.
     pub(super) fn begin(
         name: &str,
-        bell: Arc<Bell>,
+        waker: Arc<WriterWaker>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<Self> {
         let is_done = Arc::new(AtomicBool::new(false));
@@ -28,7 +28,7 @@ impl<T: Send + 'static> Job<T> {
         let work = move || {
             let done = work();
             tell.store(true, Ordering::SeqCst);
-            bell.ring();
+            waker.wake();
             done
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(work)?;
@@ -41,7 +41,9 @@ impl<T: Send + 'static> Job<T> {
     }
 
     /// What it came to. Waits for it.
-    pub(super) fn finish(self) -> Result<T, Failure> {
-        self.thread.join().map_err(|_| Failure::Broken("work for the disk panicked".to_owned()))
+    pub(super) fn finish(self) -> Result<T, StorageFailure> {
+        self.thread
+            .join()
+            .map_err(|_| StorageFailure::Broken("work for the disk panicked".to_owned()))
     }
 }

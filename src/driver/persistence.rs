@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::journal::Failure;
+use crate::journal::StorageFailure;
 
 /// When what was applied counts as durable, and may be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Durability {
 
 /// What is kept, and how well.
 #[derive(Clone, Debug)]
-pub struct Keeping {
+pub struct PersistenceConfig {
     /// The journal's directory.
     pub dir: PathBuf,
     /// When it counts as durable.
@@ -30,23 +30,23 @@ pub struct Keeping {
     pub every: Duration,
     /// An image is written when the journal behind the last one is larger than this, and than
     /// that image.
-    pub image_after_bytes: u64,
+    pub snapshot_after_bytes: u64,
 }
 
-impl Default for Keeping {
+impl Default for PersistenceConfig {
     fn default() -> Self {
         Self {
             dir: PathBuf::new(),
             durability: Durability::Always,
             every: Duration::from_secs(1),
-            image_after_bytes: 64 << 20,
+            snapshot_after_bytes: 64 << 20,
         }
     }
 }
 
 /// Figures for the status page.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct PersistenceStatus {
     /// When it counts as durable.
     pub durability: Durability,
     /// The journal's file.
@@ -54,27 +54,27 @@ pub struct Kept {
     /// Its size.
     pub bytes: u64,
     /// How much of it is image.
-    pub image_bytes: u64,
+    pub snapshot_bytes: u64,
     /// Commands behind the image.
     pub commands: u64,
     /// Wall clock of the last sync, in ms since 1970.
     pub synced_ms: Option<u64>,
-    /// Wall clock of the last image of this run, in ms since 1970.
-    pub imaged_ms: Option<u64>,
+    /// Wall clock of the last snapshot of this run, in ms since 1970.
+    pub snapshot_ms: Option<u64>,
     /// The disk is full.
     pub is_full: bool,
 }
 
-impl Kept {
+impl PersistenceStatus {
     pub(super) fn new(durability: Durability) -> Self {
         Self {
             durability,
             file: String::new(),
             bytes: 0,
-            image_bytes: 0,
+            snapshot_bytes: 0,
             commands: 0,
             synced_ms: None,
-            imaged_ms: None,
+            snapshot_ms: None,
             is_full: false,
         }
     }
@@ -82,23 +82,23 @@ impl Kept {
 
 /// Why there is no keeper: the journal cannot be opened.
 #[derive(Debug)]
-pub struct NotKept(pub(super) String);
+pub struct PersistenceError(pub(super) String);
 
-impl NotKept {
+impl PersistenceError {
     /// The directory fails.
-    pub(super) fn over(dir: &Path, failure: &Failure) -> Self {
+    pub(super) fn over(dir: &Path, failure: &StorageFailure) -> Self {
         Self(match failure {
             // The only one that does not say where.
-            Failure::Full => format!("{}: {failure}", dir.display()),
+            StorageFailure::Full => format!("{}: {failure}", dir.display()),
             _ => failure.to_string(),
         })
     }
 }
 
-impl fmt::Display for NotKept {
+impl fmt::Display for PersistenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for NotKept {}
+impl std::error::Error for PersistenceError {}

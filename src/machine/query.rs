@@ -1,4 +1,4 @@
-//! The machine's own answers to those who only look.
+//! The machine's own answers to those who only query.
 
 use super::Machine;
 use super::command::{Figures, Grant, Kind, LockGrant, Refusal};
@@ -22,7 +22,7 @@ impl Machine {
     pub fn state_head(&self, id: &SessionId) -> Option<SessionState> {
         let key = self.living_key(id)?;
         Some(SessionState {
-            party: self.party(key).clone(),
+            info: self.info(key).clone(),
             holds: self.hold_states(key),
             waits: self.wait_states(key),
             watches: self.watch_states(key),
@@ -109,7 +109,7 @@ impl Machine {
     pub fn stakes(&self, id: &SessionId) -> Option<Stakes> {
         let session = &self.tables.sessions[self.living_key(id)? as usize];
         Some(Stakes {
-            name: session.party.name.clone(),
+            name: session.info.name.clone(),
             locks: session.locks.len(),
             claims: session.claims.len(),
             waits: session.waits.len(),
@@ -128,7 +128,7 @@ impl Machine {
     #[must_use]
     pub fn session_ids(&self) -> Vec<SessionId> {
         let living = self.tables.sessions.iter().filter(|(_, session)| !session.condemned);
-        living.map(|(_, session)| session.party.id).collect()
+        living.map(|(_, session)| session.info.id).collect()
     }
 
     /// The names of all known resources, in no order that means anything.
@@ -148,7 +148,7 @@ impl Machine {
         claims.sort_unstable();
         let issued = session.issued.keys(&tables.tickets, |t| &t.in_issued);
         Some(SessionView {
-            party: session.party.clone(),
+            info: session.info.clone(),
             claims: claims.into_iter().map(|(_, key)| self.ticket_view(key)).collect(),
             issued: issued.map(|key| self.ticket_view(key)).collect(),
             locks: self.lock_names(key),
@@ -177,7 +177,7 @@ impl Machine {
     pub(super) fn resource_head_at(&self, key: ResourceKey) -> ResourceView {
         let resource = &self.tables.resources[key as usize];
         let holder = match resource.body {
-            Body::Lock { holder, fence } => Some((self.party(holder).clone(), fence)),
+            Body::Lock { holder, fence } => Some((self.info(holder).clone(), fence)),
             Body::Empty | Body::Tickets(_) => None,
         };
         let (name, is_lock) = (resource.name.clone(), resource.last == Kind::Lock);
@@ -193,8 +193,8 @@ impl Machine {
             resource: self.tables.resources[ticket.resource as usize].name.clone(),
             ticket: ticket.name.clone(),
             data: ticket.data.clone(),
-            issuer: self.party(ticket.issuer).clone(),
-            claim: ticket.claim.map(|(session, fence)| (self.party(session).clone(), fence)),
+            issuer: self.info(ticket.issuer).clone(),
+            claim: ticket.claim.map(|(session, fence)| (self.info(session).clone(), fence)),
         }
     }
 
@@ -235,7 +235,7 @@ impl Machine {
         let list = key.map(|key| tables.resources[key as usize].watchers).unwrap_or_default();
         list.keys(&tables.watches, |w| &w.in_resource).map(|key| {
             let watch = &tables.watches[key as usize];
-            (tables.sessions[watch.session as usize].party.id, watch.changes)
+            (tables.sessions[watch.session as usize].info.id, watch.changes)
         })
     }
 

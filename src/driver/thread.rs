@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
-use crate::journal::Failure;
+use crate::journal::StorageFailure;
 
 use super::Driver;
-use super::keeper::{Keeper, Round};
+use super::writer::{Cycle, JournalWriter};
 
 /// How often a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_millis(100);
@@ -17,13 +17,13 @@ const YIELDS_MAX: u32 = 16;
 
 /// Wakes the keeper's thread.
 #[derive(Debug, Default)]
-pub(super) struct Bell {
+pub(super) struct WriterWaker {
     sleeps: AtomicBool,
     thread: OnceLock<Thread>,
 }
 
-impl Bell {
-    pub(super) fn ring(&self) {
+impl WriterWaker {
+    pub(super) fn wake(&self) {
         if self.sleeps.swap(false, Ordering::SeqCst)
             && let Some(thread) = self.thread.get()
         {
@@ -42,21 +42,21 @@ impl Bell {
     }
 }
 
-impl Keeper {
-    /// Keeps until `stop` is set and all that was applied is durable, then writes a last image.
+impl JournalWriter {
+    /// Keeps until `stop` is set and all that was applied is durable, then writes a last snapshot.
     ///
     /// # Errors
-    /// [`Failure`]: what waited for it was told that it is not kept.
-    pub fn run(mut self, stop: &AtomicBool) -> Result<(), Failure> {
+    /// [`StorageFailure`]: what waited for it was told that it is not kept.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<(), StorageFailure> {
         let result = self.run_until(stop);
-        self.end_image();
+        self.end_snapshot();
         self.told(result)
     }
 
-    fn run_until(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+    fn run_until(&mut self, stop: &AtomicBool) -> Result<(), StorageFailure> {
         let driver = self.driver().clone();
-        let bell = &driver.0.bell;
-        let _ = bell.thread.set(thread::current());
+        let waker = &driver.0.waker;
+        let _ = waker.thread.set(thread::current());
         if self.report().commands > 0 {
             self.images.want_one();
         }
@@ -65,12 +65,12 @@ impl Keeper {
             let stopping = stop.load(Ordering::SeqCst);
             let_others_go(&driver);
             match self.round()? {
-                Round::Kept => {}
-                Round::Full if stopping || driver.is_leaving() => return Err(Failure::Full),
-                Round::Full => thread::sleep(FULL_RETRY),
-                Round::Idle if stopping => return self.finish(),
-                Round::Idle => bell.sleep(self.due(), || {
-                    driver.gathered() > 0 || stop.load(Ordering::SeqCst) || self.has_done()
+                Cycle::Wrote => {}
+                Cycle::Full if stopping || driver.is_leaving() => return Err(StorageFailure::Full),
+                Cycle::Full => thread::sleep(FULL_RETRY),
+                Cycle::Idle if stopping => return self.finish(),
+                Cycle::Idle => waker.sleep(self.due(), || {
+                    driver.pending() > 0 || stop.load(Ordering::SeqCst) || self.has_done()
                 }),
             }
         }
@@ -82,19 +82,19 @@ impl Keeper {
 fn let_others_go(driver: &Driver) {
     let mut before = 0;
     for _ in 0..YIELDS_MAX {
-        let gathered = driver.gathered();
-        if gathered == before {
+        let pending = driver.pending();
+        if pending == before {
             break;
         }
-        before = gathered;
+        before = pending;
         thread::yield_now();
     }
 }
 
 /// Should keeping panic, nobody waits for it for ever.
-struct Told(Driver);
+struct Notice(Driver);
 
-impl Drop for Told {
+impl Drop for Notice {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.fail("keeping panicked");
@@ -104,38 +104,38 @@ impl Drop for Told {
 
 /// A keeper at work in a thread of its own.
 #[derive(Debug)]
-pub struct AtWork {
+pub struct WriterThread {
     driver: Driver,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<(), Failure>>,
+    thread: JoinHandle<Result<(), StorageFailure>>,
 }
 
-impl AtWork {
+impl WriterThread {
     /// Sets a keeper to work.
     ///
     /// # Errors
     /// When the system has no thread for it.
-    pub fn new(keeper: Keeper) -> std::io::Result<Self> {
+    pub fn new(keeper: JournalWriter) -> std::io::Result<Self> {
         let (driver, stop) = (keeper.driver().clone(), Arc::new(AtomicBool::new(false)));
         let stopped = stop.clone();
         let run = move || {
-            let _told = Told(keeper.driver().clone());
+            let _told = Notice(keeper.driver().clone());
             keeper.run(&stopped)
         };
         let thread = thread::Builder::new().name("keeper".to_owned()).spawn(run)?;
         Ok(Self { driver, stop, thread })
     }
 
-    /// Waits until all that was applied is durable and a last image is written. Blocks.
+    /// Waits until all that was applied is durable and a last snapshot is written. Blocks.
     ///
     /// # Errors
     /// Why it is not.
-    pub fn finish(self) -> Result<(), Failure> {
+    pub fn finish(self) -> Result<(), StorageFailure> {
         self.stop.store(true, Ordering::SeqCst);
-        self.driver.0.bell.ring();
+        self.driver.0.waker.wake();
         match self.thread.join() {
             Ok(result) => result,
-            Err(_) => Err(Failure::Broken("keeping panicked".to_owned())),
+            Err(_) => Err(StorageFailure::Broken("keeping panicked".to_owned())),
         }
     }
 }

@@ -9,14 +9,14 @@ use super::core::Core;
 
 /// Accepted commands, encoded, in the order in which they were applied.
 #[derive(Debug, Default)]
-pub(super) struct Gathered {
+pub(super) struct PendingBatch {
     pub(super) commands: Vec<u8>,
     pub(super) count: u32,
     /// Nobody has rung for the first of them yet.
     pub(super) is_news: bool,
 }
 
-impl Gathered {
+impl PendingBatch {
     pub(super) fn add(&mut self, command: &Command) {
         encode_command(command, &mut self.commands);
         self.is_news |= self.count == 0;
@@ -57,10 +57,10 @@ impl Core {
     }
 
     fn take_up(&mut self, now: At) {
-        let image = self.machine.image();
+        let image = self.machine.snapshot();
         // The condemned end with the `Boot`.
         for session in image.sessions.into_iter().filter(|session| !session.condemned) {
-            self.enter_session(session.party.id, session.party.ttl, now);
+            self.add_session(session.info.id, session.info.ttl, now);
         }
         for wait in image.resources.into_iter().flat_map(|resource| resource.waits) {
             if let Some(length) = wait.socket {
@@ -86,10 +86,10 @@ impl Core {
     pub(super) fn give_up(&mut self) -> bool {
         let before = self.refuses.replace(Unavailable::Failed);
         self.leaving = true;
-        self.durable.fail();
+        self.watermark.fail();
         // Whoever waits finds out by the end of the channel.
         self.requests.clear();
-        for socket in self.presences.values().filter_map(|presence| presence.socket.as_ref()) {
+        for socket in self.sessions.values().filter_map(|entry| entry.socket.as_ref()) {
             socket.fail();
         }
         before != Some(Unavailable::Failed)

@@ -13,15 +13,15 @@ use super::Unavailable;
 /// A point in the order of applied commands. What bears it may leave when everything up to it is
 /// durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stamp(u64);
+pub struct LogPosition(u64);
 
 /// Counts what is applied and what of it is durable.
 #[derive(Debug)]
-pub(super) struct Durable {
+pub(super) struct Watermark {
     applied: AtomicU64,
-    durable: AtomicU64,
+    watermark: AtomicU64,
     /// Who waits, for what, in order; the second number tells those apart who wait for the same.
-    waiting: Mutex<BTreeMap<(Stamp, u64), Waker>>,
+    waiting: Mutex<BTreeMap<(LogPosition, u64), Waker>>,
     /// Numbers those who wait.
     numbers: AtomicU64,
     /// Something has become durable, or never will.
@@ -32,33 +32,33 @@ pub(super) struct Durable {
     failed: AtomicBool,
 }
 
-impl Durable {
+impl Watermark {
     pub(super) fn new(gated: bool) -> Self {
-        let (applied, durable) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (applied, watermark) = (AtomicU64::new(0), AtomicU64::new(0));
         let (waiting, numbers) = (Mutex::default(), AtomicU64::new(0));
         let (news, failed) = (Notify::new(), AtomicBool::new(false));
-        Self { applied, durable, waiting, numbers, news, gated, failed }
+        Self { applied, watermark, waiting, numbers, news, gated, failed }
     }
 
     /// One more command was applied. Called under the driver's lock.
-    pub(super) fn applied(&self) -> Stamp {
-        let stamp = self.applied.fetch_add(1, Ordering::Relaxed) + 1;
+    pub(super) fn applied(&self) -> LogPosition {
+        let position = self.applied.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.gated {
-            self.durable.store(stamp, Ordering::Release);
+            self.watermark.store(position, Ordering::Release);
         }
-        Stamp(stamp)
+        LogPosition(position)
     }
 
     /// Everything applied so far.
-    pub(super) fn now(&self) -> Stamp {
-        Stamp(self.applied.load(Ordering::Relaxed))
+    pub(super) fn now(&self) -> LogPosition {
+        LogPosition(self.applied.load(Ordering::Relaxed))
     }
 
     /// Everything up to here has become durable. Whoever waits for it finds out by
-    /// [`Durable::herald`] when this is said by a thread that is not the runtime's: it would wake
+    /// [`Watermark::notify`] when this is said by a thread that is not the runtime's: it would wake
     /// one by one from afar, which costs more than all that there is to do for them.
-    pub(super) fn advance(&self, stamp: Stamp) {
-        self.durable.fetch_max(stamp.0, Ordering::Release);
+    pub(super) fn advance(&self, position: LogPosition) {
+        self.watermark.fetch_max(position.0, Ordering::Release);
         self.tell();
     }
 
@@ -77,7 +77,7 @@ impl Durable {
     }
 
     /// Wakes those who wait, as things become durable. Runs until it is dropped.
-    pub(super) async fn herald(&self) {
+    pub(super) async fn notify(&self) {
         loop {
             self.news.notified().await;
             self.wake();
@@ -90,15 +90,15 @@ impl Durable {
             let reached = if self.failed.load(Ordering::Acquire) {
                 u64::MAX
             } else {
-                self.durable.load(Ordering::Acquire)
+                self.watermark.load(Ordering::Acquire)
             };
-            let later = waiting.split_off(&(Stamp(reached.saturating_add(1)), 0));
+            let later = waiting.split_off(&(LogPosition(reached.saturating_add(1)), 0));
             std::mem::replace(&mut *waiting, later)
         };
         ready.into_values().for_each(Waker::wake);
     }
 
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<(Stamp, u64), Waker>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<(LogPosition, u64), Waker>> {
         match self.waiting.lock() {
             Ok(waiting) => waiting,
             Err(_) => std::process::abort(),
@@ -106,21 +106,21 @@ impl Durable {
     }
 
     #[inline]
-    pub(super) fn has(&self, stamp: Stamp) -> bool {
-        self.durable.load(Ordering::Acquire) >= stamp.0
+    pub(super) fn has(&self, position: LogPosition) -> bool {
+        self.watermark.load(Ordering::Acquire) >= position.0
     }
 
-    /// Waits until everything up to the stamp is durable.
-    pub(super) fn reached(&self, stamp: Stamp) -> Reached<'_> {
-        Reached { durable: self, stamp, number: None }
+    /// Waits until everything up to the position is durable.
+    pub(super) fn reached(&self, position: LogPosition) -> Reached<'_> {
+        Reached { watermark: self, position, number: None }
     }
 }
 
-/// Waits until everything up to a stamp is durable, or never will be.
+/// Waits until everything up to a position is durable, or never will be.
 #[derive(Debug)]
 pub(super) struct Reached<'a> {
-    durable: &'a Durable,
-    stamp: Stamp,
+    watermark: &'a Watermark,
+    position: LogPosition,
     /// Under which it waits.
     number: Option<u64>,
 }
@@ -129,21 +129,21 @@ impl Future for Reached<'_> {
     type Output = Result<(), Unavailable>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let durable = self.durable;
-        if durable.has(self.stamp) {
+        let watermark = self.watermark;
+        if watermark.has(self.position) {
             return Poll::Ready(Ok(()));
         }
         let number =
-            *self.number.get_or_insert_with(|| durable.numbers.fetch_add(1, Ordering::Relaxed));
-        let mut waiting = durable.waiting();
+            *self.number.get_or_insert_with(|| watermark.numbers.fetch_add(1, Ordering::Relaxed));
+        let mut waiting = watermark.waiting();
         // Looked at under the lock: who wakes looks at them first and at the list then.
-        if durable.has(self.stamp) {
+        if watermark.has(self.position) {
             return Poll::Ready(Ok(()));
         }
-        if durable.failed.load(Ordering::Acquire) {
+        if watermark.failed.load(Ordering::Acquire) {
             return Poll::Ready(Err(Unavailable::Failed));
         }
-        waiting.insert((self.stamp, number), context.waker().clone());
+        waiting.insert((self.position, number), context.waker().clone());
         Poll::Pending
     }
 }
@@ -151,7 +151,7 @@ impl Future for Reached<'_> {
 impl Drop for Reached<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.durable.waiting().remove(&(self.stamp, number));
+            self.watermark.waiting().remove(&(self.position, number));
         }
     }
 }

@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::journal::{
-    self, Batch, Description, Failure, Journal, Options, Recovered, Report, Sqlite, Store, Synced,
+    self, Batch, Description, Journal, JournalOptions, Recovered, Report, Sqlite, StorageFailure,
+    Store, Synced,
 };
 
 use crate::machine::Counts;
 
+use super::background::BackgroundTask;
 use super::clock::{self, Instant, instant};
-use super::durable::Stamp;
-use super::images::Images;
-use super::job::Job;
-use super::keeping::{Durability, Keeping, Kept, NotKept};
-use super::work::Bell;
+use super::persistence::{Durability, PersistenceConfig, PersistenceError, PersistenceStatus};
+use super::snapshots::Snapshots;
+use super::thread::WriterWaker;
+use super::watermark::LogPosition;
 use super::{Driver, ids};
 
 /// How often is looked whether the journal's files still have their names.
@@ -27,18 +28,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What is on its way to the journal.
 #[derive(Default)]
-struct Parcel {
+struct InFlightBatch {
     commands: Vec<u8>,
     count: u32,
     next_fence: u64,
-    stamp: Stamp,
+    position: LogPosition,
 }
 
 /// What a round came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Round {
+pub enum Cycle {
     /// Something was made durable.
-    Kept,
+    Wrote,
     /// There was nothing to do.
     Idle,
     /// The disk is full.
@@ -46,39 +47,43 @@ pub enum Round {
 }
 
 /// Alone with the journal.
-pub struct Keeper {
+pub struct JournalWriter {
     driver: Driver,
     pub(super) journal: Journal,
-    pub(super) keeping: Keeping,
-    parcel: Parcel,
+    pub(super) keeping: PersistenceConfig,
+    in_flight: InFlightBatch,
     /// Something was written and no sync of it was begun.
     is_unsynced: bool,
     /// A sync was begun.
     synced: Instant,
     /// A sync that runs.
-    syncing: Option<Job<Synced>>,
+    syncing: Option<BackgroundTask<Synced>>,
     /// The files were looked at, and whether they could be seen.
     looked: Instant,
     is_blind: bool,
-    pub(super) images: Images,
-    pub(super) kept: Kept,
+    pub(super) images: Snapshots,
+    pub(super) kept: PersistenceStatus,
     report: Report,
 }
 
-impl fmt::Debug for Keeper {
+impl fmt::Debug for JournalWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keeper").field("kept", &self.kept).finish_non_exhaustive()
+        f.debug_struct("JournalWriter").field("kept", &self.kept).finish_non_exhaustive()
     }
 }
 
-impl Keeper {
+impl JournalWriter {
     /// Opens the journal of a directory and takes up what it keeps. For `expire_ms` see
     /// [`Driver::new`].
     ///
     /// # Errors
     /// When the journal is damaged, in use, or not ours to use.
-    pub fn open(expire_ms: u32, keeping: Keeping) -> Result<(Driver, Self), NotKept> {
-        let store = Sqlite::open(&keeping.dir).map_err(|why| NotKept::over(&keeping.dir, &why))?;
+    pub fn open(
+        expire_ms: u32,
+        keeping: PersistenceConfig,
+    ) -> Result<(Driver, Self), PersistenceError> {
+        let store =
+            Sqlite::open(&keeping.dir).map_err(|why| PersistenceError::over(&keeping.dir, &why))?;
         let lets_in = store.lets_in();
         let dir = keeping.dir.clone();
         let kept = Self::over(Arc::new(store), expire_ms, keeping, clock::wall_ms())?;
@@ -95,40 +100,40 @@ impl Keeper {
     /// The same over any store, and by a wall clock (ms since 1970) that may be wrong.
     ///
     /// # Errors
-    /// As [`Keeper::open`].
+    /// As [`JournalWriter::open`].
     pub fn over(
         store: Arc<dyn Store>,
         expire_ms: u32,
-        keeping: Keeping,
+        keeping: PersistenceConfig,
         wall_ms: u64,
-    ) -> Result<(Driver, Self), NotKept> {
-        let options = Options { identity: ids::number() };
+    ) -> Result<(Driver, Self), PersistenceError> {
+        let options = JournalOptions { identity: ids::number() };
         let begun = instant();
         let opened = Journal::open(store, options).map_err(|why| match why {
-            journal::Error::Failed(failure) => NotKept::over(&keeping.dir, &failure),
-            damaged @ journal::Error::Damaged(_) => NotKept(damaged.to_string()),
+            journal::OpenError::Failed(failure) => PersistenceError::over(&keeping.dir, &failure),
+            damaged @ journal::OpenError::Damaged(_) => PersistenceError(damaged.to_string()),
         })?;
         let Recovered { machine, fence, journal, report } = opened;
         tell(&report, &machine.counts(), instant() - begun);
         let driver = Driver::over(machine, expire_ms, fence, wall_ms);
-        let kept = Kept::new(keeping.durability);
+        let kept = PersistenceStatus::new(keeping.durability);
         let mut keeper = Self {
             driver: driver.clone(),
             journal,
             keeping,
-            parcel: Parcel::default(),
+            in_flight: InFlightBatch::default(),
             is_unsynced: false,
             synced: instant(),
             syncing: None,
             looked: instant(),
             is_blind: false,
-            images: Images::new(),
+            images: Snapshots::new(),
             kept,
             report,
         };
         // The start itself is kept before anybody is served, and with it the fences' new range.
         keeper.gather();
-        keeper.keep(true).map_err(|why| NotKept::over(&keeper.keeping.dir, &why))?;
+        keeper.keep(true).map_err(|why| PersistenceError::over(&keeper.keeping.dir, &why))?;
         keeper.describe();
         Ok((driver, keeper))
     }
@@ -151,41 +156,41 @@ impl Keeper {
 
     /// Tells the status page.
     pub(super) fn describe(&mut self) {
-        let Description { file, bytes, image_bytes, commands, .. } = self.journal.describe();
-        self.kept = Kept { file, bytes, image_bytes, commands, ..self.kept };
+        let Description { file, bytes, snapshot_bytes, commands, .. } = self.journal.describe();
+        self.kept = PersistenceStatus { file, bytes, snapshot_bytes, commands, ..self.kept };
         self.driver.set_kept(self.kept.clone());
     }
 
-    /// Takes what has gathered. What could not be written for lack of room goes first, by itself.
+    /// Takes what has pending. What could not be written for lack of room goes first, by itself.
     fn gather(&mut self) {
-        if self.parcel.count > 0 {
+        if self.in_flight.count > 0 {
             return;
         }
         let mut core = self.driver.core();
-        let (next_fence, stamp) = (core.machine.next_fence().0, core.stamp());
-        let Some(gathered) = &mut core.gathered else { return };
-        std::mem::swap(&mut gathered.commands, &mut self.parcel.commands);
-        gathered.commands.clear();
-        (gathered.is_news, self.parcel.count) = (false, std::mem::take(&mut gathered.count));
-        (self.parcel.next_fence, self.parcel.stamp) = (next_fence, stamp);
+        let (next_fence, position) = (core.machine.next_fence().0, core.position());
+        let Some(pending) = &mut core.pending else { return };
+        std::mem::swap(&mut pending.commands, &mut self.in_flight.commands);
+        pending.commands.clear();
+        (pending.is_news, self.in_flight.count) = (false, std::mem::take(&mut pending.count));
+        (self.in_flight.next_fence, self.in_flight.position) = (next_fence, position);
     }
 
-    /// Writes the parcel, and says that it is durable.
-    fn keep(&mut self, sync: bool) -> Result<(), Failure> {
-        let Parcel { commands, count, next_fence, stamp } = &self.parcel;
+    /// Writes the in_flight, and says that it is durable.
+    fn keep(&mut self, sync: bool) -> Result<(), StorageFailure> {
+        let InFlightBatch { commands, count, next_fence, position } = &self.in_flight;
         let batch = Batch { commands, count: *count, next_fence: *next_fence };
         let appended = self.journal.append(&batch, sync)?;
-        let stamp = *stamp;
+        let position = *position;
         self.is_unsynced = true;
         if appended.synced {
             self.note_sync();
         }
-        self.parcel.count = 0;
+        self.in_flight.count = 0;
         // A buffer that had to be large once is not kept for ever.
-        if self.parcel.commands.capacity() > 1 << 20 {
-            self.parcel.commands = Vec::new();
+        if self.in_flight.commands.capacity() > 1 << 20 {
+            self.in_flight.commands = Vec::new();
         }
-        self.driver.is_durable(stamp);
+        self.driver.advance_watermark(position);
         Ok(())
     }
 
@@ -199,18 +204,19 @@ impl Keeper {
     /// Does once what is to be done.
     ///
     /// # Errors
-    /// [`Failure`] is final: nothing that waits will become durable, and whoever waits was told.
-    pub fn round(&mut self) -> Result<Round, Failure> {
+    /// [`StorageFailure`] is final: nothing that waits will become durable, and whoever waits was
+    /// told.
+    pub fn round(&mut self) -> Result<Cycle, StorageFailure> {
         let round = self.work();
         self.told(round)
     }
 
     /// Tells everybody of a failure.
-    pub(super) fn told<T>(&self, result: Result<T, Failure>) -> Result<T, Failure> {
+    pub(super) fn told<T>(&self, result: Result<T, StorageFailure>) -> Result<T, StorageFailure> {
         result.inspect_err(|failure| self.driver.fail(&failure.to_string()))
     }
 
-    fn work(&mut self) -> Result<Round, Failure> {
+    fn work(&mut self) -> Result<Cycle, StorageFailure> {
         if let Some(failure) = self.journal.failure() {
             return Err(failure.clone());
         }
@@ -218,18 +224,18 @@ impl Keeper {
             self.look()?;
         }
         self.gather();
-        let mut round = Round::Idle;
-        if self.parcel.count > 0 {
+        let mut round = Cycle::Idle;
+        if self.in_flight.count > 0 {
             match self.keep(self.keeping.durability == Durability::Always) {
-                Ok(()) => round = Round::Kept,
-                Err(Failure::Full) => {
+                Ok(()) => round = Cycle::Wrote,
+                Err(StorageFailure::Full) => {
                     self.wait_for_room();
                     // What was written is synced all the same, and a new image may make room.
                     self.see_to_syncs()?;
                     if self.images.is_done() {
-                        self.see_to_images()?;
+                        self.see_to_snapshots()?;
                     }
-                    return Ok(Round::Full);
+                    return Ok(Cycle::Full);
                 }
                 Err(failure) => return Err(failure),
             }
@@ -239,12 +245,12 @@ impl Keeper {
             }
         }
         if self.see_to_syncs()? {
-            round = Round::Kept;
+            round = Cycle::Wrote;
         }
-        if round == Round::Kept {
+        if round == Cycle::Wrote {
             self.describe();
         }
-        if self.see_to_images()? {
+        if self.see_to_snapshots()? {
             self.describe();
         }
         Ok(round)
@@ -254,8 +260,8 @@ impl Keeper {
     /// seen the next time.
     ///
     /// # Errors
-    /// Any [`Failure`] is final.
-    pub(super) fn look(&mut self) -> Result<(), Failure> {
+    /// Any [`StorageFailure`] is final.
+    pub(super) fn look(&mut self) -> Result<(), StorageFailure> {
         self.looked = instant();
         let seen = self.journal.look();
         if let Some(failure) = self.journal.failure() {
@@ -299,11 +305,11 @@ impl Keeper {
 
     /// Begins a sync that is due. Nobody waits for it, so the keeper does not either. Whether one
     /// has ended.
-    fn see_to_syncs(&mut self) -> Result<bool, Failure> {
+    fn see_to_syncs(&mut self) -> Result<bool, StorageFailure> {
         if self.sync_due().is_some_and(|due| due.is_zero()) {
             let syncing = self.journal.begin_sync()?;
             (self.is_unsynced, self.synced) = (false, instant());
-            let job = Job::begin("sync", self.bell(), move || syncing.run());
+            let job = BackgroundTask::begin("sync", self.waker(), move || syncing.run());
             match job {
                 Ok(job) => self.syncing = Some(job),
                 Err(why) => {
@@ -319,24 +325,24 @@ impl Keeper {
         Ok(true)
     }
 
-    pub(super) fn bell(&self) -> Arc<Bell> {
-        self.driver.0.bell.clone()
+    pub(super) fn waker(&self) -> Arc<WriterWaker> {
+        self.driver.0.waker.clone()
     }
 
     /// Whether something is done that the next round sees to.
     pub(super) fn has_done(&self) -> bool {
-        self.images.is_done() || self.syncing.as_ref().is_some_and(Job::is_done)
+        self.images.is_done() || self.syncing.as_ref().is_some_and(BackgroundTask::is_done)
     }
 
-    /// Makes all durable and writes a last image: the next start is quick.
-    pub(super) fn finish(&mut self) -> Result<(), Failure> {
-        self.end_image();
+    /// Makes all durable and writes a last snapshot: the next start is quick.
+    pub(super) fn finish(&mut self) -> Result<(), StorageFailure> {
+        self.end_snapshot();
         if let Some(job) = self.syncing.take() {
             self.journal.end_sync(job.finish()?)?;
         }
         self.journal.sync()?;
         self.note_sync();
-        self.last_image()
+        self.last_snapshot()
     }
 }
 
