@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 /// Longest name of a session, resource or ticket, in bytes of UTF-8 (protocol, section 6).
 pub const NAME_MAX_BYTES: usize = 255;
 /// Most data a ticket carries, in bytes.
@@ -90,8 +92,12 @@ fn check_name(text: &str) -> Result<(), BadName> {
 }
 
 /// Name of a resource or of a ticket: 1 to 255 bytes of UTF-8 without control characters.
+///
+/// Up to 23 bytes stand in the value itself; a longer name is shared by its clones.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Arc<str>);
+pub struct Name(SmolStr);
+
+const _: () = assert!(size_of::<Name>() == 24 && size_of::<Option<Name>>() == 24);
 
 impl Name {
     /// Accepts `text` as a name.
@@ -120,19 +126,19 @@ impl Borrow<str> for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
 /// Name of a session: like [`Name`], but may be empty and need not be unique.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionName(Arc<str>);
+pub struct SessionName(SmolStr);
 
 impl SessionName {
     /// Accepts `text` as a session's name.
@@ -152,7 +158,7 @@ impl SessionName {
 
 impl fmt::Debug for SessionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -238,4 +244,25 @@ pub struct SessionInfo {
     pub ttl: Ttl,
     /// The address it was opened from.
     pub source: Box<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::*;
+
+    #[test]
+    fn a_name_of_any_length_is_found_and_ordered_as_its_text() {
+        let texts: Vec<_> = (1..=NAME_MAX_BYTES).map(|length| "n".repeat(length)).collect();
+        let names: Vec<_> = texts.iter().map(|text| Name::parse(text).unwrap()).collect();
+        assert!(names.is_sorted_by(|a, b| a < b));
+        let hashed: HashMap<_, _> = names.iter().cloned().zip(0..).collect();
+        let ordered: BTreeMap<_, _> = names.iter().cloned().zip(0..).collect();
+        for (number, text) in (0..).zip(&texts) {
+            assert_eq!(hashed.get(text.as_str()), Some(&number));
+            assert_eq!(ordered.get(text.as_str()), Some(&number));
+        }
+        assert_eq!(Name::parse(&"n".repeat(NAME_MAX_BYTES + 1)), Err(BadName::TooLong));
+    }
 }
