@@ -217,7 +217,7 @@ fn fill(dir: &Path) -> Outcome {
         let (name, ttl) = (SessionName::parse("worker")?, Ttl::new(TTL_MS.into()));
         let mut opens = Box::pin(driver.open(name, ttl.ok_or("no ttl")?, "192.0.2.1:4711".into()));
         let at_once = (&mut opens).now_or_never();
-        keeper.round()?;
+        keeper.cycle()?;
         let session = at_once.or_else(|| opens.now_or_never()).ok_or("it is not kept")??;
         ids.push(session);
         let data = Data::new(b"what is to be done").ok_or("too much data")?;
@@ -259,7 +259,7 @@ fn submit(driver: &Driver, session: SessionId, command: Command) -> Asked {
 
 /// Keeps what was asked, and takes the answers: else what they grant would be undone.
 fn keep(keeper: &mut JournalWriter, asked: &mut Vec<Asked>) -> Outcome {
-    keeper.round()?;
+    keeper.cycle()?;
     for asked in asked.drain(..) {
         asked.now_or_never().ok_or("it is not kept")??.hand_over();
     }

@@ -66,7 +66,7 @@ pub(super) async fn issue_ticket(app: App, call: Call) -> Result {
     let (resource, session) = (call.resource()?, call.session()?);
     let ticket = call.query().ticket()?;
     // The request is under way while its body is.
-    let held = session.map(|session| app.driver.hold(session));
+    let held = session.map(|session| app.driver.pin(session));
     let data = call.data().await?;
     drop(held);
     let session = known(session)?;
@@ -86,7 +86,7 @@ pub(super) async fn claim_ticket(app: App, mut call: Call) -> Result {
     let (ticket, wait) = (call.query().optional_ticket()?, call.wait()?);
     let session = known(session)?;
     if wait.ms > 0 {
-        let held = app.driver.hold(session);
+        let held = app.driver.pin(session);
         call.discard_body().await?;
         drop(held);
     }
@@ -134,7 +134,7 @@ pub(super) async fn lock(app: App, mut call: Call) -> Result {
     let (resource, session, wait) = (call.resource()?, call.session()?, call.wait()?);
     let session = known(session)?;
     if wait.ms > 0 {
-        let held = app.driver.hold(session);
+        let held = app.driver.pin(session);
         call.discard_body().await?;
         drop(held);
     }

@@ -112,7 +112,7 @@ async fn nothing_is_said_before_it_is_durable_not_even_a_refusal() {
     let mut refused = begun(driver.request(nobody, lock(nobody)));
     let mut not_there = begun(driver.request(session, unlock_other(session)));
     let mut waiting = begun(driver.request_waiting(session, 1000, lock_waiting(session)));
-    let mut seen = begun(driver.look(|machine| machine.counts().locks));
+    let mut seen = begun(driver.query(|machine| machine.counts().locks));
     let mut unknown = begun(driver.refresh(&nobody));
     let mut opened = begun(opening(&driver, 1000));
     assert_eq!(driver.refresh(&session).now_or_never(), Some(Ok(true)), "a refresh is exempt");

@@ -258,12 +258,12 @@ async fn what_is_gathered_is_what_one_look_would_have_seen() {
     for id in sessions {
         assert!(matches!(view(&driver, id).await, Some(Seen::Large)));
         let gathered = id.gather(&driver).await.expect("the server is there");
-        let seen = driver.look(|machine| machine.session_view(&id)).await;
+        let seen = driver.query(|machine| machine.session_view(&id)).await;
         assert_eq!(gathered, seen.expect("the server is there"));
     }
     let jobs = name("jobs");
     let gathered = jobs.gather(&driver).await.expect("the server is there").expect("is known");
-    let seen = driver.look(|machine| machine.resource_view("jobs")).await;
+    let seen = driver.query(|machine| machine.resource_view("jobs")).await;
     let mut seen = seen.expect("the server is there").expect("is known");
     seen.tickets.sort_by(|a, b| a.ticket.cmp(&b.ticket));
     assert_eq!(gathered, seen);

@@ -10,7 +10,8 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
 use crate::driver::{
-    Answered, ChangeEvent, Connection, Ending, Message, Next, State, Unavailable, ping_ms, reason,
+    Answered, ChangeEvent, Connection, Ending, Message, Next, Unavailable, WholeState, ping_ms,
+    reason,
 };
 use crate::machine::{IssuedState, Refusal};
 use crate::wire::socket::{self as wire, StateFrames, close};
@@ -141,13 +142,13 @@ async fn feed_state<K, E>(
     connection: &Connection,
     mut pulse: Option<&mut Pulse>,
     id: Option<u64>,
-    state: State,
+    state: WholeState,
 ) -> Result<(), End>
 where
     K: Sink<Frame, Error = E> + Unpin,
 {
-    let held = connection.hold();
-    let State { mut session, resumed, epoch, ping_ms, lacks_issued } = state;
+    let held = connection.pin();
+    let WholeState { mut session, resumed, epoch, ping_ms, lacks_issued } = state;
     if lacks_issued {
         let gone = match gather_issued(sink, connection, pulse.as_deref_mut()).await? {
             Ok(Some(issued)) => {

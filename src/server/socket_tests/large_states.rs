@@ -121,7 +121,7 @@ async fn what_happens_while_a_large_state_is_gathered_follows_behind_it() {
         }
     }
     // What one has then is what there is.
-    let now = driver.look(|machine| machine.state(&id)).await.unwrap().unwrap();
+    let now = driver.query(|machine| machine.state(&id)).await.unwrap().unwrap();
     let now = now.issued.iter().map(|one| (one.ticket.as_str().to_owned(), one.claimed));
     assert_eq!(issued, now.collect());
 }

@@ -18,7 +18,7 @@ fn keeper(memory: &CrashStore) -> (Driver, JournalWriter) {
 }
 
 fn keep(keeper: &mut JournalWriter) {
-    while keeper.round().expect("the disk works") == Cycle::Wrote {}
+    while keeper.cycle().expect("the disk works") == Cycle::Wrote {}
 }
 
 /// Answers heartbeats, and returns what came until an answer to request 7 did.
@@ -117,7 +117,7 @@ async fn a_broken_disk_is_told_to_every_socket() {
     settle().await;
     let failure = StorageFailure::Broken("pulled out".to_owned());
     memory.fail(Fault { call: memory.calls() + 1, failure: failure.clone(), is_done: true });
-    assert_eq!(keeper.round(), Err(failure));
+    assert_eq!(keeper.cycle(), Err(failure));
     let unavailable = |told: &Value, id: u64| {
         assert_eq!((&told["id"], &told["error"]["code"]), (&id.into(), &"unavailable".into()));
         assert_eq!(told["error"]["message"], Unavailable::Failed.to_string());
@@ -150,7 +150,7 @@ async fn a_full_disk_is_told_and_got_over() {
     memory.fail(Fault { call: memory.calls() + 1, failure, is_done: false });
     peer.say(&json!({"id": 1, "op": "lock", "resource": "db"}));
     settle().await;
-    assert_eq!(keeper.round(), Ok(Cycle::Full));
+    assert_eq!(keeper.cycle(), Ok(Cycle::Full));
     peer.say(&json!({"id": 2, "op": "lock", "resource": "db"}));
     let full = |told: &Value| {
         assert_eq!(told["error"]["code"], "unavailable");

@@ -39,7 +39,7 @@ async fn nothing_is_granted_to_one_that_falls_due_in_a_later_slice() {
     handed_over(&driver.request(doomed[MANY - 1], own).await.expect("an answer"));
     let before = counts(&driver);
     assert_eq!((before.sessions, before.waits, before.locks), (MANY + 1, MANY - 1, 2));
-    let next_fence = driver.look(ticketd::machine::Machine::next_fence).await.expect("a look");
+    let next_fence = driver.query(ticketd::machine::Machine::next_fence).await.expect("a look");
 
     let inherited = driver.request_waiting(heir, 60_000, lock_waiting(heir));
     let inherited = inherited.await.expect("an answer");

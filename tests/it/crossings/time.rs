@@ -27,7 +27,7 @@ async fn jump(ms: u64) {
 
 /// Whether a session lives. Looking does not keep it alive.
 fn lives(driver: &Driver, session: SessionId) -> bool {
-    let mut looking = Box::pin(driver.look(|machine| machine.has_session(&session)));
+    let mut looking = Box::pin(driver.query(|machine| machine.has_session(&session)));
     if let Some(seen) = (&mut looking).now_or_never() {
         return seen.expect("the server is there");
     }
@@ -158,7 +158,7 @@ async fn a_session_ends_by_itself_after_a_slow_sync_too() {
     sleep(100 + u64::from(EXPIRE_MS)).await;
     driver.make_durable();
     // Had it not ended yet, looking would end it, and the answer would have to wait for that.
-    let seen = driver.look(|machine| machine.has_session(&session)).now_or_never();
+    let seen = driver.query(|machine| machine.has_session(&session)).now_or_never();
     assert_eq!(seen, Some(Ok(false)), "it ended only when somebody asked");
 }
 

@@ -97,7 +97,7 @@ async fn assert_all_are_told(house: &mut House, guests: &mut Guests) {
     assert!(later(open(&house.driver, "new", 1000)).now().is_err());
     assert!(house.driver.reconnect(Some(1), guests.sockets[0].session(), None).is_err());
     assert!(house.driver.failed().await.contains("pulled out"));
-    assert!(house.keeper.round().is_err(), "and it stays so");
+    assert!(house.keeper.cycle().is_err(), "and it stays so");
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +170,7 @@ async fn assert_nothing_is_done(house: &mut House, guests: &mut Guests) {
     assert_eq!(asked, Err(full));
     assert_eq!(later(wait_for(&house.driver, session, "new", 1000)).now(), Err(full));
     let driver = house.driver.clone();
-    assert_eq!(later(async move { driver.look(|_| ()).await }).now(), Err(full));
+    assert_eq!(later(async move { driver.query(|_| ()).await }).now(), Err(full));
     assert_eq!(later(open(&house.driver, "new", 1000)).now(), Err(full));
     let socket = &guests.sockets[0];
     assert!(socket.ask([(Some(999), Asked::Beat)]));
@@ -210,17 +210,17 @@ async fn while_the_disk_is_full_time_stands_still() {
     }
     let mut first = later(request(&house.driver, short, lock(short, "first")));
     assert!(first.is_open());
-    assert_eq!(house.keeper.round(), Ok(Cycle::Full));
+    assert_eq!(house.keeper.cycle(), Ok(Cycle::Full));
     for _ in 0..2 {
         pass(100_000).await;
-        assert_eq!(house.keeper.round(), Ok(Cycle::Full));
+        assert_eq!(house.keeper.cycle(), Ok(Cycle::Full));
         assert_eq!(heard(&socket), [""; 0]);
     }
     // It hangs up meanwhile; that needs no room.
     let mut gone = later(request(&house.driver, short, unlock(short, "first")));
     assert!(gone.look().expect("is said at once").is_err());
     assert!(first.is_open());
-    assert_eq!(house.keeper.round(), Ok(Cycle::Wrote));
+    assert_eq!(house.keeper.cycle(), Ok(Cycle::Wrote));
     granted(&first.now().expect("is kept").expect("was free"));
     assert!(!house.driver.status().kept.expect("it keeps").is_full);
 
@@ -251,11 +251,11 @@ async fn many_that_are_due_together_wait_for_the_disk_at_rest() {
     assert!(left > 0, "they ended in one slice");
     let call = house.memory.calls() + 1;
     house.memory.fail(Fault { call, failure: StorageFailure::Full, is_done: false });
-    assert_eq!(house.keeper.round(), Ok(Cycle::Full));
+    assert_eq!(house.keeper.cycle(), Ok(Cycle::Full));
     // While anything is at work, no time passes here.
     pass(100_000).await;
     assert_eq!(sessions(&house), left);
-    assert_eq!(house.keeper.round(), Ok(Cycle::Wrote));
+    assert_eq!(house.keeper.cycle(), Ok(Cycle::Wrote));
     pass(100).await;
     assert_eq!(sessions(&house), 0);
     house.keep();
@@ -278,16 +278,16 @@ async fn a_session_ends_while_the_disk_is_full() {
         let close = ticketd::machine::Command::Close { session: ends };
         let mut closes = later(request(&house.driver, ends, close));
         if by_itself {
-            let held = socket.hold();
+            let held = socket.pin();
             pass(2000).await;
             drop(held);
         } else {
             assert!(closes.is_open());
         }
-        assert_eq!(house.keeper.round(), Ok(Cycle::Full));
+        assert_eq!(house.keeper.cycle(), Ok(Cycle::Full));
         assert_eq!(heard(&socket), [""; 0]);
         pass(100_000).await;
-        assert_eq!(house.keeper.round(), Ok(Cycle::Wrote));
+        assert_eq!(house.keeper.cycle(), Ok(Cycle::Wrote));
         assert_eq!(heard(&socket), ["Granted"]);
         assert_eq!(closes.now().expect("is kept").is_ok(), !by_itself);
         house.assert_kept();

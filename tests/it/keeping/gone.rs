@@ -159,7 +159,7 @@ async fn gone_is_final_as_a_failed_sync_is() {
             }
             asked = Some(later(request(&house.driver, session, lock(session, "db"))));
             assert!(asked.as_mut().expect("was asked").is_open());
-            assert_eq!(house.keeper.round(), Ok(Cycle::Full));
+            assert_eq!(house.keeper.cycle(), Ok(Cycle::Full));
         }
         house.memory.set_sight(Some(gone.clone()));
         if when == "snapshot" {
@@ -167,10 +167,10 @@ async fn gone_is_final_as_a_failed_sync_is() {
         } else {
             // It was looked at a moment ago.
             let round = if when == "full" { Cycle::Full } else { Cycle::Idle };
-            assert_eq!(house.keeper.round(), Ok(round));
+            assert_eq!(house.keeper.cycle(), Ok(round));
             pass(1000).await;
             let calls = house.memory.calls();
-            assert_eq!(house.keeper.round(), Err(gone.clone()), "{when}");
+            assert_eq!(house.keeper.cycle(), Err(gone.clone()), "{when}");
             assert_eq!(house.memory.calls(), calls, "nothing is written any more");
         }
         if let Some(asked) = asked {
@@ -181,7 +181,7 @@ async fn gone_is_final_as_a_failed_sync_is() {
         assert_eq!(late, Err(Unavailable::Failed));
         assert!(house.driver.failed().await.contains("is gone"));
         house.memory.set_sight(None);
-        assert_eq!(house.keeper.round(), Err(gone.clone()), "it stays so");
+        assert_eq!(house.keeper.cycle(), Err(gone.clone()), "it stays so");
     }
 }
 
@@ -199,5 +199,5 @@ async fn not_to_be_seen_is_not_gone() {
     house.assert_kept();
     house.memory.set_sight(Some(StorageFailure::Gone("is gone".to_owned())));
     pass(1000).await;
-    assert!(house.keeper.round().is_err());
+    assert!(house.keeper.cycle().is_err());
 }

@@ -26,12 +26,12 @@ async fn requests_are_answered_when_they_are_kept() {
     ];
     let mut waits = later(wait_for(&driver, two, "db", 60_000));
     let looker = driver.clone();
-    let mut looks = later(async move { looker.look(|machine| machine.counts().locks).await });
+    let mut looks = later(async move { looker.query(|machine| machine.counts().locks).await });
     let holder = driver.clone();
     let mut holds = later(async move { holder.holds(one, "db", "x").await });
     assert!(asked.iter_mut().all(super::support::Later::is_open));
     assert!(looks.is_open() && holds.is_open() && waits.is_open());
-    assert_eq!(house.keeper.round().expect("works"), Cycle::Wrote);
+    assert_eq!(house.keeper.cycle().expect("works"), Cycle::Wrote);
     let told: Vec<_> = asked.into_iter().map(|asked| asked.now().expect("is kept")).collect();
     let fence = granted(told[0].as_ref().expect("is free"));
     assert_eq!(told[1], Ok(Reply::NotGranted));
@@ -47,7 +47,7 @@ async fn requests_are_answered_when_they_are_kept() {
     house.keep();
     assert!(granted(&waits.now().expect("is kept").expect("is granted")) > fence);
     gives.now().expect("is kept").expect("was its own");
-    assert_eq!(house.keeper.round().expect("works"), Cycle::Idle);
+    assert_eq!(house.keeper.cycle().expect("works"), Cycle::Idle);
     house.assert_kept();
 }
 
@@ -65,7 +65,7 @@ async fn what_changes_nothing_writes_nothing() {
     let refused = later(request(&house.driver, two, unlock(two, "db"))).now();
     assert!(refused.expect("there is nothing to wait for").is_err());
     assert!(later(refresh(&house, one)).now().expect("can be said"));
-    assert_eq!(house.keeper.round().expect("works"), Cycle::Idle);
+    assert_eq!(house.keeper.cycle().expect("works"), Cycle::Idle);
     assert_eq!(house.memory.calls(), calls);
 }
 
@@ -128,7 +128,7 @@ async fn ends_of_sessions_are_told_when_they_are_kept() {
     ask(&waiter, 1, queue(session, "db", WaitTimeout::Session));
     house.keep();
     assert_eq!(heard(&waiter), ["1 place 1"]);
-    let hold = waiter.hold();
+    let hold = waiter.pin();
     pass(2000).await;
     assert_eq!(heard(&waiter), [""; 0], "it has expired, but nobody may know yet");
     let mut asks = later(request(&house.driver, gone, lock(gone, "db")));

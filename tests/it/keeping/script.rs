@@ -172,7 +172,7 @@ async fn keep(
     when_full: &mut impl AsyncFnMut(&mut House, &mut Guests),
 ) -> Result<(), StorageFailure> {
     loop {
-        match house.keeper.round()? {
+        match house.keeper.cycle()? {
             Cycle::Full => {
                 story.full += 1;
                 when_full(house, guests).await;

@@ -52,7 +52,7 @@ impl House {
 
     /// Keeps all that was applied.
     pub(super) fn keep(&mut self) {
-        while self.keeper.round().expect("the journal works") == Cycle::Wrote {}
+        while self.keeper.cycle().expect("the journal works") == Cycle::Wrote {}
     }
 
     /// Ends it as a crash of the machine does, and starts anew.
@@ -67,7 +67,7 @@ impl House {
         let mut image = None;
         let _ = self
             .driver
-            .look(|machine| {
+            .query(|machine| {
                 machine.check();
                 image = Some(machine.snapshot());
             })

@@ -25,11 +25,11 @@ pub struct PersistenceConfig {
     pub dir: PathBuf,
     /// When it counts as durable.
     pub durability: Durability,
-    /// How often at most an image is written, and for [`Durability::Interval`] how long a sync may
-    /// take to come.
+    /// How often at most a snapshot is written, and for [`Durability::Interval`] how long a sync
+    /// may take to come.
     pub every: Duration,
-    /// An image is written when the journal behind the last one is larger than this, and than
-    /// that image.
+    /// A snapshot is written when the journal behind the last one is larger than this, and than
+    /// that snapshot.
     pub snapshot_after_bytes: u64,
 }
 
@@ -53,9 +53,9 @@ pub struct PersistenceStatus {
     pub file: String,
     /// Its size.
     pub bytes: u64,
-    /// How much of it is image.
+    /// How much of it is snapshot.
     pub snapshot_bytes: u64,
-    /// Commands behind the image.
+    /// Commands behind the snapshot.
     pub commands: u64,
     /// Wall clock of the last sync, in ms since 1970.
     pub synced_ms: Option<u64>,
@@ -66,7 +66,7 @@ pub struct PersistenceStatus {
 }
 
 impl PersistenceStatus {
-    pub(super) fn new(durability: Durability) -> Self {
+    pub(in crate::driver) fn new(durability: Durability) -> Self {
         Self {
             durability,
             file: String::new(),
@@ -80,13 +80,13 @@ impl PersistenceStatus {
     }
 }
 
-/// Why there is no keeper: the journal cannot be opened.
+/// Why there is no writer: the journal cannot be opened.
 #[derive(Debug)]
-pub struct PersistenceError(pub(super) String);
+pub struct PersistenceError(pub(in crate::driver) String);
 
 impl PersistenceError {
     /// The directory fails.
-    pub(super) fn over(dir: &Path, failure: &StorageFailure) -> Self {
+    pub(in crate::driver) fn over(dir: &Path, failure: &StorageFailure) -> Self {
         Self(match failure {
             // The only one that does not say where.
             StorageFailure::Full => format!("{}: {failure}", dir.display()),

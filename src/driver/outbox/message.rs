@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::machine::{EndReason, Event, Figures, Grant, Name, Refusal, Reply, SessionState};
 
-use super::Unavailable;
-use super::changes::ChangeEvent;
+use super::coalesce::ChangeEvent;
+use crate::driver::mode::Unavailable;
 
 /// What a message costs beside its names and data, in bytes.
 pub const MESSAGE_COST_BYTES: usize = 64;
@@ -35,7 +35,7 @@ pub enum Answered {
     /// A heartbeat was heard; the TTL, in ms.
     Beat(u32),
     /// The whole state.
-    State(Box<State>),
+    State(Box<WholeState>),
     /// Nothing more to say.
     Done,
     /// It cannot be promised that it would be remembered; why.
@@ -44,7 +44,7 @@ pub enum Answered {
 
 /// The answer to `hello` and `session`.
 #[derive(Debug)]
-pub struct State {
+pub struct WholeState {
     /// What the session has.
     pub session: SessionState,
     /// Whether it was there before the socket.
@@ -76,13 +76,13 @@ pub enum Ending {
     Fault(u16, &'static str),
 }
 
-pub(super) fn is_state(message: &Message) -> bool {
+pub(in crate::driver) fn is_state(message: &Message) -> bool {
     matches!(message, Message::Answer(_, Answered::State(_)))
 }
 
 /// What a message costs: names and data, and something for the rest. A whole state is paced by
 /// its reader and costs no more than any other.
-pub(super) fn cost(message: &Message) -> usize {
+pub(in crate::driver) fn cost(message: &Message) -> usize {
     let of_grant = |grant: &Grant| match grant {
         Grant::Lock(grant) => grant.resource.as_str().len(),
         Grant::Ticket(grant) => {

@@ -1,6 +1,9 @@
 //! What is to be told to a socket, in order, and not before it is durable. Bounded: a socket that
 //! does not read is ended, never waited for, and nothing is dropped without its being ended.
 
+pub(in crate::driver) mod coalesce;
+pub(in crate::driver) mod message;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -8,10 +11,10 @@ use tokio::sync::Notify;
 
 use crate::machine::Name;
 
-use super::Unavailable;
-use super::changes::{Change, CoalescedChanges};
-use super::message::{Answered, Ending, MESSAGE_COST_BYTES, Message, cost, is_state};
-use super::watermark::{LogPosition, Watermark};
+use crate::driver::commit::watermark::{LogPosition, Watermark};
+use crate::driver::mode::Unavailable;
+use coalesce::{Change, CoalescedChanges};
+use message::{Answered, Ending, MESSAGE_COST_BYTES, Message, cost, is_state};
 
 /// Most messages that wait for a socket to read.
 pub const OUTBOX_MESSAGES_MAX: usize = 1024;
@@ -80,7 +83,7 @@ enum Ready {
 }
 
 impl Outbox {
-    pub(super) fn new(watermark: Arc<Watermark>) -> Self {
+    pub(in crate::driver) fn new(watermark: Arc<Watermark>) -> Self {
         let inner = Mutex::new(Inner::default());
         Self { inner, filled: Notify::new(), emptied: Notify::new(), watermark }
     }
@@ -93,7 +96,7 @@ impl Outbox {
     }
 
     /// Tells at once what says nothing about the state: it goes before what is not durable yet.
-    pub(super) fn push_first(&self, message: Message) {
+    pub(in crate::driver) fn push_first(&self, message: Message) {
         let mut inner = self.inner();
         if !inner.ended {
             inner.bytes += cost(&message);
@@ -149,7 +152,7 @@ impl Outbox {
 
     /// Nothing more will become durable: requests that wait for it are told so, what else waits is
     /// void, and the server goes away.
-    pub(super) fn fail(&self) {
+    pub(in crate::driver) fn fail(&self) {
         let mut inner = self.inner();
         if inner.has_failed || inner.cut.is_some() {
             return;
@@ -180,7 +183,7 @@ impl Outbox {
         self.filled.notify_one();
     }
 
-    pub(super) fn push(&self, message: Message, position: LogPosition) {
+    pub(in crate::driver) fn push(&self, message: Message, position: LogPosition) {
         let mut inner = self.inner();
         if inner.ended {
             return;
@@ -193,7 +196,12 @@ impl Outbox {
     }
 
     /// Tells of a watched resource; what was not told yet of it is overtaken.
-    pub(super) fn push_change(&self, resource: &Name, change: Change, position: LogPosition) {
+    pub(in crate::driver) fn push_change(
+        &self,
+        resource: &Name,
+        change: Change,
+        position: LogPosition,
+    ) {
         let mut inner = self.inner();
         if inner.ended {
             return;
@@ -212,7 +220,7 @@ impl Outbox {
     }
 
     /// Whatever was to be told of a resource is no longer wanted.
-    pub(super) fn drop_change(&self, resource: &Name) {
+    pub(in crate::driver) fn drop_change(&self, resource: &Name) {
         let mut inner = self.inner();
         if inner.changes.remove(resource).is_some() {
             inner.bytes -= change_cost(resource);
@@ -221,7 +229,7 @@ impl Outbox {
     }
 
     /// The socket is to be closed when what is in here has been sent.
-    pub(super) fn end(&self, ending: Ending, position: LogPosition) {
+    pub(in crate::driver) fn end(&self, ending: Ending, position: LogPosition) {
         let mut inner = self.inner();
         if !inner.ended {
             inner.ended = true;
@@ -232,7 +240,7 @@ impl Outbox {
     }
 
     /// The socket is to be closed at once; what is in here is void.
-    pub(super) fn cut(&self, ending: Ending) {
+    pub(in crate::driver) fn cut(&self, ending: Ending) {
         self.cut_inner(self.inner(), ending);
     }
 

@@ -3,7 +3,7 @@
 
 use crate::machine::{Figures, Kind};
 
-use super::watermark::{LogPosition, Watermark};
+use crate::driver::commit::watermark::{LogPosition, Watermark};
 
 /// The change-triggered events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum ChangeEvent {
 
 /// What watchers of a resource are to be told of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Change {
+pub(in crate::driver) struct Change {
     tickets: bool,
     lock: bool,
     changed: bool,
@@ -26,7 +26,12 @@ pub(super) struct Change {
 }
 
 impl Change {
-    pub(super) fn new(before: Figures, after: Figures, freed: bool, changes: bool) -> Self {
+    pub(in crate::driver) fn new(
+        before: Figures,
+        after: Figures,
+        freed: bool,
+        changes: bool,
+    ) -> Self {
         Self {
             tickets: freed,
             lock: before.kind == Some(Kind::Lock),
@@ -55,7 +60,7 @@ impl Change {
         }
     }
 
-    pub(super) fn says_anything(self) -> bool {
+    pub(in crate::driver) fn says_anything(self) -> bool {
         self.tickets || self.lock || self.changed
     }
 }
@@ -63,7 +68,7 @@ impl Change {
 /// At most two states of a resource wait to be told: the second is not durable yet. So what is
 /// told is never held up by what is still to come.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CoalescedChanges {
+pub(in crate::driver) struct CoalescedChanges {
     first: (Change, LogPosition),
     second: Option<(Change, LogPosition)>,
 }
@@ -72,17 +77,17 @@ pub(super) struct CoalescedChanges {
 type Notice = (ChangeEvent, Figures);
 
 impl CoalescedChanges {
-    pub(super) fn new(change: Change, position: LogPosition) -> Self {
+    pub(in crate::driver) fn new(change: Change, position: LogPosition) -> Self {
         Self { first: (change, position), second: None }
     }
 
     /// When the first of them may be told.
-    pub(super) fn position(&self) -> LogPosition {
+    pub(in crate::driver) fn position(&self) -> LogPosition {
         self.first.1
     }
 
     /// There is news.
-    pub(super) fn overtake(
+    pub(in crate::driver) fn overtake(
         &mut self,
         change: Change,
         position: LogPosition,
@@ -99,7 +104,10 @@ impl CoalescedChanges {
     }
 
     /// One event, if there still is one to tell, and what remains; whether that may be told now.
-    pub(super) fn take(mut self, watermark: &Watermark) -> (Option<Notice>, Option<(Self, bool)>) {
+    pub(in crate::driver) fn take(
+        mut self,
+        watermark: &Watermark,
+    ) -> (Option<Notice>, Option<(Self, bool)>) {
         if let Some((newer, position)) = self.second
             && watermark.has(position)
         {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
-use super::Unavailable;
+use crate::driver::mode::Unavailable;
 
 /// A point in the order of applied commands. What bears it may leave when everything up to it is
 /// durable.
@@ -17,7 +17,7 @@ pub struct LogPosition(u64);
 
 /// Counts what is applied and what of it is durable.
 #[derive(Debug)]
-pub(super) struct Watermark {
+pub(in crate::driver) struct Watermark {
     applied: AtomicU64,
     watermark: AtomicU64,
     /// Who waits, for what, in order; the second number tells those apart who wait for the same.
@@ -33,7 +33,7 @@ pub(super) struct Watermark {
 }
 
 impl Watermark {
-    pub(super) fn new(gated: bool) -> Self {
+    pub(in crate::driver) fn new(gated: bool) -> Self {
         let (applied, watermark) = (AtomicU64::new(0), AtomicU64::new(0));
         let (waiting, numbers) = (Mutex::default(), AtomicU64::new(0));
         let (news, failed) = (Notify::new(), AtomicBool::new(false));
@@ -41,7 +41,7 @@ impl Watermark {
     }
 
     /// One more command was applied. Called under the driver's lock.
-    pub(super) fn applied(&self) -> LogPosition {
+    pub(in crate::driver) fn applied(&self) -> LogPosition {
         let position = self.applied.fetch_add(1, Ordering::Relaxed) + 1;
         if !self.gated {
             self.watermark.store(position, Ordering::Release);
@@ -50,20 +50,20 @@ impl Watermark {
     }
 
     /// Everything applied so far.
-    pub(super) fn now(&self) -> LogPosition {
+    pub(in crate::driver) fn now(&self) -> LogPosition {
         LogPosition(self.applied.load(Ordering::Relaxed))
     }
 
     /// Everything up to here has become durable. Whoever waits for it finds out by
     /// [`Watermark::notify`] when this is said by a thread that is not the runtime's: it would wake
     /// one by one from afar, which costs more than all that there is to do for them.
-    pub(super) fn advance(&self, position: LogPosition) {
+    pub(in crate::driver) fn advance(&self, position: LogPosition) {
         self.watermark.fetch_max(position.0, Ordering::Release);
         self.tell();
     }
 
     /// Whatever is not durable by now never will be.
-    pub(super) fn fail(&self) {
+    pub(in crate::driver) fn fail(&self) {
         self.failed.store(true, Ordering::Release);
         self.tell();
     }
@@ -77,7 +77,7 @@ impl Watermark {
     }
 
     /// Wakes those who wait, as things become durable. Runs until it is dropped.
-    pub(super) async fn notify(&self) {
+    pub(in crate::driver) async fn notify(&self) {
         loop {
             self.news.notified().await;
             self.wake();
@@ -106,19 +106,19 @@ impl Watermark {
     }
 
     #[inline]
-    pub(super) fn has(&self, position: LogPosition) -> bool {
+    pub(in crate::driver) fn has(&self, position: LogPosition) -> bool {
         self.watermark.load(Ordering::Acquire) >= position.0
     }
 
     /// Waits until everything up to the position is durable.
-    pub(super) fn reached(&self, position: LogPosition) -> Reached<'_> {
+    pub(in crate::driver) fn reached(&self, position: LogPosition) -> Reached<'_> {
         Reached { watermark: self, position, number: None }
     }
 }
 
 /// Waits until everything up to a position is durable, or never will be.
 #[derive(Debug)]
-pub(super) struct Reached<'a> {
+pub(in crate::driver) struct Reached<'a> {
     watermark: &'a Watermark,
     position: LogPosition,
     /// Under which it waits.

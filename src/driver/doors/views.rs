@@ -7,7 +7,8 @@ use crate::machine::{
     IssuedState, Machine, Name, ResourceView, Scan, SessionId, SessionView, TicketView,
 };
 
-use super::{Driver, Unavailable};
+use crate::driver::handle::Driver;
+use crate::driver::mode::Unavailable;
 
 /// Most issued tickets that a state has from the visit that asks for it.
 pub(super) const ISSUED_WHOLE_MAX: usize = 1000;
@@ -67,11 +68,11 @@ impl Viewed for SessionId {
     fn sort(_: &mut SessionView) {}
 
     async fn gather(&self, driver: &Driver) -> Result<Option<SessionView>, Unavailable> {
-        let Some(mut view) = driver.look(|machine| machine.session_head(self)).await? else {
+        let Some(mut view) = driver.query(|machine| machine.session_head(self)).await? else {
             return Ok(None);
         };
-        let issued = driver.look_through(|machine, scan| machine.issued_slice(self, scan)).await?;
-        let claims = driver.look_through(|machine, scan| machine.claims_slice(self, scan)).await?;
+        let issued = driver.query_slices(|machine, scan| machine.issued_slice(self, scan)).await?;
+        let claims = driver.query_slices(|machine, scan| machine.claims_slice(self, scan)).await?;
         let (Some(issued), Some(claims)) = (issued, claims) else { return Ok(None) };
         view.issued = in_order(issued).await?;
         view.claims = in_order(claims).await?;
@@ -97,10 +98,10 @@ impl Viewed for Name {
 
     async fn gather(&self, driver: &Driver) -> Result<Option<ResourceView>, Unavailable> {
         let name = self.as_str();
-        let Some(mut view) = driver.look(|machine| machine.resource_head(name)).await? else {
+        let Some(mut view) = driver.query(|machine| machine.resource_head(name)).await? else {
             return Ok(None);
         };
-        let seen = driver.look_through(|machine, scan| machine.tickets_slice(name, scan)).await?;
+        let seen = driver.query_slices(|machine, scan| machine.tickets_slice(name, scan)).await?;
         let Some(seen) = seen else { return Ok(None) };
         view.tickets = in_order(seen).await?;
         Ok(Some(view))
@@ -145,7 +146,7 @@ impl Driver {
     /// # Errors
     /// [`Unavailable`] when the server cannot promise that what is seen will be remembered.
     pub async fn view<K: Viewed>(&self, key: &K) -> Result<Option<Seen<K::View>>, Unavailable> {
-        let mut seen = self.look(|machine| see(machine, key).map(|(seen, _)| seen)).await?;
+        let mut seen = self.query(|machine| see(machine, key).map(|(seen, _)| seen)).await?;
         if let Some(Seen::Whole(view)) = &mut seen {
             K::sort(view);
         }
@@ -174,7 +175,7 @@ impl Driver {
             }
             all
         };
-        let mut all = self.look(look).await?;
+        let mut all = self.query(look).await?;
         for (_, seen) in &mut all {
             if let Seen::Whole(view) = seen {
                 K::sort(view);
@@ -203,8 +204,8 @@ impl Driver {
         &self,
         slice: fn(&Machine, &mut Scan) -> Vec<K>,
     ) -> Result<Vec<K>, Unavailable> {
-        self.look(|_| ()).await?;
-        let seen = self.look_through(|machine, scan| Some(slice(machine, scan))).await?;
+        self.query(|_| ()).await?;
+        let seen = self.query_slices(|machine, scan| Some(slice(machine, scan))).await?;
         let mut keys = seen.unwrap_or_default();
         aside(move || {
             keys.sort_unstable();
@@ -221,7 +222,7 @@ impl Driver {
         id: &SessionId,
     ) -> Result<Option<Vec<IssuedState>>, Unavailable> {
         let slice = |machine: &Machine, scan: &mut Scan| machine.issued_states_slice(id, scan);
-        match self.look_through(slice).await? {
+        match self.query_slices(slice).await? {
             Some(seen) => in_order(seen).await.map(Some),
             None => Ok(None),
         }
@@ -229,7 +230,7 @@ impl Driver {
 
     /// Looks slice by slice. `None` when a slice says so. Whoever may ask at the first slice is
     /// answered: a full disk is waited for.
-    async fn look_through<T>(
+    async fn query_slices<T>(
         &self,
         mut slice: impl FnMut(&Machine, &mut Scan) -> Option<Vec<T>>,
     ) -> Result<Option<Vec<T>>, Unavailable> {
@@ -237,15 +238,14 @@ impl Driver {
         let mut all = Vec::new();
         loop {
             let (seen, position) = {
-                let mut core = self.core();
-                core.enter();
-                (slice(&core.machine, &mut scan), core.position())
+                let visit = self.visit_as_driver();
+                (slice(&visit.machine, &mut scan), visit.position())
             };
             let is_gone = seen.is_none();
             all.extend(seen.unwrap_or_default());
             if is_gone || scan.done {
                 // What the slices before saw is durable then, too.
-                self.committed(position).await?;
+                self.reached(position).await?;
                 return Ok((!is_gone).then_some(all));
             }
             // Others go first.

@@ -4,17 +4,20 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::deadlines::At;
-use crate::machine::{
-    Command, EndReason, IssuedState, Refusal, Reply, SessionId, SessionName, Ttl,
-};
+use crate::machine::{Command, EndReason, IssuedState, Refusal, SessionId, SessionName, Ttl};
 
-use super::core::Core;
-use super::message::{Answered, Ending, Message, State};
-use super::outbox::Outbox;
+use crate::driver::commit::watermark::LogPosition;
+use crate::driver::handle::Driver;
+use crate::driver::ids;
+use crate::driver::mode::Unavailable;
+use crate::driver::outbox::Outbox;
+use crate::driver::outbox::message::{Answered, Ending, Message, WholeState};
+use crate::driver::state::State;
+use crate::driver::state::address::ReplyTo;
+use crate::driver::visit::Visit;
+
+use super::request::Pin;
 use super::views::ISSUED_WHOLE_MAX;
-use super::watermark::LogPosition;
-use super::{Driver, Unavailable};
 
 /// Longest time between two heartbeats, in ms.
 pub const PING_MAX_MS: u32 = 25_000;
@@ -79,13 +82,12 @@ impl Driver {
         ttl: Ttl,
         source: Box<str>,
     ) -> Result<Connection, Unavailable> {
-        let mut core = self.core();
-        core.may_ask()?;
-        let now = core.enter();
-        core.operations += 1;
-        let (session, position) = core.open(name, ttl, source, now);
-        let connection = self.attach_to(&mut core, session, ttl, false);
-        connection.say_state(&core, id, position);
+        let mut visit = self.visit()?;
+        let (session, now) = (ids::new_session_id(), visit.now);
+        let open = Command::Open { session, name, ttl, source };
+        let position = visit.submit(&open, ReplyTo::Nobody, now);
+        let connection = self.attach(&mut visit, session, ttl, false);
+        connection.say_state(&visit, id, position);
         Ok(connection)
     }
 
@@ -99,51 +101,37 @@ impl Driver {
         session: SessionId,
         attempt: Option<u64>,
     ) -> Result<Connection, NotAttached> {
-        let mut core = self.core();
-        core.may_ask().map_err(NotAttached::Unavailable)?;
-        let now = core.enter();
-        core.operations += 1;
-        let position = core.position();
-        let Some(entry) = core.sessions.get_mut(&session) else {
+        let mut visit = self.visit().map_err(NotAttached::Unavailable)?;
+        let (now, position) = (visit.now, visit.position());
+        let Some(ttl) = visit.sessions.ttl(&session) else {
             return Err(NotAttached::NotFound(position));
         };
-        if attempt.is_some() && attempt < entry.attempt {
+        if !visit.sessions.try_attempt(&session, attempt) {
             return Err(NotAttached::Overtaken);
         }
-        entry.attempt = entry.attempt.max(attempt);
-        if let Some(older) = entry.socket.take() {
-            older.cut(Ending::Replaced);
-        }
-        let ttl = entry.ttl;
-        core.refresh(&session, now);
-        let connection = self.attach_to(&mut core, session, ttl, true);
-        connection.say_state(&core, id, position);
+        visit.refresh(&session, now);
+        let connection = self.attach(&mut visit, session, ttl, true);
+        connection.say_state(&visit, id, position);
         Ok(connection)
     }
 
-    fn attach_to(
-        &self,
-        core: &mut Core,
-        session: SessionId,
-        ttl: Ttl,
-        resumed: bool,
-    ) -> Connection {
-        let outbox = Arc::new(Outbox::new(core.watermark.clone()));
-        if let Some(entry) = core.sessions.get_mut(&session) {
-            entry.socket = Some(outbox.clone());
+    /// Gives a session its socket; one that it had is cut.
+    fn attach(&self, state: &mut State, session: SessionId, ttl: Ttl, resumed: bool) -> Connection {
+        let outbox = Arc::new(Outbox::new(state.watermark.clone()));
+        if let Some(older) = state.sessions.attach(&session, outbox.clone()) {
+            older.cut(Ending::Replaced);
         }
-        core.pin(&session);
+        state.pin(&session);
         let (driver, opening) = (self.clone(), AtomicBool::new(true));
         Connection { driver, session, outbox, ttl, resumed, opening }
     }
 
     /// Tells all sockets that the server stops, and ends them.
     pub fn dismiss_sockets(&self, after_ms: u32) {
-        let mut core = self.core();
-        core.enter();
-        core.leaving = true;
-        let position = core.position();
-        for socket in core.sessions.values().filter_map(|entry| entry.socket.as_ref()) {
+        let mut visit = self.visit_as_driver();
+        visit.mode.leave();
+        let position = visit.position();
+        for socket in visit.sessions.sockets() {
             socket.push(Message::GoingAway(after_ms), position);
             socket.end(Ending::GoingAway, position);
         }
@@ -154,7 +142,7 @@ impl Driver {
     /// # Errors
     /// [`Unavailable`] when the server cannot promise that it will be remembered.
     pub async fn may_say(&self, position: LogPosition) -> Result<(), Unavailable> {
-        self.committed(position).await
+        self.reached(position).await
     }
 }
 
@@ -186,8 +174,8 @@ impl Connection {
 
     /// Keeps the session alive until what is returned is dropped.
     #[must_use]
-    pub fn hold(&self) -> super::Pin {
-        self.driver.hold(self.session)
+    pub fn pin(&self) -> Pin {
+        self.driver.pin(self.session)
     }
 
     /// What the session has issued, for a [`State`] that lacks it. It may be later than the state:
@@ -203,9 +191,9 @@ impl Connection {
     /// The first answer was sent: from now on the TTL runs.
     pub fn opened(&self) {
         if self.opening.swap(false, Ordering::Relaxed) {
-            let mut core = self.driver.core();
-            let now = core.enter();
-            core.unpin(&self.session, now);
+            let mut visit = self.driver.visit_as_driver();
+            let now = visit.now;
+            visit.unpin(&self.session, now);
         }
     }
 
@@ -219,114 +207,94 @@ impl Connection {
     /// The client said what it may not: the socket is to be closed when everything before that
     /// was answered, unless it is to be closed for another reason already.
     pub fn fault(&self, code: u16, reason: &'static str) {
-        let mut core = self.driver.core();
-        core.enter();
-        self.outbox.end(Ending::Fault(code, reason), core.position());
+        let position = self.driver.visit_as_driver().position();
+        self.outbox.end(Ending::Fault(code, reason), position);
     }
 
     /// Something was heard from the client.
     pub fn heard(&self) {
-        let mut core = self.driver.core();
-        let now = core.enter();
-        if self.is_current(&core) {
-            core.refresh(&self.session, now);
+        let mut visit = self.driver.visit_as_driver();
+        let now = visit.now;
+        if self.is_current(&visit) {
+            visit.refresh(&self.session, now);
         }
     }
 
     /// Carries out requests in order; the answers go into the outbox. False when this socket no
     /// longer speaks for the session: then nothing was done.
     pub fn ask(&self, requests: impl IntoIterator<Item = (Option<u64>, Asked)>) -> bool {
-        let mut core = self.driver.core();
-        let now = core.enter();
-        if !self.is_current(&core) {
+        let mut visit = self.driver.visit_as_driver();
+        let now = visit.now;
+        if !self.is_current(&visit) {
             return false;
         }
-        core.refresh(&self.session, now);
+        visit.refresh(&self.session, now);
         for (id, asked) in requests {
-            core.operations += 1;
-            self.carry_out(&mut core, id, asked, now);
-            if !self.is_current(&core) {
+            visit.operations += 1;
+            self.carry_out(&mut visit, id, asked);
+            if !self.is_current(&visit) {
                 break;
             }
         }
-        let position = core.position();
-        core.hold_until(position, self.session);
+        let position = visit.position();
+        visit.pin_until(position, self.session);
         true
     }
 
-    fn is_current(&self, core: &Core) -> bool {
-        let socket = core.sessions.get(&self.session).and_then(|p| p.socket.as_ref());
+    fn is_current(&self, state: &State) -> bool {
+        let socket = state.sessions.socket(&self.session);
         socket.is_some_and(|socket| Arc::ptr_eq(socket, &self.outbox))
     }
 
-    fn carry_out(&self, core: &mut Core, id: Option<u64>, asked: Asked, now: At) {
+    fn carry_out(&self, visit: &mut Visit<'_>, id: Option<u64>, asked: Asked) {
         let is_beat = matches!(asked, Asked::Beat);
-        if let Err(why) = core.may_ask()
+        if let Err(why) = visit.mode.may_ask()
             && !is_beat
         {
             return self.outbox.push_first(Message::Answer(id, Answered::Unavailable(why)));
         }
+        let now = visit.now;
         match asked {
-            Asked::Command(command) => self.submit(core, id, &command, now),
+            Asked::Command(command) => {
+                if let Command::Unwatch { resource, .. } = &command {
+                    self.outbox.drop_change(resource);
+                }
+                visit.submit(&command, ReplyTo::Socket(self.outbox.clone(), id), now);
+            }
             // Says nothing about the state, so that it waits for nothing.
             Asked::Beat => self.say(id, Answered::Beat(self.ttl.as_ms()), LogPosition::default()),
-            Asked::State => self.say_state(core, id, core.position()),
+            Asked::State => self.say_state(visit, id, visit.position()),
             Asked::Bye => {
-                let session = self.session;
-                core.submit_then(&Command::Close { session }, now, |_, _, position| {
-                    self.say(id, Answered::Done, position);
-                    self.outbox.end(Ending::Bye, position);
-                });
+                let close = Command::Close { session: self.session };
+                visit.submit(&close, ReplyTo::Bye(self.outbox.clone(), id), now);
             }
-            Asked::Bad(why) => self.say(id, Answered::Bad(why), core.position()),
-            Asked::TooLarge(why) => self.say(id, Answered::TooLarge(why), core.position()),
+            Asked::Bad(why) => self.say(id, Answered::Bad(why), visit.position()),
+            Asked::TooLarge(why) => self.say(id, Answered::TooLarge(why), visit.position()),
         }
-    }
-
-    fn submit(&self, core: &mut Core, id: Option<u64>, command: &Command, now: At) {
-        if let Command::Unwatch { resource, .. } = command {
-            self.outbox.drop_change(resource);
-        }
-        core.submit_then(command, now, |core, reply, position| {
-            match (command, &reply) {
-                (
-                    Command::Lock { ask: Some(ask), .. } | Command::Claim { ask: Some(ask), .. },
-                    Ok(Reply::Queued { wait, .. }),
-                ) => core.time_wait(self.session, *wait, ask.length, now),
-                (Command::Cancel { wait, .. }, Ok(Reply::Cancelled(true))) => {
-                    core.untime_wait(self.session, *wait);
-                }
-                _ => {}
-            }
-            if let Ok(Reply::Granted { grant, fresh: false }) = &reply {
-                core.confirm(grant.fence());
-            }
-            self.say(id, Answered::Reply(reply), position);
-        });
     }
 
     fn say(&self, id: Option<u64>, answered: Answered, position: LogPosition) {
         self.outbox.push(Message::Answer(id, answered), position);
     }
 
-    fn say_state(&self, core: &Core, id: Option<u64>, position: LogPosition) {
-        let lacks_issued = core.machine.issued_count(&self.session) > ISSUED_WHOLE_MAX;
+    fn say_state(&self, state: &State, id: Option<u64>, position: LogPosition) {
+        let lacks_issued = state.machine.issued_count(&self.session) > ISSUED_WHOLE_MAX;
         let session = if lacks_issued {
-            core.machine.state_head(&self.session)
+            state.machine.state_head(&self.session)
         } else {
-            core.machine.state(&self.session)
+            state.machine.state(&self.session)
         };
         let Some(session) = session else {
             let gone = Answered::Reply(Err(Refusal::SessionNotFound));
             return self.say(id, gone, position);
         };
         for hold in &session.holds {
-            core.confirm(hold.fence());
+            state.undelivered.confirm(hold.fence());
         }
-        let (epoch, ping_ms) = (core.epoch.clone(), ping_ms(self.ttl));
-        let state = State { session, resumed: self.resumed, epoch, ping_ms, lacks_issued };
-        self.say(id, Answered::State(Box::new(state)), position);
-        if core.leaving {
+        let (epoch, ping_ms) = (state.epoch.clone(), ping_ms(self.ttl));
+        let whole = WholeState { session, resumed: self.resumed, epoch, ping_ms, lacks_issued };
+        self.say(id, Answered::State(Box::new(whole)), position);
+        if !state.mode.may_stay() {
             self.outbox.end(Ending::GoingAway, position);
         }
     }
@@ -334,16 +302,12 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let mut core = self.driver.core();
-        let now = core.enter();
+        let mut visit = self.driver.visit_as_driver();
+        let now = visit.now;
         if self.opening.swap(false, Ordering::Relaxed) {
-            core.unpin(&self.session, now);
+            visit.unpin(&self.session, now);
         }
-        if self.is_current(&core)
-            && let Some(entry) = core.sessions.get_mut(&self.session)
-        {
-            entry.socket = None;
-        }
+        visit.sessions.detach(&self.session, &self.outbox);
     }
 }
 

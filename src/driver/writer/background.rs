@@ -1,4 +1,4 @@
-//! Work for the disk that the keeper does not wait for.
+//! Work for the disk that the writer does not wait for.
 
 use std::io;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::journal::StorageFailure;
 
-use super::thread::WriterWaker;
+use crate::driver::commit::waker::WriterWaker;
 
 /// Something that is done in a thread of its own.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct BackgroundTask<T> {
 }
 
 impl<T: Send + 'static> BackgroundTask<T> {
-    /// Begins; rings when it is done.
+    /// Begins; wakes the writer when it is done.
     pub(super) fn begin(
         name: &str,
         waker: Arc<WriterWaker>,

@@ -1,5 +1,5 @@
-//! The keeper: it gives the journal what was applied, in order, and says what of it is durable.
-//! It is alone with the disk; nobody waits for it under the driver's lock.
+//! The journal writer gives the journal what was applied, in order, and says what of it is durable.
+//! It is the only thread that writes to disk; nobody waits for it under the driver's lock.
 //!
 //! What gathers while it writes goes into the next batch: one sync for as many as wait. A failed
 //! write or sync is the end. Only a full disk that has undone everything is waited for.
@@ -15,27 +15,21 @@ use crate::journal::{
 
 use crate::machine::Counts;
 
+use crate::driver::clock::{self, Instant, instant};
+use crate::driver::commit::buffer;
+use crate::driver::commit::waker::WriterWaker;
+use crate::driver::commit::watermark::LogPosition;
+use crate::driver::handle::Driver;
+use crate::driver::ids;
+
 use super::background::BackgroundTask;
-use super::clock::{self, Instant, instant};
-use super::persistence::{Durability, PersistenceConfig, PersistenceError, PersistenceStatus};
+use super::config::{Durability, PersistenceConfig, PersistenceError, PersistenceStatus};
 use super::snapshots::Snapshots;
-use super::thread::WriterWaker;
-use super::watermark::LogPosition;
-use super::{Driver, ids};
 
 /// How often is looked whether the journal's files still have their names.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// What is on its way to the journal.
-#[derive(Default)]
-struct InFlightBatch {
-    commands: Vec<u8>,
-    count: u32,
-    next_fence: u64,
-    position: LogPosition,
-}
-
-/// What a round came to.
+/// What a cycle came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cycle {
     /// Something was made durable.
@@ -46,12 +40,17 @@ pub enum Cycle {
     Full,
 }
 
-/// Alone with the journal.
+/// Owns the journal; the only thread that writes to disk.
 pub struct JournalWriter {
     driver: Driver,
     pub(super) journal: Journal,
-    pub(super) keeping: PersistenceConfig,
-    in_flight: InFlightBatch,
+    pub(super) config: PersistenceConfig,
+    /// What is on its way to the journal.
+    in_flight: buffer::Batch,
+    /// Up to where commands were taken: the last one of the batch in flight.
+    taken: LogPosition,
+    /// The machine's next fence then.
+    next_fence: u64,
     /// Something was written and no sync of it was begun.
     is_unsynced: bool,
     /// A sync was begun.
@@ -61,14 +60,14 @@ pub struct JournalWriter {
     /// The files were looked at, and whether they could be seen.
     looked: Instant,
     is_blind: bool,
-    pub(super) images: Snapshots,
-    pub(super) kept: PersistenceStatus,
+    pub(super) snapshots: Snapshots,
+    pub(super) status: PersistenceStatus,
     report: Report,
 }
 
 impl fmt::Debug for JournalWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JournalWriter").field("kept", &self.kept).finish_non_exhaustive()
+        f.debug_struct("JournalWriter").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -80,13 +79,13 @@ impl JournalWriter {
     /// When the journal is damaged, in use, or not ours to use.
     pub fn open(
         expire_ms: u32,
-        keeping: PersistenceConfig,
+        config: PersistenceConfig,
     ) -> Result<(Driver, Self), PersistenceError> {
         let store =
-            Sqlite::open(&keeping.dir).map_err(|why| PersistenceError::over(&keeping.dir, &why))?;
+            Sqlite::open(&config.dir).map_err(|why| PersistenceError::over(&config.dir, &why))?;
         let lets_in = store.lets_in();
-        let dir = keeping.dir.clone();
-        let kept = Self::over(Arc::new(store), expire_ms, keeping, clock::wall_ms())?;
+        let dir = config.dir.clone();
+        let kept = Self::over(Arc::new(store), expire_ms, config, clock::wall_ms())?;
         if let Some(mode) = lets_in {
             tracing::warn!(
                 "{} has the mode {mode:03o}: others than its owner may look or write there, where \
@@ -104,38 +103,40 @@ impl JournalWriter {
     pub fn over(
         store: Arc<dyn Store>,
         expire_ms: u32,
-        keeping: PersistenceConfig,
+        config: PersistenceConfig,
         wall_ms: u64,
     ) -> Result<(Driver, Self), PersistenceError> {
         let options = JournalOptions { identity: ids::number() };
         let begun = instant();
         let opened = Journal::open(store, options).map_err(|why| match why {
-            journal::OpenError::Failed(failure) => PersistenceError::over(&keeping.dir, &failure),
+            journal::OpenError::Failed(failure) => PersistenceError::over(&config.dir, &failure),
             damaged @ journal::OpenError::Damaged(_) => PersistenceError(damaged.to_string()),
         })?;
         let Recovered { machine, fence, journal, report } = opened;
         tell(&report, &machine.counts(), instant() - begun);
         let driver = Driver::over(machine, expire_ms, fence, wall_ms);
-        let kept = PersistenceStatus::new(keeping.durability);
-        let mut keeper = Self {
+        let status = PersistenceStatus::new(config.durability);
+        let mut writer = Self {
             driver: driver.clone(),
             journal,
-            keeping,
-            in_flight: InFlightBatch::default(),
+            config,
+            in_flight: buffer::Batch::default(),
+            taken: LogPosition::default(),
+            next_fence: 0,
             is_unsynced: false,
             synced: instant(),
             syncing: None,
             looked: instant(),
             is_blind: false,
-            images: Snapshots::new(),
-            kept,
+            snapshots: Snapshots::new(),
+            status,
             report,
         };
         // The start itself is kept before anybody is served, and with it the fences' new range.
-        keeper.gather();
-        keeper.keep(true).map_err(|why| PersistenceError::over(&keeper.keeping.dir, &why))?;
-        keeper.describe();
-        Ok((driver, keeper))
+        writer.take_pending();
+        writer.write(true).map_err(|why| PersistenceError::over(&writer.config.dir, &why))?;
+        writer.describe();
+        Ok((driver, writer))
     }
 
     /// What was found at the start.
@@ -157,30 +158,25 @@ impl JournalWriter {
     /// Tells the status page.
     pub(super) fn describe(&mut self) {
         let Description { file, bytes, snapshot_bytes, commands, .. } = self.journal.describe();
-        self.kept = PersistenceStatus { file, bytes, snapshot_bytes, commands, ..self.kept };
-        self.driver.set_kept(self.kept.clone());
+        self.status = PersistenceStatus { file, bytes, snapshot_bytes, commands, ..self.status };
+        self.driver.set_persistence(self.status.clone());
     }
 
-    /// Takes what has pending. What could not be written for lack of room goes first, by itself.
-    fn gather(&mut self) {
+    /// Takes what has gathered. What could not be written for lack of room goes first, by itself.
+    fn take_pending(&mut self) {
         if self.in_flight.count > 0 {
             return;
         }
-        let mut core = self.driver.core();
-        let (next_fence, position) = (core.machine.next_fence().0, core.position());
-        let Some(pending) = &mut core.pending else { return };
-        std::mem::swap(&mut pending.commands, &mut self.in_flight.commands);
-        pending.commands.clear();
-        (pending.is_news, self.in_flight.count) = (false, std::mem::take(&mut pending.count));
-        (self.in_flight.next_fence, self.in_flight.position) = (next_fence, position);
+        let mut visit = self.driver.visit_as_driver();
+        (self.next_fence, self.taken) = (visit.machine.next_fence().0, visit.position());
+        visit.buffer.swap(&mut self.in_flight);
     }
 
-    /// Writes the in_flight, and says that it is durable.
-    fn keep(&mut self, sync: bool) -> Result<(), StorageFailure> {
-        let InFlightBatch { commands, count, next_fence, position } = &self.in_flight;
-        let batch = Batch { commands, count: *count, next_fence: *next_fence };
+    /// Writes the batch in flight, and says that it is durable.
+    fn write(&mut self, sync: bool) -> Result<(), StorageFailure> {
+        let buffer::Batch { commands, count } = &self.in_flight;
+        let batch = Batch { commands, count: *count, next_fence: self.next_fence };
         let appended = self.journal.append(&batch, sync)?;
-        let position = *position;
         self.is_unsynced = true;
         if appended.synced {
             self.note_sync();
@@ -190,7 +186,7 @@ impl JournalWriter {
         if self.in_flight.commands.capacity() > 1 << 20 {
             self.in_flight.commands = Vec::new();
         }
-        self.driver.advance_watermark(position);
+        self.driver.advance_watermark(self.taken);
         Ok(())
     }
 
@@ -198,7 +194,7 @@ impl JournalWriter {
     pub(super) fn note_sync(&mut self) {
         self.is_unsynced = false;
         self.synced = instant();
-        self.kept.synced_ms = Some(clock::wall_ms());
+        self.status.synced_ms = Some(clock::wall_ms());
     }
 
     /// Does once what is to be done.
@@ -206,13 +202,16 @@ impl JournalWriter {
     /// # Errors
     /// [`StorageFailure`] is final: nothing that waits will become durable, and whoever waits was
     /// told.
-    pub fn round(&mut self) -> Result<Cycle, StorageFailure> {
-        let round = self.work();
-        self.told(round)
+    pub fn cycle(&mut self) -> Result<Cycle, StorageFailure> {
+        let cycle = self.work();
+        self.fail_driver(cycle)
     }
 
     /// Tells everybody of a failure.
-    pub(super) fn told<T>(&self, result: Result<T, StorageFailure>) -> Result<T, StorageFailure> {
+    pub(super) fn fail_driver<T>(
+        &self,
+        result: Result<T, StorageFailure>,
+    ) -> Result<T, StorageFailure> {
         result.inspect_err(|failure| self.driver.fail(&failure.to_string()))
     }
 
@@ -223,37 +222,37 @@ impl JournalWriter {
         if self.look_due().is_zero() {
             self.look()?;
         }
-        self.gather();
-        let mut round = Cycle::Idle;
+        self.take_pending();
+        let mut cycle = Cycle::Idle;
         if self.in_flight.count > 0 {
-            match self.keep(self.keeping.durability == Durability::Always) {
-                Ok(()) => round = Cycle::Wrote,
+            match self.write(self.config.durability == Durability::Always) {
+                Ok(()) => cycle = Cycle::Wrote,
                 Err(StorageFailure::Full) => {
                     self.wait_for_room();
                     // What was written is synced all the same, and a new image may make room.
                     self.see_to_syncs()?;
-                    if self.images.is_done() {
+                    if self.snapshots.is_done() {
                         self.see_to_snapshots()?;
                     }
                     return Ok(Cycle::Full);
                 }
                 Err(failure) => return Err(failure),
             }
-            if std::mem::take(&mut self.kept.is_full) {
+            if std::mem::take(&mut self.status.is_full) {
                 tracing::info!("the disk has room again");
-                self.driver.go_on();
+                self.driver.have_room();
             }
         }
         if self.see_to_syncs()? {
-            round = Cycle::Wrote;
+            cycle = Cycle::Wrote;
         }
-        if round == Cycle::Wrote {
+        if cycle == Cycle::Wrote {
             self.describe();
         }
         if self.see_to_snapshots()? {
             self.describe();
         }
-        Ok(round)
+        Ok(cycle)
     }
 
     /// Looks whether a restart would find what is kept. That it cannot be seen is no end: it may be
@@ -288,7 +287,7 @@ impl JournalWriter {
     }
 
     fn wait_for_room(&mut self) {
-        if !std::mem::replace(&mut self.kept.is_full, true) {
+        if !std::mem::replace(&mut self.status.is_full, true) {
             tracing::error!("the disk is full: nothing is done until it is no more");
             self.driver.wait_for_room();
             self.describe();
@@ -299,11 +298,11 @@ impl JournalWriter {
     fn sync_due(&self) -> Option<Duration> {
         let due = self.is_unsynced
             && self.syncing.is_none()
-            && self.keeping.durability == Durability::Interval;
-        due.then(|| self.keeping.every.saturating_sub(instant() - self.synced))
+            && self.config.durability == Durability::Interval;
+        due.then(|| self.config.every.saturating_sub(instant() - self.synced))
     }
 
-    /// Begins a sync that is due. Nobody waits for it, so the keeper does not either. Whether one
+    /// Begins a sync that is due. Nobody waits for it, so the writer does not either. Whether one
     /// has ended.
     fn see_to_syncs(&mut self) -> Result<bool, StorageFailure> {
         if self.sync_due().is_some_and(|due| due.is_zero()) {
@@ -321,17 +320,22 @@ impl JournalWriter {
         }
         let Some(job) = self.syncing.take_if(|job| job.is_done()) else { return Ok(false) };
         self.journal.end_sync(job.finish()?)?;
-        self.kept.synced_ms = Some(clock::wall_ms());
+        self.status.synced_ms = Some(clock::wall_ms());
         Ok(true)
     }
 
     pub(super) fn waker(&self) -> Arc<WriterWaker> {
-        self.driver.0.waker.clone()
+        self.driver.door().waker.clone()
+    }
+
+    /// Up to where commands were taken.
+    pub(super) fn taken(&self) -> LogPosition {
+        self.taken
     }
 
     /// Whether something is done that the next round sees to.
     pub(super) fn has_done(&self) -> bool {
-        self.images.is_done() || self.syncing.as_ref().is_some_and(BackgroundTask::is_done)
+        self.snapshots.is_done() || self.syncing.as_ref().is_some_and(BackgroundTask::is_done)
     }
 
     /// Makes all durable and writes a last snapshot: the next start is quick.

@@ -1,0 +1,211 @@
+//! What the driver keeps under its one lock: the machine, and tables that follow its events. `now`
+//! is an argument here; there is no task, no await and no clock.
+
+pub(super) mod address;
+mod backlog;
+mod check;
+mod due;
+mod expiry;
+mod forgetting;
+mod narration;
+mod reply;
+mod restart;
+mod route;
+mod sessions;
+pub(super) mod undelivered;
+mod waits;
+
+use std::sync::Arc;
+
+use crate::deadlines::{At, Deadlines};
+use crate::machine::{Command, Event, Machine, Refusal, RequestId, SessionId};
+use crate::notices::{Kind, Notices};
+
+use super::commit::buffer::Buffer;
+use super::commit::watermark::{LogPosition, Watermark};
+use super::ids;
+use super::mode::Mode;
+
+use address::ReplyTo;
+use backlog::Backlog;
+use due::Due;
+use forgetting::Forgetting;
+use sessions::Sessions;
+use undelivered::UndeliveredGrants;
+use waits::Waits;
+
+/// Everything under the driver's lock but the clock.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) machine: Machine,
+    pub(super) mode: Mode,
+    pub(super) sessions: Sessions,
+    pub(super) waits: Waits,
+    pub(super) undelivered: UndeliveredGrants,
+    pub(super) buffer: Buffer,
+    pub(super) watermark: Arc<Watermark>,
+    /// Commands applied on behalf of clients, questions and refreshes included.
+    pub(super) operations: u64,
+    /// Tells this run of the server from others.
+    pub(super) epoch: Arc<str>,
+    pub(super) notices: Arc<Notices>,
+    deadlines: Deadlines<Due>,
+    forgetting: Forgetting,
+    /// What fell due, and is yet to be applied.
+    backlog: Backlog,
+    /// What the command under way has announced.
+    events: Vec<Event>,
+}
+
+impl State {
+    /// A state over a machine, none of whose events were followed yet (see [`State::start`]). An
+    /// emptied resource stays known for `expire_ms`.
+    pub(super) fn new(
+        machine: Machine,
+        expire_ms: u64,
+        watermark: Arc<Watermark>,
+        has_log: bool,
+    ) -> Self {
+        Self {
+            machine,
+            mode: Mode::default(),
+            sessions: Sessions::default(),
+            waits: Waits::default(),
+            undelivered: UndeliveredGrants::default(),
+            buffer: Buffer::new(watermark.clone(), has_log),
+            watermark,
+            operations: 0,
+            epoch: ids::epoch(),
+            notices: Arc::default(),
+            deadlines: Deadlines::default(),
+            forgetting: Forgetting::new(expire_ms),
+            backlog: Backlog::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Applies a command, logs it if it changed anything, delivers its reply, then routes what it
+    /// announces. What comes of it may leave when everything up to the position is durable.
+    pub(super) fn submit(&mut self, command: &Command, to: ReplyTo, now: At) -> LogPosition {
+        let applied = self.machine.apply(command, &mut self.events);
+        let position = self.buffer.push(command, applied.changed);
+        match &applied.reply {
+            Err(bound @ Refusal::Limit(_)) => self.notices.refused(Kind::Bound, *bound),
+            Ok(reply) if tracing::enabled!(tracing::Level::DEBUG) => {
+                narration::replied(command, reply);
+            }
+            _ => {}
+        }
+        self.deliver(to, applied.reply, position);
+        if !self.events.is_empty() {
+            self.route_events(position, now);
+        }
+        position
+    }
+
+    /// A REST request stops waiting, for its time is up or its client hung up.
+    pub(super) fn withdraw(&mut self, request: RequestId, now: At) {
+        if let Some(waits) = self.waits.request(request) {
+            let wait = waits.wait;
+            self.submit(&Command::Withdraw { wait, request }, ReplyTo::Nobody, now);
+        }
+    }
+
+    /// All REST requests stop waiting.
+    pub(super) fn withdraw_all(&mut self, now: At) {
+        for request in self.waits.requests() {
+            self.withdraw(request, now);
+        }
+    }
+
+    /// The position of an answer that comes from looking only.
+    #[inline]
+    pub(super) fn position(&self) -> LogPosition {
+        self.watermark.now()
+    }
+
+    /// When something is next due, if ever.
+    pub(super) fn next_due(&self) -> At {
+        if !self.backlog.is_empty() {
+            return At::default();
+        }
+        let forget = self.forgetting.next();
+        [self.deadlines.next(), forget].into_iter().flatten().min().unwrap_or(At::NEVER)
+    }
+
+    /// Something was heard from a session: its TTL runs anew. False when there is no such one.
+    #[inline]
+    pub(super) fn refresh(&mut self, session: &SessionId, now: At) -> bool {
+        self.sessions.refresh(session, &mut self.deadlines, now)
+    }
+
+    /// A request is under way: the session does not expire.
+    pub(super) fn pin(&mut self, session: &SessionId) {
+        self.sessions.pin(session, &mut self.deadlines);
+    }
+
+    /// A request is under way until its answer is durable.
+    #[inline]
+    pub(super) fn pin_until(&mut self, position: LogPosition, session: SessionId) {
+        self.sessions.pin_until(position, session, &self.watermark, &mut self.deadlines);
+    }
+
+    /// A request is no longer under way.
+    pub(super) fn unpin(&mut self, session: &SessionId, now: At) {
+        self.sessions.unpin(session, &mut self.deadlines, now);
+    }
+
+    /// More has become durable.
+    pub(super) fn committed(&mut self, now: At) {
+        self.sessions.committed(&self.watermark, &mut self.deadlines, now);
+    }
+
+    /// Nothing can be kept any more, nor said. Whether that is news.
+    pub(super) fn fail(&mut self) -> bool {
+        let is_news = self.mode.fail();
+        self.watermark.fail();
+        self.waits.abandon_requests();
+        for socket in self.sessions.sockets() {
+            socket.fail();
+        }
+        is_news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read};
+
+    use crate::machine::{Name, SessionName, Ttl};
+
+    use super::*;
+
+    /// Only who ran into a bound was told; whoever runs the server learned nothing.
+    #[tokio::test]
+    async fn a_bound_that_is_reached_is_told_to_the_log() {
+        let (mut log, told) = io::pipe().unwrap();
+        let told = tracing_subscriber::fmt().with_writer(Arc::new(told)).finish();
+        tracing::subscriber::with_default(told, || {
+            let watermark = Arc::new(Watermark::new(false));
+            let mut state = State::new(Machine::new(), 500, watermark, false);
+            let now = At::default();
+            state.start(0, 0, now);
+            let name = SessionName::parse("worker 1").unwrap();
+            let (session, ttl) = (SessionId([1; 20]), Ttl::new(10_000).unwrap());
+            let open = Command::Open { session, name, ttl, source: "here".into() };
+            state.submit(&open, ReplyTo::Nobody, now);
+            for number in 0..10_003 {
+                let resource = Name::parse(&format!("r{number}")).unwrap();
+                let watch = Command::Watch { session, resource, changes: true };
+                state.submit(&watch, ReplyTo::Nobody, now);
+            }
+            state.notices.finish();
+        });
+        let mut text = String::new();
+        log.read_to_string(&mut text).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].contains("a session has at most 10000 watches"), "{text}");
+        assert!(lines[1].contains("2 more"), "{text}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The journal writer: the thread between what was applied and the disk.
+
+pub(super) mod background;
+pub(super) mod config;
+pub(super) mod cycle;
+pub(super) mod snapshots;
+pub(super) mod thread;
