@@ -1,7 +1,7 @@
 // ticketd-client: locks and tickets that span machines, in the shape of the browser's Web Locks.
 
+import { onAbort } from "./abort.js";
 import { TicketdError, traced } from "./error.js";
-import { onAbort } from "./gate.js";
 import { begin } from "./session.js";
 
 export { TicketdError };

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { TicketdError } from "../error.js";
-import { CONNECT_MS, link as begin, step } from "../link.js";
+import { CONNECT_MS, link as begin, step } from "../core.js";
 import { random } from "./support/until.mjs";
 
 /** When it must be stepped next, if nothing comes in. */
