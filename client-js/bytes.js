@@ -6,15 +6,14 @@ import { TicketdError } from "./error.js";
 
 /** @param {unknown} data @returns {Data} */
 export const pack = (data) => {
-  const { [Symbol.toStringTag]: tag, length } = Object(data);
   // Also when it is of another realm.
-  const bytes = tag === "Uint8Array";
+  const bytes = /** @type {Partial<Uint8Array>} */ (data)?.[Symbol.toStringTag] === "Uint8Array";
   // Half a surrogate is no text.
   if (!bytes && data !== undefined && (typeof data !== "string" || /\p{Cs}/u.test(data))) {
     throw new TypeError("data is text or a Uint8Array");
   }
   // Text may be too long all the same; a frame of the server's limit it is not.
-  if (length > 1024) throw new TicketdError("too-large");
+  if (Object(data).length > 1024) throw new TicketdError("too-large");
   return bytes
     ? { data64: btoa(String.fromCharCode(.../** @type {Uint8Array} */ (data))) }
     : { data: /** @type {string | undefined} */ (data) };

@@ -5,7 +5,7 @@ export const RELEASES = ["unlock", "release"];
 
 /**
  * What events change, beside that they are dispatched.
- * @type {Map<string, "granted" | "unplaced" | "taken" | "updated" | "changed">}
+ * @type {Map<string | undefined, "granted" | "unplaced" | "taken" | "updated" | "changed">}
  */
 export const EVENTS = new Map([
   ["lock-granted", "granted"],

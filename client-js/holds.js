@@ -133,6 +133,29 @@ class Issued extends Hold {
   }
 }
 
+/**
+ * Issues it: the first data, or new ones.
+ * @param {Shared} shared @param {Issued} mine @param {true} [notify] @returns {(data: unknown) => Promise<Hold>}
+ */
+const issuing = ({ known: { holds }, ask }, mine, notify) => (data) =>
+  traced(
+    new Promise((resolve, reject) => {
+      const { resource, name: ticket } = mine;
+      const key = named(resource, ticket);
+      mine.signal.throwIfAborted();
+      ask(
+        { op: "issue", resource, ticket, notify, ...pack(data) },
+        (ok, error) => {
+          if (!ok) return reject(error);
+          // Of two that were under way together, there is one handle.
+          if (!mine.ended && !holds.has(key)) holds.set(key, mine);
+          resolve(/** @type {Issued} */ (holds.get(key) ?? mine));
+        },
+        mine,
+      );
+    }),
+  );
+
 /** @param {Known} known @param {Ask} ask @param {() => boolean} expired Whether it is too late, by one's own clock. */
 export const holds = (known, ask, expired) => {
   const { holds, pending } = known;
@@ -161,18 +184,29 @@ export const holds = (known, ask, expired) => {
   };
 
   const shared = { known, ask, expired, expire };
+  /** Makes a hold of a grant. @param {HoldRow} row */
+  const add = ({ resource, ticket, fence, issuer, ...data }) => {
+    if (!fence) throw new TypeError("fence");
+    const hold = new (ticket ? Ticket : Lock)(shared, resource, ticket, fence);
+    if (ticket) Object.assign(hold, { issuer, data: unpack(data) });
+    holds.set(fence, hold);
+    return hold;
+  };
 
   return {
     drop,
     expire,
 
-    /** Makes a hold of a grant. @param {HoldRow} row */
-    add({ resource, ticket, fence, issuer, ...data }) {
-      if (!fence) throw new TypeError("fence");
-      const hold = new (ticket ? Ticket : Lock)(shared, resource, ticket, fence);
-      if (ticket) Object.assign(hold, { issuer, data: unpack(data) });
-      holds.set(fence, hold);
-      return /** @type {Held} */ (hold);
+    /**
+     * The hold of a grant, if there is one already or one is wanted; else it is given back. What is being given up is
+     * no grant: it is asked for anew, behind that.
+     * @param {HoldRow} row @param {boolean} wanted
+     */
+    take(row, wanted) {
+      const known = holds.get(row.fence);
+      const ends = [...pending.values()].some(({ message }) => message.fence === row.fence);
+      if (known || (wanted && !ends)) return /** @type {Held} */ (known ?? add(row));
+      drop(row);
     },
 
     /**
@@ -183,26 +217,10 @@ export const holds = (known, ask, expired) => {
       const notify = options?.notify ? true : undefined;
       check(resource);
       check(ticket);
-      const key = named(resource, ticket);
-      const mine = /** @type {Issued} */ (holds.get(key) ?? new Issued(shared, resource, ticket));
-      const update = (/** @type {unknown} */ data) =>
-        traced(
-          new Promise((resolve, reject) => {
-            mine.signal.throwIfAborted();
-            ask(
-              { op: "issue", resource, ticket, notify, ...pack(data) },
-              (ok, error) => {
-                if (!ok) return reject(error);
-                // Of two that were under way together, there is one handle.
-                if (!mine.ended && !holds.has(key)) holds.set(key, mine);
-                resolve(/** @type {Issued} */ (holds.get(key) ?? mine));
-              },
-              mine,
-            );
-          }),
-        );
-      mine.update = update;
-      return update(data);
+      const known = holds.get(named(resource, ticket));
+      const mine = /** @type {Issued} */ (known ?? new Issued(shared, resource, ticket));
+      mine.update = issuing(shared, mine, notify);
+      return mine.update(data);
     },
   };
 };

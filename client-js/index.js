@@ -9,7 +9,7 @@ export { TicketdError };
 /** In Node it is `ws`, by the package's imports. Bundlers do not look into a variable. */
 const WS = "#websocket";
 
-/** @type {typeof import("./index.js").connect} */
+/** @type {typeof import("./index.d.ts").connect} */
 const dial = async (url, given) => {
   const { ttl = 10_000, signal, backoff, ...options } = given ?? {};
   const to = new URL(url, /** @type {any} */ (globalThis.location));
@@ -40,5 +40,5 @@ const dial = async (url, given) => {
   }).finally(forget);
 };
 
-/** @type {typeof import("./index.js").connect} */
+/** @type {typeof import("./index.d.ts").connect} */
 export const connect = (url, given) => traced(dial(url, given), given?.signal);

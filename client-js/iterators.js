@@ -53,10 +53,10 @@ const iterate = (signal, items) => {
 
 /**
  * Claims tickets, so many at a time.
- * @param {Claim} claim @param {string} resource
- * @param {{ concurrency?: number, signal?: AbortSignal } | null} [options]
+ * @typedef {{ concurrency?: number, signal?: AbortSignal } | null} ClaimsOptions
+ * @param {Claim} claim @returns {(resource: string, options?: ClaimsOptions) => AsyncIterableIterator<Held>}
  */
-export const claims = (claim, resource, options) => {
+export const claims = (claim) => (resource, options) => {
   let { concurrency = 1, signal } = options ?? {};
   return iterate(signal, async function* (stop, wake, sleep) {
     if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is 1 or more");

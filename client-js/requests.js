@@ -6,7 +6,6 @@ import { RELEASES } from "./codes.js";
 /** @import { Known, Pending, Then } from "./known.js" */
 /** @import { Ok, Request } from "./wire.d.ts" */
 
-const never = () => {};
 /** How long one waits until what was refused for now is tried again, in ms. */
 const RETRY_MS = 1000;
 
@@ -22,7 +21,7 @@ export const requests = (known, send) => {
   };
   return {
     /** @param {Request} members @param {Then} [then] @param {Pending["issued"]} [issued] */
-    ask(members, then = never, issued) {
+    ask(members, then = () => {}, issued) {
       const { over } = known;
       const /** @type {Pending} */ request = { message: { id: (last += 2), ...members }, then, issued };
       if (over) queueMicrotask(() => then(undefined, over));

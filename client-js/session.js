@@ -1,6 +1,7 @@
 // A session, as it is shown: what one may ask of it, and what becomes of its connection.
 
 import { TicketdError, called } from "./error.js";
+import { claims } from "./iterators.js";
 import { tables } from "./tables.js";
 import { open } from "./transport.js";
 
@@ -12,10 +13,10 @@ const never = () => {};
 
 /**
  * Locks, runs, releases.
- * @param {Lock} take @param {string} resource
- * @param {unknown[]} rest Options, if there are some, and what is to be run.
+ * @param {Lock} take
+ * @returns {(resource: string, ...rest: unknown[]) => Promise<unknown>} Of options, if there are some, and what to run.
  */
-const withLock = async (take, resource, ...rest) => {
+const withLock = (take) => async (resource, ...rest) => {
   const at = new Error();
   const run = rest.pop();
   const { mode = "exclusive", steal, ...options } = /** @type {LockOptions & { steal?: boolean }} */ (rest[0] ?? {});
@@ -37,6 +38,35 @@ const withLock = async (take, resource, ...rest) => {
 };
 
 /**
+ * A session as it is shown, before it is open.
+ * @param {ReturnType<typeof tables>["does"]} does @param {AbortSignal} signal @param {Promise<void>} closed
+ * @param {() => Promise<void>} close
+ */
+const show = ({ lock, claim, issue, watch, query }, signal, closed, close) => {
+  const request = withLock(lock);
+  const face = {
+    id: "",
+    name: "",
+    state: "connecting",
+    signal,
+    closed,
+    lock,
+    withLock: request,
+    locks: { request, query },
+    claim,
+    claims: claims(claim),
+    issue,
+    watch,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  // The types of index.d.ts say more: who does not try gets what it asks for.
+  return /** @type {{ -readonly [K in keyof Session]: Session[K] }} */ (
+    Object.assign(new EventTarget(), /** @type {object} */ (face))
+  );
+};
+
+/**
  * @param {Parameters<typeof open>[0]} options
  * @param {(session: Session) => void} resolve @param {(error: TicketdError) => void} reject
  * @returns {Session}
@@ -47,22 +77,19 @@ export const begin = (options, resolve, reject) => {
   if (!(Number.isInteger(ttl) && min >= 0 && max >= 0)) {
     throw new TicketdError("bad-request", "ttl and backoff are in ms");
   }
-  let closed = never;
+  let settle = never;
+  const closed = new Promise((/** @type {(value: void) => void} */ resolve) => (settle = resolve));
   const end = new AbortController();
-  const all = tables(
+  const { known, does, ...all } = tables(
     (message) => session.state === "open" && send(message),
     () => expired(),
   );
-  const { known } = all;
-  const { query, ...asks } = all.asks;
-  const request = (/** @type {string} */ resource, /** @type {unknown[]} */ ...rest) =>
-    withLock(asks.lock, resource, ...rest);
 
   const dispatch = (/** @type {string} */ type, /** @type {object} */ detail) =>
     session.dispatchEvent(new CustomEvent(type, { detail }));
   const become = (/** @type {Session["state"]} */ to, from = session.state) => {
     session.state = to;
-    all.flush();
+    does.flush();
     dispatch("statechange", { from, to });
   };
   const finish = (/** @type {TicketdError} */ error) => {
@@ -80,7 +107,7 @@ export const begin = (options, resolve, reject) => {
     recover() {
       if (!known.over) become("recovering");
     },
-    unsafe: all.expire,
+    unsafe: does.expire,
     open(parts, restarted) {
       if (known.over) return;
       const { first } = known;
@@ -96,32 +123,17 @@ export const begin = (options, resolve, reject) => {
         dispatch("lost", { reason });
         reject(reason);
       }
-      closed();
+      settle();
     },
   });
 
-  const face = {
-    id: "",
-    name: "",
-    state: "connecting",
-    signal: end.signal,
-    closed: new Promise((/** @type {(value: void) => void} */ resolve) => (closed = resolve)),
-    ...asks,
-    withLock: request,
-    locks: { request, query },
-    close() {
-      if (!known.over) {
-        finish(new TicketdError("closed"));
-        run("leave");
-      }
-      return session.closed;
-    },
-    [Symbol.asyncDispose]: () => session.close(),
-  };
-  // The types of index.d.ts say more: who does not try gets what it asks for.
-  const session = /** @type {{ -readonly [K in keyof Session]: Session[K] }} */ (
-    Object.assign(new EventTarget(), /** @type {object} */ (face))
-  );
+  const session = show(does, end.signal, closed, () => {
+    if (!known.over) {
+      finish(new TicketdError("closed"));
+      run("leave");
+    }
+    return closed;
+  });
   run("time");
   return session;
 };

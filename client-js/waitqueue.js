@@ -11,19 +11,19 @@ import { check, named } from "./names.js";
 
 /** @typedef {{ signal?: AbortSignal, ifAvailable?: boolean }} Options */
 
+/** Forgets what was asked. @param {Known} known @param {Queue} queue */
+const withdraw = ({ pending }, queue) => {
+  pending.delete(queue.asked?.message.id);
+  queue.asked = undefined;
+};
+
 /**
  * How a queue goes on.
- * @param {Known} known @param {Ask} ask @param {(row: HoldRow) => Held} add Makes a hold of a grant.
- * @param {(row: HoldRow) => void} drop Gives it back.
+ * @param {Known} known @param {Ask} ask
+ * @param {(row: HoldRow, wanted: boolean) => Held | undefined} take What is had of a grant.
  */
-export const steps = (known, ask, add, drop) => {
-  const { holds, pending, queues, waits } = known;
-
-  /** Forgets what was asked. @param {Queue} queue */
-  const withdraw = (queue) => {
-    pending.delete(queue.asked?.message.id);
-    queue.asked = undefined;
-  };
+export const steps = (known, ask, take) => {
+  const { holds, queues, waits } = known;
 
   /** Asks for what the first of its callers wants, or gives up what none wants any more. @param {Queue} queue */
   const next = (queue) => {
@@ -32,7 +32,7 @@ export const steps = (known, ask, add, drop) => {
     if (wait && callers[0]?.tries) callers[0].done(null);
     const [first] = callers;
     if (queue.held) return;
-    if (!first && !queue.asked?.sent) withdraw(queue);
+    if (!first && !queue.asked?.sent) withdraw(known, queue);
     if (queue.asked || (first && wait)) return;
     if (wait) {
       queue.asked = ask({ op: "cancel", wait }, (ok) => {
@@ -60,7 +60,7 @@ export const steps = (known, ask, add, drop) => {
    * @param {Queue} queue @param {number} [wait] @param {boolean} [left] By a former page.
    */
   const place = (queue, wait = 0, left = false) => {
-    withdraw(queue);
+    withdraw(known, queue);
     waits.delete(queue.wait);
     queue.wait = wait;
     if (wait) waits.set(wait, queue);
@@ -70,12 +70,10 @@ export const steps = (known, ask, add, drop) => {
 
   /** @param {Queue} queue @param {HoldRow} row */
   const grant = (queue, row) => {
-    const mine = /** @type {Held | undefined} */ (holds.get(row.fence));
-    const ends = [...pending.values()].some(({ message }) => message.fence === row.fence);
     const [first] = queue.callers;
     // Claimed by its name, and held here already: calls of one session exclude one another too.
-    // What is being given up is no grant: it is asked for anew, behind that.
-    const hold = mine ?? (first && !ends && add(row));
+    const mine = holds.has(row.fence);
+    const hold = take(row, !!first);
     if (hold) {
       queue.held = true;
       hold.over.push(() => {
@@ -83,8 +81,6 @@ export const steps = (known, ask, add, drop) => {
         next(queue);
       });
       if (!mine || first?.tries) first?.done(mine ? null : hold);
-    } else {
-      drop(row);
     }
     place(queue);
   };
