@@ -4,6 +4,8 @@ import { onAbort } from "./abort.js";
 import { TicketdError, traced } from "./error.js";
 import { begin } from "./session.js";
 
+/** @import { Session } from "./index.d.ts" */
+
 export { TicketdError };
 
 /** In Node it is `ws`, by the package's imports. Bundlers do not look into a variable. */
@@ -12,7 +14,7 @@ const WS = "#websocket";
 /** @type {typeof import("./index.d.ts").connect} */
 const dial = async (url, given) => {
   const { ttl = 10_000, signal, backoff, ...options } = given ?? {};
-  const to = new URL(url, /** @type {any} */ (globalThis.location));
+  const to = new URL(url, /** @type {URL & Location} */ (globalThis.location));
   to.protocol = to.protocol.replace("http", "ws");
   if (to.pathname === "/") to.pathname = "/api/v1/ws";
   const WebSocket =
@@ -24,10 +26,10 @@ const dial = async (url, given) => {
       })
     ).default;
   signal?.throwIfAborted();
-  let /** @type {any} */ session;
-  let /** @type {any} */ fail;
+  let /** @type {Session} */ session;
+  let /** @type {(reason: unknown) => void} */ fail;
   const forget = onAbort(signal, () => {
-    fail(/** @type {any} */ (signal).reason);
+    fail(/** @type {AbortSignal} */ (signal).reason);
     session.close();
   });
   return new Promise((resolve, reject) => {
