@@ -69,19 +69,29 @@ test("a ticket that is held still gets its data; a lock has none; what is not kn
   assert.deepEqual(actions({ holds }, { holds: [one, two, other] }), [["updated", one]]);
 });
 
+const unlock = { op: "unlock", resource: "db", fence: 1 };
+const release = { op: "release", resource: "j", ticket: "a", fence: 1 };
+const done = { ...release, op: "revoke" };
+const revoke = { op: "revoke", resource: "j", ticket: "a" };
+const issue = { op: "issue", resource: "j", ticket: "a" };
+const ended = new TicketdError("ticket-revoked");
+const unsent = { sent: false };
+const SETTLED = ["settle", 2, {}, "ticket-revoked"];
+const REFUSED = ["settle", 2, undefined, "ticket-revoked"];
+
 for (const [about, message, more, lists, expected] of [
-  ["unlock, carried out", { op: "unlock", resource: "db", fence: 1 }, {}, {}, ["settle", 2, {}, "ticket-revoked"]],
-  ["unlock, not carried out", { op: "unlock", resource: "db", fence: 1 }, {}, { holds: [lock("db", 1)] }, undefined],
-  ["unlock, and locked anew", { op: "unlock", resource: "db", fence: 1 }, {}, { holds: [lock("db", 9)] }, ["settle", 2, {}, "ticket-revoked"]],
-  ["release, never sent, and gone", { op: "release", resource: "j", ticket: "a", fence: 1 }, { sent: false }, {}, ["settle", 2, {}, "ticket-revoked"]],
-  ["done, carried out", { op: "revoke", resource: "j", ticket: "a", fence: 1 }, {}, {}, ["settle", 2, {}, "ticket-revoked"]],
-  ["done, never sent, and gone: it may be another's", { op: "revoke", resource: "j", ticket: "a", fence: 1 }, { sent: false }, {}, ["settle", 2, undefined, "ticket-revoked"]],
-  ["done, not carried out", { op: "revoke", resource: "j", ticket: "a", fence: 1 }, {}, { holds: [ticket("j", "a", 1)] }, undefined],
-  ["revoke of what was issued, carried out", { op: "revoke", resource: "j", ticket: "a" }, {}, {}, ["settle", 2, {}, "ticket-revoked"]],
-  ["revoke of what was issued, not carried out", { op: "revoke", resource: "j", ticket: "a" }, {}, { issued: [{ resource: "j", ticket: "a" }] }, undefined],
-  ["issue", { op: "issue", resource: "j", ticket: "a" }, { issued: {} }, {}, undefined],
-  ["an update of what is no longer one's own", { op: "issue", resource: "j", ticket: "a" }, { issued: { ended: new TicketdError("ticket-revoked") } }, {}, ["settle", 2, undefined, "ticket-revoked"]],
-  ["watch", { op: "watch", resource: "j" }, {}, {}, undefined],
+  ["unlock, carried out", unlock, {}, {}, SETTLED],
+  ["unlock, not carried out", unlock, {}, { holds: [lock("db", 1)] }],
+  ["unlock, and locked anew", unlock, {}, { holds: [lock("db", 9)] }, SETTLED],
+  ["release, never sent, and gone", release, unsent, {}, SETTLED],
+  ["done, carried out", done, {}, {}, SETTLED],
+  ["done, never sent, and gone: it may be another's", done, unsent, {}, REFUSED],
+  ["done, not carried out", done, {}, { holds: [ticket("j", "a", 1)] }],
+  ["revoke of what was issued, carried out", revoke, {}, {}, SETTLED],
+  ["revoke of what was issued, not carried out", revoke, {}, { issued: [{ resource: "j", ticket: "a" }] }],
+  ["issue", issue, { issued: {} }, {}],
+  ["an update of what is no longer one's own", issue, { issued: { ended } }, {}, REFUSED],
+  ["watch", { op: "watch", resource: "j" }, {}, {}],
 ]) {
   test(`asked and not answered: ${about}${expected ? "" : "; asked again"}`, () => {
     assert.deepEqual(actions({ pending: [asked({ id: 2, ...message }, more)] }, lists), expected ? [expected] : []);
@@ -107,7 +117,8 @@ test("a hold that is older than the wait was taken some other way", () => {
 test("a hold that is known, or is being given up, is no grant", () => {
   const all = queues(queue("claim", "j", { wait: 7 }));
   const row = ticket("j", "a", 5);
-  assert.deepEqual(actions({ ...all, holds: [[5, {}]] }, { holds: [row] }), [["updated", row], ["place", "j", undefined]]);
+  const done = [["updated", row], ["place", "j", undefined]];
+  assert.deepEqual(actions({ ...all, holds: [[5, {}]] }, { holds: [row] }), done);
   const pending = [asked({ id: 2, op: "release", resource: "j", ticket: "a", fence: 5 })];
   assert.deepEqual(actions({ ...all, pending }, { holds: [row] }), [["place", "j", undefined]]);
 });
@@ -116,7 +127,8 @@ test("asked and sent: its wait is found by what it is for, and each stands for o
   const pending = (id) => asked({ id, op: "claim", resource: "j", wait: true })[1];
   const all = () => [2, 4, 6].map((id) => queue("claim", "j", { asked: pending(id) }));
   const waits = [8, 9].map((wait) => ({ wait, resource: "j", kind: "ticket" }));
-  assert.deepEqual(actions(queues(...all()), { waits }), [["place", "j", 8], ["place", "j", 9], ["place", "j", undefined]]);
+  const places = [["place", "j", 8], ["place", "j", 9], ["place", "j", undefined]];
+  assert.deepEqual(actions(queues(...all()), { waits }), places);
   // A wait that another queue has is not taken.
   const [one, two] = all();
   assert.deepEqual(
@@ -126,8 +138,8 @@ test("asked and sent: its wait is found by what it is for, and each stands for o
 });
 
 test("asked and not sent, or only held: nothing is done about a queue", () => {
-  const unsent = { message: { id: 2, op: "lock", resource: "a" }, sent: false };
-  const all = queues(queue("lock", "a", { asked: unsent }), queue("lock", "b", { held: true }));
+  const asked = { message: { id: 2, op: "lock", resource: "a" }, sent: false };
+  const all = queues(queue("lock", "a", { asked }), queue("lock", "b", { held: true }));
   assert.deepEqual(actions(all, { holds: [lock("a", 5)], waits: [{ wait: 7, resource: "a", kind: "lock" }] }), []);
 });
 
