@@ -1,23 +1,25 @@
 // The one kind of error that the helper makes.
 
+import { RETRYABLE } from "./codes.js";
+
 export class TicketdError extends Error {
   /**
    * @param {string} code One of the contract's codes, or one of the helper's own.
    * @param {string} [message]
-   * @param {any} [cause]
+   * @param {unknown} [cause]
    */
   constructor(code, message, cause) {
-    super(message || code, cause && { cause });
+    super(message || code, cause ? { cause } : undefined);
     this.code = code;
     /** The same may succeed later. */
-    this.retryable = /unavailable|limit|held/.test(code);
+    this.retryable = RETRYABLE.includes(code);
   }
   name = /** @type {const} */ ("TicketdError");
 }
 
 /**
  * The same error with the stack of who called: it came about in the handler of some message.
- * @param {any} error @param {Error} at Made where the call came in.
+ * @param {unknown} error @param {Error} at Made where the call came in.
  */
 export const called = (error, at) => {
   // What is none of the helper's is left as it is.
@@ -29,7 +31,7 @@ export const called = (error, at) => {
 
 /**
  * The promise, whose errors get the caller's stack; but the reason of a signal is passed on itself.
- * @param {Promise<any>} promise @param {AbortSignal} [signal]
+ * @template T @param {Promise<T>} promise @param {AbortSignal} [signal] @returns {Promise<T>}
  */
 export const traced = (promise, signal, at = new Error()) =>
   promise.catch((error) => {

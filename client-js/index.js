@@ -1,18 +1,20 @@
 // ticketd-client: locks and tickets that span machines, in the shape of the browser's Web Locks.
 
+import { onAbort } from "./abort.js";
 import { TicketdError, traced } from "./error.js";
-import { onAbort } from "./gate.js";
 import { begin } from "./session.js";
+
+/** @import { Session } from "./index.d.ts" */
 
 export { TicketdError };
 
 /** In Node it is `ws`, by the package's imports. Bundlers do not look into a variable. */
 const WS = "#websocket";
 
-/** @type {typeof import("./index.js").connect} */
+/** @type {typeof import("./index.d.ts").connect} */
 const dial = async (url, given) => {
   const { ttl = 10_000, signal, backoff, ...options } = given ?? {};
-  const to = new URL(url, /** @type {any} */ (globalThis.location));
+  const to = new URL(url, /** @type {URL & Location} */ (globalThis.location));
   to.protocol = to.protocol.replace("http", "ws");
   if (to.pathname === "/") to.pathname = "/api/v1/ws";
   const WebSocket =
@@ -24,10 +26,10 @@ const dial = async (url, given) => {
       })
     ).default;
   signal?.throwIfAborted();
-  let /** @type {any} */ session;
-  let /** @type {any} */ fail;
+  let /** @type {Session} */ session;
+  let /** @type {(reason: unknown) => void} */ fail;
   const forget = onAbort(signal, () => {
-    fail(/** @type {any} */ (signal).reason);
+    fail(/** @type {AbortSignal} */ (signal).reason);
     session.close();
   });
   return new Promise((resolve, reject) => {
@@ -40,5 +42,5 @@ const dial = async (url, given) => {
   }).finally(forget);
 };
 
-/** @type {typeof import("./index.js").connect} */
+/** @type {typeof import("./index.d.ts").connect} */
 export const connect = (url, given) => traced(dial(url, given), given?.signal);

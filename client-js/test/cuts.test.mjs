@@ -62,6 +62,41 @@ const trouble = async (rng, line) => {
   line.cut();
 };
 
+/** Sessions that are at work all the time: at jobs, at a counter, and one that watches. */
+const working = (rng, sessions) => {
+  const done = new Map();
+  const stop = new AbortController();
+  const workers = sessions.map(async (session) => {
+    for await (const ticket of session.claims("jobs", { concurrency: 2, signal: stop.signal })) {
+      if (rng() < 0.2) await ticket.release();
+      else {
+        await ticket.done();
+        assert.equal(ticket.signal.reason.code, "done");
+        done.set(ticket.name, (done.get(ticket.name) ?? 0) + 1);
+      }
+    }
+  });
+  const seen = [];
+  const work = { count: 0, seen, done };
+  const counters = sessions.map(async (session) => {
+    while (!stop.signal.aborted) {
+      await session.withLock("counter", async () => {
+        const was = work.count;
+        await sleep(1);
+        work.count = was + 1;
+      });
+    }
+  });
+  const watcher = (async () => {
+    for await (const { waiting } of sessions[2].watch("db", { signal: stop.signal })) seen.push(waiting);
+  })();
+  const end = () => {
+    stop.abort();
+    return soon("the workers", Promise.all([...workers, ...counters, watcher]));
+  };
+  return Object.assign(work, { end });
+};
+
 test("200 cuts: the same sessions, everything held is still held, the places are kept, nobody is forgotten", async (t) => {
   const rng = random(t);
   const line = await lineTo(t);
@@ -92,34 +127,8 @@ test("200 cuts: the same sessions, everything held is still held, the places are
     await queued(boss, "db", n);
   }
 
-  // At work all the time.
   const total = 60;
-  const done = new Map();
-  const stop = new AbortController();
-  const workers = sessions.map(async (session) => {
-    for await (const ticket of session.claims("jobs", { concurrency: 2, signal: stop.signal })) {
-      if (rng() < 0.2) await ticket.release();
-      else {
-        await ticket.done();
-        assert.equal(ticket.signal.reason.code, "done");
-        done.set(ticket.name, (done.get(ticket.name) ?? 0) + 1);
-      }
-    }
-  });
-  let count = 0;
-  const counters = sessions.map(async (session) => {
-    while (!stop.signal.aborted) {
-      await session.withLock("counter", async () => {
-        const was = count;
-        await sleep(1);
-        count = was + 1;
-      });
-    }
-  });
-  const seen = [];
-  const watcher = (async () => {
-    for await (const { waiting } of sessions[2].watch("db", { signal: stop.signal })) seen.push(waiting);
-  })();
+  const work = working(rng, sessions);
 
   for (let cut = 0, tickets = 0; cut < 200; cut++) {
     await trouble(rng, line);
@@ -143,9 +152,9 @@ test("200 cuts: the same sessions, everything held is still held, the places are
   assert.deepEqual(order, [1, 2, 3, 4, 5]);
   await next.release();
 
-  await until("all jobs are done", () => done.size === total);
-  stop.abort();
-  await soon("the workers", Promise.all([...workers, ...counters, watcher]));
+  await until("all jobs are done", () => work.done.size === total);
+  await work.end();
+  const { count, seen, done } = work;
   assert.ok([...done.values()].every((n) => n === 1), "each once");
   t.diagnostic(`${count} turns at the counter; ${seen.length} figures seen`);
   assert.ok(count > 50);

@@ -42,11 +42,11 @@ const bundled = async (entry, options = {}) => {
   return { text: outputFiles[0].text, inputs: Object.keys(metafile.inputs) };
 };
 
-test("at most 6.5 KiB in all, minified and gzipped, and nothing of ws in it", async (t) => {
+test("at most 7.5 KiB in all, minified and gzipped, and nothing of ws in it", async (t) => {
   const { text, inputs } = await bundled("index.js", { platform: "browser" });
   const size = gzipSync(text, { level: 9 }).length;
   t.diagnostic(`${size} bytes`);
-  assert.ok(size <= 6.5 * 1024, `${size} bytes`);
+  assert.ok(size <= 7.5 * 1024, `${size} bytes`);
   assert.ok(!inputs.some((input) => input.includes("node_modules")), `${inputs}`);
 });
 
@@ -93,7 +93,7 @@ test("what the manifest promises", async () => {
   assert.equal(manifest.engines.node, ">=20.19");
   assert.deepEqual(Object.keys(manifest.peerDependencies), ["ws"]);
   assert.ok(manifest.peerDependenciesMeta.ws.optional);
-  for (const name of ["index.js", "session.js", "gate.js", "link.js", "line.js"]) {
+  for (const name of ["index.js", "session.js", "waitqueue.js", "core.js", "transport.js"]) {
     const text = await readFile(join(root, name), "utf8");
     assert.doesNotMatch(text, /from "(?!\.\/)|import\("(?!\.\/)/, `${name} imports nothing of others`);
   }

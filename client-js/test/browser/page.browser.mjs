@@ -75,7 +75,9 @@ describe("the page at /", () => {
     await until("it has it", async () => (await page.locator("#mine small").count()) === 1);
     assert.match(await page.locator("#mine small").textContent(), /^fence \d+$/);
   });
+});
 
+describe("the page at /, when its server goes", () => {
   // It went on to show the counts of before the cut, said nothing of it, and then "session-lost (session-lost)".
   story("the server goes: the page says so, shows no stale count, and tells in words what is lost", async (tab) => {
     const server = await serve();

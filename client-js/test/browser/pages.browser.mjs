@@ -59,7 +59,9 @@ describe("pages", { concurrency: 3 }, () => {
       assert.ok((await next) > fence);
     });
   }
+});
 
+describe("the page at /, in two tabs", () => {
   story("the page at /: a lock goes from tab to tab, and so do tickets", async (tab) => {
     const [one, two] = [await tab(server, "/"), await tab(server, "/")];
     const [first, second] = [one.page, two.page];

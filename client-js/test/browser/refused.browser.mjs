@@ -71,7 +71,9 @@ describe("connect, refused", { concurrency: 2 }, () => {
       assert.ok(after < AT_ONCE, `${after} ms`);
     }, HIDDEN);
   }
+});
 
+describe("connect, no ticketd there", { concurrency: 2 }, () => {
   story("no server: tried on, and found when it comes; the end tells that there was none", async (tab) => {
     const late = await serve();
     await late.kill();

@@ -87,7 +87,9 @@ describe("sleep", { concurrency: 4 }, () => {
     await first.release();
     assert.ok((await next) > fence);
   }, { broken: true });
+});
 
+describe("a hung page", () => {
   story("the lock of a hung page passes on, and the page finds its signal aborted at the first look", async (tab) => {
     const [first, second] = [await tab(server), await tab(server)];
     await first.open({ ttl: TTL });
@@ -110,7 +112,9 @@ describe("sleep", { concurrency: 4 }, () => {
     await lost(first, second);
     await first.note("lost");
   });
+});
 
+describe("offline", { concurrency: 4 }, () => {
   story("offline and online again: back at once, with the same lock", async (tab) => {
     const wire = await line();
     const [first, second] = [await tab(wire.url), await tab(server)];

@@ -73,7 +73,9 @@ describe("tabs", { concurrency: 3 }, () => {
     assert.notEqual(await first.open({ ttl: LONG, bye: true, session: id }), id);
     assert.ok((await first.take("bye")) > fence);
   });
+});
 
+describe("tabs that are duplicated, or left for good", { concurrency: 3 }, () => {
   story("a duplicated tab takes the session over, and the first is told that it has it no more", async (tab) => {
     const [first, second] = [await tab(server), await tab(server)];
     const session = await first.open({ ttl: LONG });
@@ -121,7 +123,9 @@ describe("tabs", { concurrency: 3 }, () => {
       assert.ok((await next) > fence);
     });
   }
+});
 
+describe("tabs that are come back to", { concurrency: 3 }, () => {
   for (const bye of [false, true]) {
     story(`a tab that is left and come back to goes on${bye ? ", with bye too" : ""}`, async (tab) => {
       const [first, second] = [await tab(server), await tab(server)];
