@@ -24,8 +24,9 @@ macro_rules! helper {
 /// The helper: every file that a page or a reader could ask for. A test compares the list with the
 /// directory.
 pub(super) const HELPER: &[(&str, &str)] = helper![
-    "bytes.js" "clock.js" "error.js" "gate.js" "index.d.ts" "index.js" "line.js" "link.js"
-    "README.md" "session.js"
+    "abort.js" "bytes.js" "clock.js" "codes.js" "core.js" "error.js" "holds.js" "index.d.ts"
+    "index.js" "iterators.js" "known.js" "names.js" "README.md" "requests.js" "resume.js"
+    "session.js" "tables.js" "transport.js" "waitqueue.js"
 ];
 
 /// All else: where it is found, and what it holds.
