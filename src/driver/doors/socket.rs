@@ -178,7 +178,7 @@ impl Connection {
         self.driver.pin(self.session)
     }
 
-    /// What the session has issued, for a [`State`] that lacks it. It may be later than the state:
+    /// What the session has issued, for a state that lacks it. It may be later than the state:
     /// what the outbox has behind that may have come to pass in it already. `None` when the session
     /// has ended.
     ///

@@ -53,7 +53,7 @@ pub struct WholeState {
     pub epoch: Arc<str>,
     /// Time between two heartbeats, in ms.
     pub ping_ms: u32,
-    /// What the session issued is too much for one visit: [`super::Connection::issued`] gathers it.
+    /// What the session issued is too much for one visit: `Connection::issued` gathers it.
     pub lacks_issued: bool,
 }
 
