@@ -32,7 +32,6 @@ const LEFT: &[&str] = &[
     "asserts in 1000 lines",
     "src/DESIGN.md",
     "tests/it/random.rs:1:",
-    "tests/it/support.rs:1:",
 ];
 
 #[test]
