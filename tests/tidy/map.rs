@@ -23,7 +23,15 @@ pub(crate) fn check(design: &str, rooms: &[String]) -> Vec<String> {
         }
     }
     faults.extend(lacking.iter().map(|room| format!("{DESIGN}: no line for `{room}`")));
+    let lost = paths(design).filter(|path| !rooms.iter().any(|room| room == path));
+    faults.extend(lost.map(|path| format!("{DESIGN}: `{path}` is not there")));
     faults
+}
+
+/// The files of `src` that the text names.
+fn paths(text: &str) -> impl Iterator<Item = &str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter(|word| word.ends_with(".rs") && !word.contains(' '))
 }
 
 /// What a line of the map speaks of.

@@ -44,4 +44,7 @@ fn the_map_names_each_room_once() {
         map(&whole.replace("`wire/`", "`wire/` | b |\n| `wires/`")),
         ["src/DESIGN.md: `wires/` is no folder of src, or named twice"]
     );
+    let named =
+        map(&whole.replace("## Why\n", "## Why\n\nSo (`cli/log.rs`), not so (`log.rs`).\n"));
+    assert_eq!(named, ["src/DESIGN.md: `log.rs` is not there"]);
 }
