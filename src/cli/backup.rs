@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::journal::{self, JournalOptions, NotBackedUp};
 
-use super::{complain, drawn, is_directory};
+use super::report::{complain, drawn, is_directory};
 
 /// Ends with 0 when there is a sound copy, else with 1.
 pub(super) fn run(dir: &Path, target: &Path) -> ExitCode {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::journal;
 
-use super::{complain, drawn, is_directory};
+use super::report::{complain, drawn, is_directory};
 
 /// Ends with 0 when the journal is sound, else with 1.
 pub(super) fn run(dir: &Path, repair: bool) -> ExitCode {

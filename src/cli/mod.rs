@@ -4,16 +4,16 @@ mod backup;
 mod check;
 mod log;
 mod options;
+mod report;
 mod serve;
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
 use options::{Verb, Words};
+use report::complain;
 
 /// The program. Ends with 0 when all went well, 2 when it was called wrongly, else 1.
 #[must_use]
@@ -32,22 +32,4 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// A random number, as the standard library seeds its hashes with.
-fn drawn() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
-/// Whether it is a directory; if not, says so.
-fn is_directory(dir: &Path) -> bool {
-    if !dir.is_dir() {
-        complain(&format!("{} is no directory", dir.display()));
-    }
-    dir.is_dir()
-}
-
-/// Says on standard error what is wrong.
-fn complain(what: &str) {
-    let _ = writeln!(std::io::stderr(), "ticketd: {what}");
 }

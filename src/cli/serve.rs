@@ -10,9 +10,9 @@ use crate::server::{
     AllowedOrigin, Bounds, Config, Durability, NotStarted, PersistenceConfig, Server,
 };
 
-use super::complain;
 use super::log::Log;
 use super::options::Options;
+use super::report::complain;
 
 pub(super) fn run(options: &Options) -> ExitCode {
     if options.durability.is_some() && options.snappath.is_none() {
