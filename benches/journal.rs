@@ -84,7 +84,7 @@ fn lock(number: u32, is_held: bool) -> Outcome<Command> {
     Ok(if is_held {
         Command::Unlock { session, resource, fence: None, by_socket: false }
     } else {
-        Command::Lock { session, resource, ask: None }
+        Command::Lock { session, resource, wait_request: None }
     })
 }
 

@@ -234,7 +234,7 @@ fn fill(dir: &Path) -> Outcome {
         let session = ids[turn / 2 % MANY];
         let resource = Name::parse(&format!("lock-{}", turn / 2 % MANY))?;
         let command = if turn % 2 == 0 {
-            Command::Lock { session, resource, ask: None }
+            Command::Lock { session, resource, wait_request: None }
         } else {
             Command::Unlock { session, resource, fence: None, by_socket: true }
         };

@@ -85,9 +85,9 @@ impl Bench {
         &mut self,
         session: SessionId,
         lock: &Name,
-        ask: Option<WaitRequest>,
+        wait_request: Option<WaitRequest>,
     ) -> Outcome<Reply> {
-        self.apply(&Command::Lock { session, resource: lock.clone(), ask })
+        self.apply(&Command::Lock { session, resource: lock.clone(), wait_request })
     }
 
     fn unlock(&mut self, session: SessionId, lock: &Name) -> Outcome {
@@ -182,7 +182,8 @@ fn claim_and_release(bench: &mut Bench, resource: &Name) -> Outcome<f64> {
     for number in 0..MANY {
         let session = bench.sessions[number % 16];
         let resource = resource.clone();
-        let claim = Command::Claim { session, resource, ticket: None, ask: None, again: false };
+        let claim =
+            Command::Claim { session, resource, ticket: None, wait_request: None, again: false };
         let Reply::Granted { grant: ticketd::machine::Grant::Ticket(grant), .. } =
             bench.apply(&claim)?
         else {
@@ -218,8 +219,9 @@ impl Line {
 
     /// Joins, or asks for the place that the session has.
     fn join(&mut self, session: SessionId) -> Outcome<(WaitId, u32)> {
-        let ask = WaitRequest { way: WaitOrigin::Socket, length: WaitTimeout::Session };
-        match self.bench.lock(session, &self.lock, Some(ask))? {
+        let wait_request =
+            WaitRequest { origin: WaitOrigin::Socket, timeout: WaitTimeout::Session };
+        match self.bench.lock(session, &self.lock, Some(wait_request))? {
             Reply::Queued { wait, position } => Ok((wait, position)),
             other => Err(format!("not queued but {other:?}").into()),
         }

@@ -12,19 +12,21 @@ impl Machine {
         session: SessionId,
         name: &Name,
         ticket: &Name,
-        ask: Option<WaitRequest>,
+        wait_request: Option<WaitRequest>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
         let resource = self.ticket_resource(name)?;
         let found = resource.and_then(|key| self.ticket_key(key, ticket));
         let claim = found.map(|key| (key, self.tables.tickets[key as usize].claim));
-        match (claim, ask) {
+        match (claim, wait_request) {
             (Some((key, Some((holder, fence)))), _) if holder == session => {
                 Ok(self.granted(key, session, fence, false))
             }
             (Some((key, None)), _) => self.claim_free(session, key, out),
-            (_, Some(ask)) => self.join(session, name, Some(ticket), ask, true, out),
+            (_, Some(wait_request)) => {
+                self.join(session, name, Some(ticket), wait_request, true, out)
+            }
             (Some(_), None) => Err(Refusal::TicketHeld),
             (None, None) => Err(Refusal::TicketNotFound),
         }
@@ -34,7 +36,7 @@ impl Machine {
         &mut self,
         session: SessionId,
         name: &Name,
-        ask: Option<WaitRequest>,
+        wait_request: Option<WaitRequest>,
         again: bool,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
@@ -52,11 +54,11 @@ impl Machine {
                 return self.claim_free(session, free, out);
             }
         }
-        match ask {
+        match wait_request {
             None => Ok(Reply::NotGranted),
-            Some(ask) => {
-                let shared = matches!(ask.way, WaitOrigin::Request(_));
-                self.join(session, name, None, ask, shared, out)
+            Some(wait_request) => {
+                let shared = matches!(wait_request.origin, WaitOrigin::Request(_));
+                self.join(session, name, None, wait_request, shared, out)
             }
         }
     }

@@ -76,7 +76,7 @@ pub enum Command {
         /// That very ticket, or any.
         ticket: Option<Name>,
         /// How to wait when none is free.
-        ask: Option<WaitRequest>,
+        wait_request: Option<WaitRequest>,
         /// Without a name: whether one that is already held is granted again (as REST does)
         /// instead of one more (as the socket does).
         again: bool,
@@ -101,7 +101,7 @@ pub enum Command {
         /// The lock.
         resource: Name,
         /// How to wait when it is not free.
-        ask: Option<WaitRequest>,
+        wait_request: Option<WaitRequest>,
     },
     /// A session gives a lock back.
     Unlock {
@@ -280,7 +280,8 @@ impl Applied {
             Ok(Reply::Granted { fresh: false, .. }) => {
                 let waits = matches!(
                     command,
-                    Command::Lock { ask: Some(_), .. } | Command::Claim { ask: Some(_), .. }
+                    Command::Lock { wait_request: Some(_), .. }
+                        | Command::Claim { wait_request: Some(_), .. }
                 );
                 waits
             }

@@ -11,7 +11,7 @@ impl Machine {
         &mut self,
         session: SessionId,
         name: &Name,
-        ask: Option<WaitRequest>,
+        wait_request: Option<WaitRequest>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
@@ -25,9 +25,9 @@ impl Machine {
                     let waiting = resource.waiting();
                     return Ok(granted(name.clone(), fence, waiting, false));
                 }
-                return match ask {
+                return match wait_request {
                     None => Ok(Reply::NotGranted),
-                    Some(ask) => self.join(session, name, None, ask, true, out),
+                    Some(wait_request) => self.join(session, name, None, wait_request, true, out),
                 };
             }
         }

@@ -144,14 +144,16 @@ impl Machine {
                 self.issue(*session, resource, ticket, data, *notify, out)
             }
             C::Revoke { session, resource, ticket } => self.revoke(*session, resource, ticket, out),
-            C::Claim { session, resource, ticket, ask, again } => match ticket {
-                Some(ticket) => self.claim_named(*session, resource, ticket, *ask, out),
-                None => self.claim_any(*session, resource, *ask, *again, out),
+            C::Claim { session, resource, ticket, wait_request, again } => match ticket {
+                Some(ticket) => self.claim_named(*session, resource, ticket, *wait_request, out),
+                None => self.claim_any(*session, resource, *wait_request, *again, out),
             },
             C::Release { session, resource, ticket, fence, by_socket } => {
                 self.release(*session, resource, ticket, *fence, *by_socket, out)
             }
-            C::Lock { session, resource, ask } => self.lock(*session, resource, *ask, out),
+            C::Lock { session, resource, wait_request } => {
+                self.lock(*session, resource, *wait_request, out)
+            }
             C::Unlock { session, resource, fence, by_socket } => {
                 self.unlock(*session, resource, *fence, *by_socket, out)
             }

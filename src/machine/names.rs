@@ -228,9 +228,9 @@ pub enum WaitOrigin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitRequest {
     /// Where the answer goes.
-    pub way: WaitOrigin,
+    pub origin: WaitOrigin,
     /// How long to wait at most; counts for waits by socket (the driver times requests).
-    pub length: WaitTimeout,
+    pub timeout: WaitTimeout,
 }
 
 /// Who a session is, as others see it. Shared, so that grants are cheap.

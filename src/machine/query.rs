@@ -61,7 +61,7 @@ impl Machine {
                     kind: resource.kind()?,
                     ticket: wait.ticket.clone(),
                     position: self.position(wait.resource, wait.id),
-                    length: wait.socket?,
+                    timeout: wait.socket?,
                 })
             })
             .collect()

@@ -34,7 +34,7 @@ pub struct WaitState {
     /// Counted from 1.
     pub position: u32,
     /// How long it lasts at most.
-    pub length: WaitTimeout,
+    pub timeout: WaitTimeout,
 }
 
 /// A watch.

@@ -16,7 +16,7 @@ impl Machine {
         session: SessionKey,
         name: &Name,
         ticket: Option<&Name>,
-        ask: WaitRequest,
+        wait_request: WaitRequest,
         shared: bool,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
@@ -24,7 +24,7 @@ impl Machine {
             && let Some(resource) = self.resource_key(name.as_str())
             && let Some(key) = self.tables.shared.get(&(session, resource, ticket.cloned()))
         {
-            let id = self.add_origin(key, ask, out);
+            let id = self.add_origin(key, wait_request, out);
             return Ok(Reply::Queued { wait: id, position: self.position(resource, id) });
         }
         if self.tables.sessions[session as usize].waits.len() >= WAITS_MAX {
@@ -40,7 +40,7 @@ impl Machine {
         let resource = self.resource_entry(name);
         self.touch(resource);
         let key = self.enqueue(session, resource, ticket, shared);
-        let id = self.add_origin(key, ask, out);
+        let id = self.add_origin(key, wait_request, out);
         self.reindex(resource);
         if waiting == 0
             && let Body::Lock { holder, .. } = self.tables.resources[resource as usize].body
@@ -76,15 +76,25 @@ impl Machine {
     }
 
     /// A wait that stands has one more origin.
-    fn add_origin(&mut self, key: WaitKey, ask: WaitRequest, out: &mut Vec<Event>) -> WaitId {
+    fn add_origin(
+        &mut self,
+        key: WaitKey,
+        wait_request: WaitRequest,
+        out: &mut Vec<Event>,
+    ) -> WaitId {
         let wait = &mut self.tables.waits[key as usize];
-        match ask.way {
-            WaitOrigin::Socket => wait.socket = wait.socket.max(Some(ask.length)),
+        match wait_request.origin {
+            WaitOrigin::Socket => wait.socket = wait.socket.max(Some(wait_request.timeout)),
             WaitOrigin::Request(request) => wait.requests.push(request),
         }
         let (wait, session) = (wait.id, wait.session);
         let session = self.info(session).id;
-        out.push(Event::WaitBegan { session, wait, origin: ask.way, timeout: ask.length });
+        out.push(Event::WaitBegan {
+            session,
+            wait,
+            origin: wait_request.origin,
+            timeout: wait_request.timeout,
+        });
         wait
     }
 

@@ -78,7 +78,7 @@ async fn a_line_is_probed_while_its_request_is_in_a_queue() {
     let server = Server::bind_with(Config::default(), driver.clone()).await.unwrap();
     let (holder, waiter) = (open(&driver, 60_000).await, open(&driver, 20_000).await);
     let lock = || Name::parse("db").unwrap();
-    let held = Command::Lock { session: holder, resource: lock(), ask: None };
+    let held = Command::Lock { session: holder, resource: lock(), wait_request: None };
     driver.request(holder, held).await.unwrap().hand_over();
     let mut pair = Pair::new(&server).await;
     let before = probing(&pair.theirs);
@@ -103,7 +103,7 @@ async fn a_line_is_probed_while_its_request_is_in_a_queue() {
 
     // Likewise when the time is up.
     driver.request(waiter, unlock(waiter)).await.unwrap().hand_over();
-    let held = Command::Lock { session: holder, resource: lock(), ask: None };
+    let held = Command::Lock { session: holder, resource: lock(), wait_request: None };
     driver.request(holder, held).await.unwrap().hand_over();
     pair.send(&wait).await;
     until(|| probing(&pair.theirs) == (true, 3, 3, 20_000)).await;

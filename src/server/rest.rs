@@ -90,11 +90,12 @@ pub(super) async fn claim_ticket(app: App, mut call: Call) -> Result {
         call.discard_body().await?;
         drop(held);
     }
-    let command = |ask| Command::Claim { session, resource, ticket, ask, again: true };
+    let command =
+        |wait_request| Command::Claim { session, resource, ticket, wait_request, again: true };
     let answer = if wait.ms == 0 {
         app.driver.request(session, command(None)).await?
     } else {
-        let command = |ask| command(Some(ask));
+        let command = |wait_request| command(Some(wait_request));
         app.driver.request_waiting_unless(session, wait.ms, command, call.hang_up()).await?
     };
     match &answer.reply {
@@ -138,11 +139,11 @@ pub(super) async fn lock(app: App, mut call: Call) -> Result {
         call.discard_body().await?;
         drop(held);
     }
-    let command = |ask| Command::Lock { session, resource, ask };
+    let command = |wait_request| Command::Lock { session, resource, wait_request };
     let answer = if wait.ms == 0 {
         app.driver.request(session, command(None)).await?
     } else {
-        let command = |ask| command(Some(ask));
+        let command = |wait_request| command(Some(wait_request));
         app.driver.request_waiting_unless(session, wait.ms, command, call.hang_up()).await?
     };
     match &answer.reply {

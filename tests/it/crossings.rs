@@ -59,11 +59,15 @@ fn open(driver: &Driver, ttl_ms: i64) -> SessionId {
 }
 
 fn lock(session: SessionId) -> Command {
-    Command::Lock { session, resource: name("db"), ask: None }
+    Command::Lock { session, resource: name("db"), wait_request: None }
 }
 
 fn lock_waiting(session: SessionId) -> impl FnOnce(WaitRequest) -> Command {
-    move |ask| Command::Lock { session, resource: name("db"), ask: Some(ask) }
+    move |wait_request| Command::Lock {
+        session,
+        resource: name("db"),
+        wait_request: Some(wait_request),
+    }
 }
 
 fn unlock(session: SessionId) -> Command {
@@ -72,7 +76,13 @@ fn unlock(session: SessionId) -> Command {
 
 fn claim_waiting(session: SessionId) -> impl FnOnce(WaitRequest) -> Command {
     let resource = name("work");
-    move |ask| Command::Claim { session, resource, ticket: None, ask: Some(ask), again: true }
+    move |wait_request| Command::Claim {
+        session,
+        resource,
+        ticket: None,
+        wait_request: Some(wait_request),
+        again: true,
+    }
 }
 
 fn issue(session: SessionId) -> Command {

@@ -77,9 +77,9 @@ impl Place {
     }
 
     /// One more way by which its session waits.
-    fn add_origin(&mut self, way: WaitOrigin, length: WaitTimeout) {
-        match way {
-            WaitOrigin::Socket => self.socket = self.socket.max(Some(length)),
+    fn add_origin(&mut self, origin: WaitOrigin, timeout: WaitTimeout) {
+        match origin {
+            WaitOrigin::Socket => self.socket = self.socket.max(Some(timeout)),
             WaitOrigin::Request(request) => self.requests.push(request),
         }
     }
@@ -192,14 +192,16 @@ impl Model {
                 self.issue(session, &resource, &ticket, data, notify)
             }
             C::Revoke { session, resource, ticket } => self.revoke(session, &resource, &ticket),
-            C::Claim { session, resource, ticket, ask, again } => match ticket {
-                Some(ticket) => self.claim_that(session, &resource, &ticket, ask),
-                None => self.claim_any(session, &resource, ask, again),
+            C::Claim { session, resource, ticket, wait_request, again } => match ticket {
+                Some(ticket) => self.claim_that(session, &resource, &ticket, wait_request),
+                None => self.claim_any(session, &resource, wait_request, again),
             },
             C::Release { session, resource, ticket, fence, by_socket } => {
                 self.release(session, &resource, &ticket, fence, by_socket)
             }
-            C::Lock { session, resource, ask } => self.lock(session, &resource, ask),
+            C::Lock { session, resource, wait_request } => {
+                self.lock(session, &resource, wait_request)
+            }
             C::Unlock { session, resource, fence, by_socket } => {
                 self.unlock(session, &resource, fence, by_socket)
             }

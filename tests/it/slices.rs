@@ -42,7 +42,7 @@ fn revoke(session: SessionId, resource: &str, ticket: &str) -> Command {
 
 fn claim(session: SessionId, resource: &str, ticket: &str) -> Command {
     let (resource, ticket) = (name(resource), Some(name(ticket)));
-    Command::Claim { session, resource, ticket, ask: None, again: false }
+    Command::Claim { session, resource, ticket, wait_request: None, again: false }
 }
 
 fn release(session: SessionId, resource: &str, ticket: &str) -> Command {
@@ -252,7 +252,7 @@ async fn what_is_gathered_is_what_one_look_would_have_seen() {
     tell(&driver, issue(two, "jobs", &ticket(7)));
     for lock in ["b", "a"] {
         let (session, resource) = (two, name(lock));
-        tell(&driver, Command::Lock { session, resource, ask: None });
+        tell(&driver, Command::Lock { session, resource, wait_request: None });
     }
     driver.make_durable();
     for id in sessions {

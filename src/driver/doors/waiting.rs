@@ -113,8 +113,8 @@ impl Driver {
         visit.refresh(&session, now);
         let request = visit.waits.next_request();
         let (to, mut receiver) = ReplyTo::request(session, Some(request));
-        let way = WaitOrigin::Request(request);
-        let wish = WaitRequest { way, length: WaitTimeout::Ms(wait_ms) };
+        let origin = WaitOrigin::Request(request);
+        let wish = WaitRequest { origin, timeout: WaitTimeout::Ms(wait_ms) };
         visit.submit(&command(wish), to, now);
         if !visit.mode.may_stay() {
             visit.withdraw(request, now);

@@ -48,12 +48,12 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
             put_name(resource, out);
             put_name(ticket, out);
         }
-        C::Claim { session, resource, ticket, ask, again } => {
+        C::Claim { session, resource, ticket, wait_request, again } => {
             put_session(CLAIM, session, out);
             put_name(resource, out);
-            out.push(flags([ticket.is_some(), ask.is_some(), *again]));
+            out.push(flags([ticket.is_some(), wait_request.is_some(), *again]));
             ticket.iter().for_each(|ticket| put_name(ticket, out));
-            put_wait_request(ask.as_ref(), out);
+            put_wait_request(wait_request.as_ref(), out);
         }
         C::Release { session, resource, ticket, fence, by_socket } => {
             put_session(RELEASE, session, out);
@@ -61,11 +61,11 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
             put_name(ticket, out);
             put_release(*fence, *by_socket, out);
         }
-        C::Lock { session, resource, ask } => {
+        C::Lock { session, resource, wait_request } => {
             put_session(LOCK, session, out);
             put_name(resource, out);
-            out.push(flags([ask.is_some()]));
-            put_wait_request(ask.as_ref(), out);
+            out.push(flags([wait_request.is_some()]));
+            put_wait_request(wait_request.as_ref(), out);
         }
         C::Unlock { session, resource, fence, by_socket } => {
             put_session(UNLOCK, session, out);
@@ -124,8 +124,8 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
         CLAIM => {
             let (session, resource, flags) = (from.session()?, from.name()?, from.flags(7)?);
             let ticket = if has(flags, 0) { Some(from.name()?) } else { None };
-            let ask = if has(flags, 1) { Some(ask(from)?) } else { None };
-            C::Claim { session, resource, ticket, ask, again: has(flags, 2) }
+            let wait_request = if has(flags, 1) { Some(wait_request(from)?) } else { None };
+            C::Claim { session, resource, ticket, wait_request, again: has(flags, 2) }
         }
         RELEASE => {
             let (session, resource, ticket) = (from.session()?, from.name()?, from.name()?);
@@ -134,8 +134,8 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
         }
         LOCK => {
             let (session, resource, flags) = (from.session()?, from.name()?, from.flags(1)?);
-            let ask = if has(flags, 0) { Some(ask(from)?) } else { None };
-            C::Lock { session, resource, ask }
+            let wait_request = if has(flags, 0) { Some(wait_request(from)?) } else { None };
+            C::Lock { session, resource, wait_request }
         }
         UNLOCK => {
             let (session, resource) = (from.session()?, from.name()?);
@@ -189,23 +189,24 @@ fn release(from: &mut Reader<'_>) -> Result<(Option<Fence>, bool), Bad> {
     Ok((fence, has(flags, 1)))
 }
 
-fn put_wait_request(ask: Option<&WaitRequest>, out: &mut Vec<u8>) {
-    let Some(WaitRequest { way, length }) = ask else { return };
+fn put_wait_request(wait_request: Option<&WaitRequest>, out: &mut Vec<u8>) {
+    let Some(WaitRequest { origin, timeout }) = wait_request else { return };
     out.push(flags([
-        matches!(way, WaitOrigin::Request(_)),
-        matches!(length, WaitTimeout::Session),
+        matches!(origin, WaitOrigin::Request(_)),
+        matches!(timeout, WaitTimeout::Session),
     ]));
-    if let WaitOrigin::Request(request) = way {
+    if let WaitOrigin::Request(request) = origin {
         put_number(request.0, out);
     }
-    if let WaitTimeout::Ms(ms) = length {
+    if let WaitTimeout::Ms(ms) = timeout {
         put_number((*ms).into(), out);
     }
 }
 
-fn ask(from: &mut Reader<'_>) -> Result<WaitRequest, Bad> {
+fn wait_request(from: &mut Reader<'_>) -> Result<WaitRequest, Bad> {
     let flags = from.flags(3)?;
-    let way = if has(flags, 0) { WaitOrigin::Request(from.request()?) } else { WaitOrigin::Socket };
-    let length = if has(flags, 1) { WaitTimeout::Session } else { from.ms()? };
-    Ok(WaitRequest { way, length })
+    let origin =
+        if has(flags, 0) { WaitOrigin::Request(from.request()?) } else { WaitOrigin::Socket };
+    let timeout = if has(flags, 1) { WaitTimeout::Session } else { from.ms()? };
+    Ok(WaitRequest { origin, timeout })
 }

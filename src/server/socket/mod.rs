@@ -338,8 +338,8 @@ where
 /// What a request asks of the session.
 fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked) {
     let by_socket = true;
-    let ask = |wait: Option<WaitTimeout>| {
-        wait.map(|length| WaitRequest { way: WaitOrigin::Socket, length })
+    let wait_request = |wait: Option<WaitTimeout>| {
+        wait.map(|timeout| WaitRequest { origin: WaitOrigin::Socket, timeout })
     };
     let command = match request.op {
         Err(problem) if problem.code == Code::TooLarge => {
@@ -352,13 +352,19 @@ fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked) {
         Ok(Op::Beat) => return (request.id, Asked::Beat),
         Ok(Op::Session) => return (request.id, Asked::State),
         Ok(Op::Bye) => return (request.id, Asked::Bye),
-        Ok(Op::Lock { resource, wait }) => Command::Lock { session, resource, ask: ask(wait) },
+        Ok(Op::Lock { resource, wait }) => {
+            Command::Lock { session, resource, wait_request: wait_request(wait) }
+        }
         Ok(Op::Unlock { resource, fence }) => {
             Command::Unlock { session, resource, fence, by_socket }
         }
-        Ok(Op::Claim { resource, ticket, wait }) => {
-            Command::Claim { session, resource, ticket, ask: ask(wait), again: false }
-        }
+        Ok(Op::Claim { resource, ticket, wait }) => Command::Claim {
+            session,
+            resource,
+            ticket,
+            wait_request: wait_request(wait),
+            again: false,
+        },
         Ok(Op::Release { resource, ticket, fence }) => {
             Command::Release { session, resource, ticket, fence, by_socket }
         }

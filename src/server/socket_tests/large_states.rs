@@ -30,7 +30,7 @@ fn revoke(session: SessionId, number: usize) -> Command {
 
 fn claim(session: SessionId, number: usize) -> Command {
     let (resource, ticket) = (name("jobs"), Some(job(number)));
-    Command::Claim { session, resource, ticket, ask: None, again: false }
+    Command::Claim { session, resource, ticket, wait_request: None, again: false }
 }
 
 fn release(session: SessionId, number: usize) -> Command {
@@ -164,7 +164,7 @@ async fn slow() -> (Driver, Peer, SessionId) {
     peer.say(&json!({"id": 7, "op": "session"}));
     for _ in 0..20 {
         tokio::task::yield_now().await;
-        let command = Command::Lock { session: other, resource: name("db"), ask: None };
+        let command = Command::Lock { session: other, resource: name("db"), wait_request: None };
         // Nobody waits for its answer, so that it is undone, which is not durable either.
         assert!(driver.request(other, command).now_or_never().is_none());
     }

@@ -10,7 +10,7 @@ use super::*;
 const MANY: usize = 1700;
 
 fn lock_of(session: SessionId, resource: &str) -> Command {
-    Command::Lock { session, resource: name(resource), ask: None }
+    Command::Lock { session, resource: name(resource), wait_request: None }
 }
 
 async fn opened(driver: &Driver, ttl_ms: i64) -> SessionId {
@@ -29,10 +29,11 @@ async fn nothing_is_granted_to_one_that_falls_due_in_a_later_slice() {
     // The first to be opened holds all that the later ones, and behind them the heir, wait for.
     let first = doomed[0];
     handed_over(&driver.request(first, lock(first)).await.expect("an answer"));
-    let way = ticketd::machine::WaitOrigin::Socket;
-    let ask = Some(WaitRequest { way, length: ticketd::machine::WaitTimeout::Session });
+    let origin = ticketd::machine::WaitOrigin::Socket;
+    let wait_request =
+        Some(WaitRequest { origin, timeout: ticketd::machine::WaitTimeout::Session });
     for &session in &doomed[1..] {
-        let command = Command::Lock { session, resource: name("db"), ask };
+        let command = Command::Lock { session, resource: name("db"), wait_request };
         driver.request(session, command).await.expect("an answer");
     }
     let own = lock_of(doomed[MANY - 1], "own");

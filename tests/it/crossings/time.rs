@@ -255,8 +255,8 @@ async fn sessions_that_fall_due_together_grant_each_other_nothing() {
     let three = opening(&driver, 60_000).await.expect("a session");
     let first = handed_over(&driver.request(one, lock(one)).await.expect("an answer"));
     // A wait by socket does not keep its session.
-    let ask = WaitRequest { way: WaitOrigin::Socket, length: WaitTimeout::Session };
-    let queued = driver.request(two, lock_waiting(two)(ask)).await.expect("an answer");
+    let wait_request = WaitRequest { origin: WaitOrigin::Socket, timeout: WaitTimeout::Session };
+    let queued = driver.request(two, lock_waiting(two)(wait_request)).await.expect("an answer");
     assert!(matches!(queued.reply, Ok(Reply::Queued { position: 1, .. })));
     let next = driver.request_waiting(three, 60_000, lock_waiting(three));
     let third = handed_over(&next.await.expect("an answer"));

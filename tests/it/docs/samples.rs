@@ -49,7 +49,7 @@ fn state() -> SessionState {
         kind,
         ticket,
         position: 1,
-        length: WaitTimeout::Session,
+        timeout: WaitTimeout::Session,
     };
     SessionState {
         info: info(),

@@ -109,7 +109,7 @@ fn of_session(who: &str, words: &mut Words) -> Command {
             Command::Watch { session, resource, changes }
         }
         "unwatch" => Command::Unwatch { session, resource: words.name() },
-        "lock" => Command::Lock { session, resource: words.name(), ask: words.ask() },
+        "lock" => Command::Lock { session, resource: words.name(), wait_request: words.ask() },
         "unlock" => {
             let (resource, fence, by_socket) = (words.name(), words.fence(), words.by_socket());
             Command::Unlock { session, resource, fence, by_socket }
@@ -125,8 +125,8 @@ fn of_session(who: &str, words: &mut Words) -> Command {
             let resource = words.name();
             let named = !matches!(words.peek(), None | Some("wait" | "again"));
             let ticket = named.then(|| words.name());
-            let ask = words.ask();
-            Command::Claim { session, resource, ticket, ask, again: words.eat("again") }
+            let wait_request = words.ask();
+            Command::Claim { session, resource, ticket, wait_request, again: words.eat("again") }
         }
         "release" => {
             let (resource, ticket) = (words.name(), words.name());
@@ -212,13 +212,13 @@ impl<'a> Words<'a> {
             return None;
         }
         let bounded = self.peek().is_some_and(|word| word.parse::<u32>().is_ok());
-        let length = if bounded {
+        let timeout = if bounded {
             WaitTimeout::Ms(u32::try_from(self.number()).expect("a wait in ms"))
         } else {
             WaitTimeout::Session
         };
-        let way =
+        let origin =
             if self.eat("by") { WaitOrigin::Request(self.request()) } else { WaitOrigin::Socket };
-        Some(WaitRequest { way, length })
+        Some(WaitRequest { origin, timeout })
     }
 }

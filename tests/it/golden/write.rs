@@ -282,14 +282,14 @@ pub(super) fn state(state: Option<SessionState>) -> Vec<String> {
 }
 
 fn wait_state(wait: &WaitState) -> String {
-    let WaitState { wait, resource, kind, ticket, position, length } = wait;
+    let WaitState { wait, resource, kind, ticket, position, timeout } = wait;
     let what = match (kind, ticket) {
         (Kind::Lock, None) => "lock".to_owned(),
         (Kind::Tickets, None) => "any".to_owned(),
         (Kind::Tickets, Some(ticket)) => ticket.to_string(),
         (Kind::Lock, Some(ticket)) => panic!("a wait for the lock {resource} names {ticket}"),
     };
-    let length = match length {
+    let length = match timeout {
         WaitTimeout::Session => String::new(),
         WaitTimeout::Ms(ms) => format!(" for {ms}"),
     };

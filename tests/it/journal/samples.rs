@@ -177,7 +177,9 @@ fn commands() -> Vec<Command> {
     };
     let ways = [WaitOrigin::Socket, WaitOrigin::Request(RequestId(u64::MAX))];
     let lengths = [WaitTimeout::Ms(86_400_000), WaitTimeout::Session];
-    let asks = ways.iter().flat_map(|&way| lengths.map(|length| Some(WaitRequest { way, length })));
+    let asks = ways
+        .iter()
+        .flat_map(|&origin| lengths.map(|timeout| Some(WaitRequest { origin, timeout })));
     let asks: Vec<Option<WaitRequest>> = asks.chain([None]).collect();
     let fences = [None, Some(Fence((1 << 53) - 1))];
     let mut all = vec![
@@ -192,11 +194,17 @@ fn commands() -> Vec<Command> {
         issue(&[7; 1024], true),
         Command::Revoke { session, resource: resource.clone(), ticket: ticket.clone() },
     ];
-    for &ask in &asks {
+    for &wait_request in &asks {
         for (ticket, again) in [(None, true), (Some(ticket.clone()), false)] {
-            all.push(Command::Claim { session, resource: resource.clone(), ticket, ask, again });
+            all.push(Command::Claim {
+                session,
+                resource: resource.clone(),
+                ticket,
+                wait_request,
+                again,
+            });
         }
-        all.push(Command::Lock { session, resource: resource.clone(), ask });
+        all.push(Command::Lock { session, resource: resource.clone(), wait_request });
     }
     for fence in fences {
         for by_socket in [false, true] {

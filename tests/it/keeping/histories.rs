@@ -53,8 +53,9 @@ fn asker(command: &Command) -> ticketd::machine::SessionId {
 
 /// A driver gives each of its requests a number of its own.
 fn renumber(command: &mut Command, number: RequestId) {
-    if let Command::Lock { ask: Some(ask), .. } | Command::Claim { ask: Some(ask), .. } = command
-        && let WaitOrigin::Request(request) = &mut ask.way
+    if let Command::Lock { wait_request: Some(wait_request), .. }
+    | Command::Claim { wait_request: Some(wait_request), .. } = command
+        && let WaitOrigin::Request(request) = &mut wait_request.origin
     {
         *request = number;
     }

@@ -46,7 +46,7 @@ fn what_was_confirmed_is_not_undone() {
     let one = runtime.block_on(open(&driver, "one"));
     let two = runtime.block_on(open(&driver, "two"));
     let resource = Name::parse("db").expect("a name");
-    let lock = |session| Command::Lock { session, resource: resource.clone(), ask: None };
+    let lock = |session| Command::Lock { session, resource: resource.clone(), wait_request: None };
     let unlock = |session| {
         let resource = resource.clone();
         Command::Unlock { session, resource, fence: None, by_socket: true }

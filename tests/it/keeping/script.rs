@@ -81,8 +81,13 @@ impl Guests {
             10 => ask(socket, self.ids, issue(speaker, "pool", ["t", "u", "v"][who])),
             _ => {
                 let resource = name("pool");
-                let claim =
-                    Command::Claim { session, resource, ticket: None, ask: None, again: false };
+                let claim = Command::Claim {
+                    session,
+                    resource,
+                    ticket: None,
+                    wait_request: None,
+                    again: false,
+                };
                 self.asked.push(by_request(claim));
             }
         }

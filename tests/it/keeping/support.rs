@@ -181,7 +181,8 @@ pub(super) fn wait_for(
     wait_ms: u32,
 ) -> impl Future<Output = Told> + Send + 'static {
     let (driver, resource) = (driver.clone(), name(resource));
-    let command = move |ask| Command::Lock { session, resource, ask: Some(ask) };
+    let command =
+        move |wait_request| Command::Lock { session, resource, wait_request: Some(wait_request) };
     async move {
         driver.request_waiting(session, wait_ms, command).await.map(|answer| hand_over(&answer))
     }
@@ -197,13 +198,13 @@ pub(super) fn name(text: &str) -> Name {
 }
 
 pub(super) fn lock(session: SessionId, resource: &str) -> Command {
-    Command::Lock { session, resource: name(resource), ask: None }
+    Command::Lock { session, resource: name(resource), wait_request: None }
 }
 
 /// A lock that a socket waits for.
-pub(super) fn queue(session: SessionId, resource: &str, length: WaitTimeout) -> Command {
-    let ask = Some(WaitRequest { way: WaitOrigin::Socket, length });
-    Command::Lock { session, resource: name(resource), ask }
+pub(super) fn queue(session: SessionId, resource: &str, timeout: WaitTimeout) -> Command {
+    let wait_request = Some(WaitRequest { origin: WaitOrigin::Socket, timeout });
+    Command::Lock { session, resource: name(resource), wait_request }
 }
 
 pub(super) fn unlock(session: SessionId, resource: &str) -> Command {

@@ -12,7 +12,7 @@ impl Model {
         &mut self,
         session: SessionId,
         resource: &Name,
-        ask: Option<WaitRequest>,
+        wait_request: Option<WaitRequest>,
     ) -> Answer {
         self.living(session)?;
         if self.kind(resource) == Some(Kind::Tickets) {
@@ -25,9 +25,9 @@ impl Model {
                 Ok(Reply::Granted { grant, fresh: false })
             }
             Some((holder, _)) => {
-                let Some(ask) = ask else { return Ok(Reply::NotGranted) };
+                let Some(wait_request) = wait_request else { return Ok(Reply::NotGranted) };
                 let first = self.waiting(resource) == 0;
-                let reply = self.join(session, resource, Kind::Lock, None, ask)?;
+                let reply = self.join(session, resource, Kind::Lock, None, wait_request)?;
                 if first {
                     let resource = resource.clone();
                     self.events.push(Event::LockWanted { to: holder, resource, waiting: 1 });
@@ -77,7 +77,7 @@ impl Model {
         session: SessionId,
         resource: &Name,
         name: &Name,
-        ask: Option<WaitRequest>,
+        wait_request: Option<WaitRequest>,
     ) -> Answer {
         self.living(session)?;
         if self.kind(resource) == Some(Kind::Lock) {
@@ -93,8 +93,8 @@ impl Model {
             Some(Some(_)) => Refusal::TicketHeld,
             None => Refusal::TicketNotFound,
         };
-        let ask = ask.ok_or(refusal)?;
-        self.join(session, resource, Kind::Tickets, Some(name), ask)
+        let wait_request = wait_request.ok_or(refusal)?;
+        self.join(session, resource, Kind::Tickets, Some(name), wait_request)
     }
 
     /// Claims any ticket.
@@ -102,7 +102,7 @@ impl Model {
         &mut self,
         session: SessionId,
         resource: &Name,
-        ask: Option<WaitRequest>,
+        wait_request: Option<WaitRequest>,
         again: bool,
     ) -> Answer {
         self.living(session)?;
@@ -122,8 +122,8 @@ impl Model {
         if let Some(name) = free.min_by_key(|ticket| ticket.freed_at).map(|t| t.name.clone()) {
             return self.claim_free(session, resource, &name);
         }
-        match ask {
-            Some(ask) => self.join(session, resource, Kind::Tickets, None, ask),
+        match wait_request {
+            Some(wait_request) => self.join(session, resource, Kind::Tickets, None, wait_request),
             None => Ok(Reply::NotGranted),
         }
     }

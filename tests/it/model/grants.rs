@@ -22,11 +22,11 @@ impl Model {
         resource: &Name,
         kind: Kind,
         ticket: Option<&Name>,
-        ask: WaitRequest,
+        wait_request: WaitRequest,
     ) -> Answer {
         // For any ticket, only requests share a place: a socket gets one more ticket each time.
         let any = kind == Kind::Tickets && ticket.is_none();
-        let shares = |place: &Place| match ask.way {
+        let shares = |place: &Place| match wait_request.origin {
             WaitOrigin::Socket => !any,
             WaitOrigin::Request(_) => !any || place.socket.is_none(),
         };
@@ -37,10 +37,10 @@ impl Model {
                 && shares(place)
         });
         let wait = if let Some(place) = same {
-            place.add_origin(ask.way, ask.length);
+            place.add_origin(wait_request.origin, wait_request.timeout);
             place.wait
         } else {
-            self.new_place(session, resource, kind, ticket, ask)?
+            self.new_place(session, resource, kind, ticket, wait_request)?
         };
         Ok(Reply::Queued { wait, position: self.position(resource, wait) })
     }
@@ -51,7 +51,7 @@ impl Model {
         resource: &Name,
         kind: Kind,
         ticket: Option<&Name>,
-        ask: WaitRequest,
+        wait_request: WaitRequest,
     ) -> Result<WaitId, Refusal> {
         if self.places.iter().filter(|place| place.session == session).count() >= WAITS_MAX {
             return Err(Refusal::Limit(Limit::Waits));
@@ -64,7 +64,7 @@ impl Model {
         let (resource, ticket) = (resource.clone(), ticket.cloned());
         let (socket, requests) = (None, Vec::new());
         let mut place = Place { wait, session, resource, kind, ticket, socket, requests };
-        place.add_origin(ask.way, ask.length);
+        place.add_origin(wait_request.origin, wait_request.timeout);
         self.places.push(place);
         Ok(wait)
     }

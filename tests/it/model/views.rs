@@ -120,7 +120,7 @@ impl Model {
             kind: place.kind,
             ticket: place.ticket.clone(),
             position: self.position(&place.resource, place.wait),
-            length: place.socket?,
+            timeout: place.socket?,
         })
     }
 

@@ -87,7 +87,7 @@ impl Draw {
             Verb::Lock => Command::Lock {
                 session: self.session(model),
                 resource: self.resource(model, Kind::Lock),
-                ask: self.ask(),
+                wait_request: self.ask(),
             },
             Verb::Unlock => self.unlock(model),
             Verb::Cancel => {
@@ -170,7 +170,7 @@ impl Draw {
             session: self.session(model),
             resource: self.resource(model, Kind::Tickets),
             ticket,
-            ask: self.ask(),
+            wait_request: self.ask(),
             again: self.rng.chance(1, 3),
         }
     }
@@ -269,17 +269,17 @@ impl Draw {
     }
 
     fn ask(&mut self) -> Option<WaitRequest> {
-        let way = match self.rng.below(4) {
+        let origin = match self.rng.below(4) {
             0 => return None,
             1 => WaitOrigin::Request(self.request()),
             _ if self.rng.chance(1, 2) => WaitOrigin::Request(self.request()),
             _ => WaitOrigin::Socket,
         };
-        let length = match self.rng.below(3) {
+        let timeout = match self.rng.below(3) {
             0 => WaitTimeout::Session,
             _ => WaitTimeout::Ms(1 + u32::try_from(self.rng.below(5000)).expect("is small")),
         };
-        Some(WaitRequest { way, length })
+        Some(WaitRequest { origin, timeout })
     }
 
     /// A new request, or seldom one that has been seen.

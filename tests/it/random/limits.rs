@@ -9,7 +9,8 @@ use ticketd::machine::{
 
 use super::draw::name;
 
-const SOCKET: WaitRequest = WaitRequest { way: WaitOrigin::Socket, length: WaitTimeout::Session };
+const SOCKET: WaitRequest =
+    WaitRequest { origin: WaitOrigin::Socket, timeout: WaitTimeout::Session };
 
 /// A machine to talk to without ceremony.
 struct Desk {
@@ -67,8 +68,8 @@ fn numbered(number: usize) -> Name {
     name(&format!("n{number}"))
 }
 
-fn lock(who: u8, resource: &Name, ask: Option<WaitRequest>) -> Command {
-    Command::Lock { session: session(who), resource: resource.clone(), ask }
+fn lock(who: u8, resource: &Name, wait_request: Option<WaitRequest>) -> Command {
+    Command::Lock { session: session(who), resource: resource.clone(), wait_request }
 }
 
 fn unlock(who: u8, resource: &Name) -> Command {
@@ -82,13 +83,18 @@ fn issue(who: u8, resource: &Name, ticket: &Name) -> Command {
     Command::Issue { session, resource, ticket, data, notify: false }
 }
 
-fn claim(who: u8, resource: &Name, ticket: Option<&Name>, ask: Option<WaitRequest>) -> Command {
+fn claim(
+    who: u8,
+    resource: &Name,
+    ticket: Option<&Name>,
+    wait_request: Option<WaitRequest>,
+) -> Command {
     let (session, resource, ticket) = (session(who), resource.clone(), ticket.cloned());
-    Command::Claim { session, resource, ticket, ask, again: false }
+    Command::Claim { session, resource, ticket, wait_request, again: false }
 }
 
 fn request(number: u64) -> WaitRequest {
-    WaitRequest { way: WaitOrigin::Request(RequestId(number)), length: WaitTimeout::Ms(1) }
+    WaitRequest { origin: WaitOrigin::Request(RequestId(number)), timeout: WaitTimeout::Ms(1) }
 }
 
 #[test]
