@@ -1,8 +1,8 @@
 //! Every relation that is kept twice, checked both ways. Tests call this after each command.
 
-use super::Machine;
 use super::names::{Fence, NUMBER_END};
-use super::tables::{Body, Resource, ResourceKey};
+use super::rows::{Body, Resource, ResourceKey};
+use super::tables::Machine;
 
 impl Machine {
     /// Walks all tables both ways.
@@ -37,7 +37,7 @@ impl Machine {
             }
             let mut last = Fence(0);
             for lock in session.locks.keys(&tables.resources, |r| &r.in_locks) {
-                match self.resource_at(lock).body {
+                match self.tables.resources[lock as usize].body {
                     Body::Lock { holder, fence } => {
                         assert!(holder as usize == key && fence > last && fence.0 < NUMBER_END);
                         last = fence;
@@ -124,7 +124,7 @@ impl Machine {
     fn check_tickets(&self) {
         let mut emptied = Vec::new();
         for key in self.tables.emptied.keys(&self.tables.resources, |r| &r.in_emptied) {
-            emptied.push(self.resource_at(key).emptied);
+            emptied.push(self.tables.resources[key as usize].emptied);
         }
         assert!(emptied.is_sorted() && emptied.iter().all(Option::is_some));
         let all = self.tables.resources.iter().filter(|(_, r)| r.emptied.is_some()).count();
@@ -164,7 +164,7 @@ impl Machine {
                 shared += 1;
                 assert_eq!(tables.shared.get(&place).map(|k| k as usize), Some(key));
             }
-            if let Body::Lock { holder, .. } = self.resource_at(wait.resource).body {
+            if let Body::Lock { holder, .. } = self.tables.resources[wait.resource as usize].body {
                 assert!(holder != wait.session, "a holder waits for its own lock");
             }
         }

@@ -1,10 +1,10 @@
 //! Claims: tickets taken, waited for, given back, passed on.
 
-use super::Machine;
 use super::command::{Grant, Kind, Limit, Refusal, Reply, TicketGrant};
 use super::event::{Event, LossReason};
 use super::names::{Fence, HOLDS_MAX, Name, SessionId, WaitOrigin, WaitRequest};
-use super::tables::{ResourceKey, SessionKey, TicketKey};
+use super::rows::{ResourceKey, SessionKey, TicketKey};
+use super::tables::Machine;
 
 impl Machine {
     pub(super) fn claim_named(

@@ -1,10 +1,10 @@
 //! Locks: taken, waited for, given back, passed on.
 
-use super::Machine;
 use super::command::{Grant, Kind, Limit, LockGrant, Refusal, Reply};
 use super::event::Event;
 use super::names::{Fence, HOLDS_MAX, Name, SessionId, WaitRequest};
-use super::tables::{Body, ResourceKey, SessionKey};
+use super::rows::{Body, ResourceKey, SessionKey};
+use super::tables::Machine;
 
 impl Machine {
     pub(super) fn lock(

@@ -1,137 +1,22 @@
-//! The tables: every session, resource, ticket, wait and watch, and the lists that tie them.
-//!
-//! Keys are addresses in slabs and are re-used; they never leave the machine.
+//! The tables and the counters: all that the machine is, and how something in it is found.
 
 use std::sync::Arc;
 
 use slab::Slab;
 
-use super::command::{Figures, Kind};
+use super::command::{Figures, Refusal};
 use super::index::Index;
-use super::list::{Link, List};
-use super::names::{
-    Data, Fence, Name, RequestId, SessionId, SessionInfo, WaitId, WaitOrigin, WaitTimeout,
+use super::list::List;
+use super::names::{Fence, NUMBER_END, Name, SessionId, SessionInfo, WaitId};
+use super::rows::{
+    Resource, ResourceKey, Session, SessionKey, Ticket, TicketKey, Wait, WaitKey, Watch, WatchKey,
 };
-use super::ranks::Ranks;
-
-pub(super) type SessionKey = u32;
-pub(super) type ResourceKey = u32;
-pub(super) type TicketKey = u32;
-pub(super) type WaitKey = u32;
-pub(super) type WatchKey = u32;
 
 /// Enters `value`; its key fits 32 bits because memory ends long before.
 #[inline]
 pub(super) fn enter<T>(slab: &mut Slab<T>, value: T) -> u32 {
     let Ok(key) = u32::try_from(slab.insert(value)) else { panic!("a table is full") };
     key
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Session {
-    pub(super) info: Arc<SessionInfo>,
-    /// Locks held, in order of their fences.
-    pub(super) locks: List,
-    /// Tickets held, by resource and fence.
-    pub(super) claims: std::collections::BTreeMap<(ResourceKey, Fence), TicketKey>,
-    /// Tickets issued, oldest first.
-    pub(super) issued: List,
-    /// Places in queues, oldest first.
-    pub(super) waits: List,
-    /// Watches, oldest first.
-    pub(super) watches: List,
-    /// Ends in the step under way.
-    pub(super) ending: bool,
-    /// Has ended, but for its holds.
-    pub(super) condemned: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Resource {
-    pub(super) name: Name,
-    pub(super) body: Body,
-    /// Who waits; `None` when nobody does.
-    pub(super) queue: Option<Box<Queue>>,
-    pub(super) watchers: List,
-    /// Something stands in it, or did a while ago.
-    pub(super) known: bool,
-    /// What it was last, for dumps of an emptied one.
-    pub(super) last: Kind,
-    /// When it was emptied, if it is empty and known.
-    pub(super) emptied: Option<u64>,
-    pub(super) in_emptied: Link,
-    /// In the holder's list of locks.
-    pub(super) in_locks: Link,
-    /// Place in the list of what the command under way has touched.
-    pub(super) touched: Option<u32>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Body {
-    Empty,
-    Lock { holder: SessionKey, fence: Fence },
-    Tickets(Tickets),
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tickets {
-    /// All, oldest first.
-    pub(super) all: List,
-    /// Unclaimed, in the order in which they became free.
-    pub(super) free: List,
-}
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Queue {
-    /// Waits for the lock, or for any ticket.
-    pub(super) any: List,
-    /// Waits for a certain ticket.
-    pub(super) named: std::collections::BTreeMap<Name, List>,
-    pub(super) ranks: Ranks,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Ticket {
-    pub(super) name: Name,
-    pub(super) data: Data,
-    pub(super) resource: ResourceKey,
-    pub(super) issuer: SessionKey,
-    pub(super) claim: Option<(SessionKey, Fence)>,
-    pub(super) notify: bool,
-    /// Grows with every ticket that becomes free: keeps the order in an image.
-    pub(super) place: u64,
-    /// Grows with every (take-over by) issue: keeps the order in an image.
-    pub(super) issued: u64,
-    pub(super) in_all: Link,
-    pub(super) in_free: Link,
-    pub(super) in_issued: Link,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Wait {
-    pub(super) id: WaitId,
-    pub(super) session: SessionKey,
-    pub(super) resource: ResourceKey,
-    pub(super) ticket: Option<Name>,
-    /// How long the socket waits, if it does.
-    pub(super) socket: Option<WaitTimeout>,
-    /// The requests that wait, in order of joining.
-    pub(super) requests: Vec<RequestId>,
-    /// Others of the session that ask for the same join this place.
-    pub(super) shared: bool,
-    pub(super) in_queue: Link,
-    pub(super) in_session: Link,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Watch {
-    pub(super) session: SessionKey,
-    pub(super) resource: ResourceKey,
-    pub(super) changes: bool,
-    /// Grows with every watch: keeps the order in an image.
-    pub(super) number: u64,
-    pub(super) in_session: Link,
-    pub(super) in_resource: Link,
 }
 
 /// A watched resource that the command under way has touched.
@@ -170,74 +55,83 @@ pub(super) struct Tables {
     pub(super) claims: usize,
 }
 
-impl Resource {
-    pub(super) fn new(name: Name) -> Self {
+/// The whole state, and the only way to change it: [`Machine::apply`].
+#[derive(Clone, Debug)]
+pub struct Machine {
+    pub(super) tables: Tables,
+    pub(super) next_fence: u64,
+    pub(super) next_wait: u64,
+    /// Orders what has no id of its own: places of tickets, watches, issues.
+    pub(super) serial: u64,
+    /// How many times a resource was emptied.
+    pub(super) emptied_mark: u64,
+    /// Watched resources that the command under way has touched.
+    pub(super) touched: Vec<Touched>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Machine {
+    /// An empty machine. Its first fence and its first wait id are 1.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
-            name,
-            body: Body::Empty,
-            queue: None,
-            watchers: List::default(),
-            known: false,
-            last: Kind::Lock,
-            emptied: None,
-            in_emptied: Link::default(),
-            in_locks: Link::default(),
-            touched: None,
+            tables: Tables::default(),
+            next_fence: 1,
+            next_wait: 1,
+            serial: 0,
+            emptied_mark: 0,
+            touched: Vec::new(),
         }
     }
 
-    /// What stands in it fixes its kind.
-    #[inline]
-    pub(super) fn kind(&self) -> Option<Kind> {
-        match self.body {
-            Body::Lock { .. } => Some(Kind::Lock),
-            Body::Tickets(_) => Some(Kind::Tickets),
-            // A lock is held while anybody waits for it.
-            Body::Empty => self.queue.is_some().then_some(Kind::Tickets),
-        }
+    pub(super) fn session_key(&self, id: SessionId) -> Result<SessionKey, Refusal> {
+        self.living_key(&id).ok_or(Refusal::SessionNotFound)
     }
 
-    #[inline]
-    pub(super) fn waiting(&self) -> u32 {
-        self.queue.as_ref().map_or(0, |queue| u32::try_from(queue.ranks.len()).unwrap_or(u32::MAX))
+    pub(super) fn living_key(&self, id: &SessionId) -> Option<SessionKey> {
+        let key = self.tables.session_ids.get(id)?;
+        (!self.tables.sessions[key as usize].condemned).then_some(key)
     }
 
-    pub(super) fn figures(&self) -> Figures {
-        let (free, held) = match &self.body {
-            Body::Empty => (0, 0),
-            Body::Lock { .. } => (0, 1),
-            Body::Tickets(tickets) => {
-                (tickets.free.count(), tickets.all.count() - tickets.free.count())
-            }
-        };
-        Figures { kind: self.kind(), free, held, waiting: self.waiting() }
+    pub(super) fn info(&self, session: SessionKey) -> &Arc<SessionInfo> {
+        &self.tables.sessions[session as usize].info
     }
 
-    pub(super) fn tickets(&self) -> Option<&Tickets> {
-        if let Body::Tickets(tickets) = &self.body { Some(tickets) } else { None }
+    /// The resource of that name, known or only watched.
+    pub(super) fn resource_key(&self, name: &str) -> Option<ResourceKey> {
+        self.tables.resource_names.get(name)
     }
 
-    pub(super) fn tickets_mut(&mut self) -> &mut Tickets {
-        match &mut self.body {
-            Body::Tickets(tickets) => tickets,
-            Body::Empty | Body::Lock { .. } => panic!("a ticket is in a resource without any"),
-        }
+    /// The resource of that name, if it is known.
+    pub(super) fn known_key(&self, name: &str) -> Result<ResourceKey, Refusal> {
+        self.resource_key(name)
+            .filter(|&key| self.tables.resources[key as usize].known)
+            .ok_or(Refusal::ResourceNotFound)
     }
-}
 
-impl Wait {
-    /// By what origins it is waited, and how long at most. Requests are timed from elsewhere.
-    pub(super) fn origins(&self) -> impl Iterator<Item = (WaitOrigin, WaitTimeout)> {
-        let socket = self.socket.map(|timeout| (WaitOrigin::Socket, timeout));
-        let requests = self.requests.iter();
-        socket
-            .into_iter()
-            .chain(requests.map(|&request| (WaitOrigin::Request(request), WaitTimeout::Session)))
+    /// The resource of that name, entered if it is new. It must come to stand or be watched.
+    pub(super) fn resource_entry(&mut self, name: &Name) -> ResourceKey {
+        self.resource_key(name.as_str()).unwrap_or_else(|| {
+            let key = enter(&mut self.tables.resources, Resource::new(name.clone()));
+            self.tables.resource_names.insert(name.clone(), key);
+            key
+        })
     }
-}
 
-impl Session {
-    pub(super) fn holds(&self) -> usize {
-        self.locks.len() + self.claims.len()
+    pub(super) fn fence(&mut self) -> Fence {
+        let fence = self.next_fence;
+        assert!(fence < NUMBER_END, "fences are used up");
+        self.next_fence += 1;
+        Fence(fence)
+    }
+
+    pub(super) fn serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
     }
 }

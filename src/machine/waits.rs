@@ -1,12 +1,12 @@
 //! Waits: places in the one queue of a resource, joined, left, granted and timed out.
 
-use super::Machine;
 use super::command::{Grant, Limit, Refusal, Reply};
 use super::event::Event;
 use super::names::{
     NUMBER_END, Name, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, WaitOrigin, WaitRequest,
 };
-use super::tables::{Body, Queue, ResourceKey, SessionKey, Wait, WaitKey, enter};
+use super::rows::{Body, Queue, ResourceKey, SessionKey, Wait, WaitKey};
+use super::tables::{Machine, enter};
 
 impl Machine {
     /// Enters a session in a queue, or joins the place that it has already. `shared` tells

@@ -1,11 +1,11 @@
 //! Watches: who wants to be told how a resource changes, and what has changed.
 
-use super::Machine;
 use super::command::{Limit, Refusal, Reply};
 use super::event::Event;
 use super::list::Link;
 use super::names::{Name, SessionId, WATCHES_MAX};
-use super::tables::{SessionKey, Watch, WatchKey, enter};
+use super::rows::{SessionKey, Watch, WatchKey};
+use super::tables::{Machine, enter};
 
 impl Machine {
     pub(super) fn watch(

@@ -1,9 +1,9 @@
-//! Looking at the machine without changing it: what resume, dumps and status are made of.
+//! What those who query are shown.
 
 use std::sync::Arc;
 
-use super::command::{Figures, Grant, Kind};
-use super::names::{Data, Fence, Name, SessionInfo, SessionName, WaitId, WaitTimeout};
+use crate::machine::command::{Figures, Grant, Kind};
+use crate::machine::names::{Data, Fence, Name, SessionInfo, SessionName, WaitId, WaitTimeout};
 
 /// All that a session has: the answer to `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]

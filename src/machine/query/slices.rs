@@ -8,12 +8,11 @@ use std::ops::Bound;
 
 use slab::Slab;
 
-use super::Machine;
-use super::names::{Fence, Name, SessionId};
-use super::tables::{ResourceKey, SessionKey, Ticket};
-use super::view::{IssuedState, ResourceView, SessionView, TicketView};
+use super::types::{IssuedState, ResourceView, SessionView, TicketView};
+use crate::machine::names::{Fence, Name, SessionId};
+use crate::machine::rows::{ResourceKey, SessionKey, Ticket};
+use crate::machine::tables::Machine;
 
-/// Most entries of a table that one slice goes through.
 const SLOTS_MAX: usize = 16 * 1024;
 /// Most of them that it shows.
 pub const SLICE_MAX: usize = 1024;

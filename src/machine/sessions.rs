@@ -1,12 +1,45 @@
-//! How sessions end: together, in one step, so that nothing is granted to one that ends in it.
+//! How sessions begin and end. An end is one step: nothing is granted to one that ends in it.
 
-use super::Machine;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::command::{Refusal, Reply};
 use super::event::{EndReason, Event, LossReason};
-use super::names::SessionId;
-use super::tables::{ResourceKey, SessionKey, TicketKey, WaitKey};
+use super::list::List;
+use super::names::{Fence, SessionId, SessionInfo, SessionName, Ttl};
+use super::rows::{ResourceKey, Session, SessionKey, TicketKey, WaitKey};
+use super::tables::{Machine, enter};
 
 impl Machine {
+    pub(super) fn open(
+        &mut self,
+        id: SessionId,
+        name: SessionName,
+        ttl: Ttl,
+        source: Box<str>,
+    ) -> Reply {
+        let session = Session {
+            info: Arc::new(SessionInfo { id, name, ttl, source }),
+            locks: List::default(),
+            claims: BTreeMap::new(),
+            issued: List::default(),
+            waits: List::default(),
+            watches: List::default(),
+            ending: false,
+            condemned: false,
+        };
+        let key = enter(&mut self.tables.sessions, session);
+        self.tables.session_ids.insert(id, key);
+        Reply::Done
+    }
+
+    pub(super) fn boot(&mut self, fence: Fence, out: &mut Vec<Event>) -> Reply {
+        self.next_fence = self.next_fence.max(fence.0);
+        self.drop_requests();
+        self.expire_condemned(out);
+        Reply::Done
+    }
+
     pub(super) fn close(
         &mut self,
         session: SessionId,

@@ -1,11 +1,11 @@
 //! Issuing: tickets come, change hands among issuers, and vanish.
 
-use super::Machine;
 use super::command::{Kind, Limit, Refusal, Reply};
 use super::event::{Event, LossReason};
 use super::list::Link;
 use super::names::{Data, ISSUED_MAX, Name, SessionId};
-use super::tables::{Body, ResourceKey, SessionKey, Ticket, TicketKey, Tickets, enter};
+use super::rows::{Body, ResourceKey, SessionKey, Ticket, TicketKey, Tickets};
+use super::tables::{Machine, enter};
 
 impl Machine {
     pub(super) fn issue(

@@ -1,0 +1,161 @@
+//! What the machine can be told.
+
+mod refusal;
+mod reply;
+
+pub use refusal::{Limit, Refusal};
+pub use reply::{Applied, Figures, Grant, Kind, LockGrant, Reply, TicketGrant};
+
+use super::names::{
+    Data, Fence, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitRequest,
+};
+
+/// Everything that can change the machine. Random and external values are drawn outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A server process starts: fences go on from `fence` at least; the waits of requests,
+    /// whose connections are gone, leave their queues.
+    Boot {
+        /// Lowest fence to hand out from now on.
+        fence: Fence,
+    },
+    /// A session begins.
+    Open {
+        /// Its id; must be new.
+        session: SessionId,
+        /// Its name.
+        name: SessionName,
+        /// Its TTL.
+        ttl: Ttl,
+        /// The address it comes from.
+        source: Box<str>,
+    },
+    /// A session ends because it says so.
+    Close {
+        /// Which.
+        session: SessionId,
+    },
+    /// Sessions whose TTL ran out end, a slice of many that fell due together: their waits leave
+    /// their queues, what they issued vanishes, and nobody knows them any more. Their holds stand
+    /// until an `Expire` names them, or a `Boot` comes. Unknown ones are passed over.
+    Condemn {
+        /// Which, in the order in which they fell due.
+        sessions: Vec<SessionId>,
+    },
+    /// Sessions whose TTL ran out end together, in one step. Of condemned ones the holds pass on.
+    /// Unknown ones are passed over.
+    Expire {
+        /// Which, in the order in which they fell due.
+        sessions: Vec<SessionId>,
+    },
+    /// A session issues a ticket, or issues it again: data and issuer change, the rest stays.
+    Issue {
+        /// The issuer.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// What it carries.
+        data: Data,
+        /// Whether the issuer is told of claims and releases.
+        notify: bool,
+    },
+    /// A ticket vanishes. Any session may do this.
+    Revoke {
+        /// Who does it.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+    },
+    /// A session wants a ticket.
+    Claim {
+        /// Who.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// That very ticket, or any.
+        ticket: Option<Name>,
+        /// How to wait when none is free.
+        wait_request: Option<WaitRequest>,
+        /// Without a name: whether one that is already held is granted again (as REST does)
+        /// instead of one more (as the socket does).
+        again: bool,
+    },
+    /// A session gives a ticket back.
+    Release {
+        /// Who.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// Only that grant.
+        fence: Option<Fence>,
+        /// Whether it came by the session's socket: then the socket needs no event.
+        by_socket: bool,
+    },
+    /// A session wants a lock.
+    Lock {
+        /// Who.
+        session: SessionId,
+        /// The lock.
+        resource: Name,
+        /// How to wait when it is not free.
+        wait_request: Option<WaitRequest>,
+    },
+    /// A session gives a lock back.
+    Unlock {
+        /// Who.
+        session: SessionId,
+        /// The lock.
+        resource: Name,
+        /// Only that grant.
+        fence: Option<Fence>,
+        /// Whether it came by the session's socket: then the socket needs no event.
+        by_socket: bool,
+    },
+    /// A session's socket gives up a wait.
+    Cancel {
+        /// Who.
+        session: SessionId,
+        /// The wait.
+        wait: WaitId,
+    },
+    /// The time of a socket's wait is up.
+    TimeOut {
+        /// The wait.
+        wait: WaitId,
+    },
+    /// A REST request stops waiting: its time is up or its client hung up.
+    Withdraw {
+        /// The wait.
+        wait: WaitId,
+        /// The request.
+        request: RequestId,
+    },
+    /// A session wants to be told how a resource changes.
+    Watch {
+        /// Who.
+        session: SessionId,
+        /// What.
+        resource: Name,
+        /// Every change, or only when something becomes available.
+        changes: bool,
+    },
+    /// A session no longer wants to be told.
+    Unwatch {
+        /// Who.
+        session: SessionId,
+        /// What.
+        resource: Name,
+    },
+    /// Resources that have been empty for a while are forgotten, oldest first, at most
+    /// [`super::names::FORGET_SLICE`] at a time.
+    Forget {
+        /// Those emptied up to this number (see [`super::Machine::emptied_mark`]).
+        up_to: u64,
+    },
+}

@@ -1,0 +1,30 @@
+//! Numbers and ids: of sessions, waits, requests and grants.
+
+use std::fmt;
+
+/// First integer that a JSON reader may round: fences and wait ids stay below it.
+pub const NUMBER_END: u64 = 1 << 53;
+
+/// A session's id: the 20 bytes of a KSUID, drawn outside the machine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub [u8; 20]);
+
+impl fmt::Debug for SessionId {
+    /// Ids are secrets: whoever knows one can act as its session. Logs get six digits of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [.., a, b, c] = self.0;
+        write!(f, "session-{a:02x}{b:02x}{c:02x}")
+    }
+}
+
+/// Number of a place in a queue; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WaitId(pub u64);
+
+/// Number of a waiting REST request, drawn outside the machine; means nothing after a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Number of a grant: strictly increasing over the whole server, below 2^53.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fence(pub u64);

@@ -1,0 +1,28 @@
+//! How much of everything there may be (protocol, section 6).
+
+/// Longest name of a session, resource or ticket, in bytes of UTF-8 (protocol, section 6).
+pub const NAME_MAX_BYTES: usize = 255;
+/// Most data a ticket carries, in bytes.
+pub const DATA_MAX_BYTES: usize = 1024;
+/// Shortest TTL of a session, in ms.
+pub const TTL_MIN_MS: u32 = 50;
+/// Longest TTL of a session, in ms: a day.
+pub const TTL_MAX_MS: u32 = 86_400_000;
+/// Longest bounded wait, in ms: a day.
+pub const WAIT_MAX_MS: u32 = 86_400_000;
+/// Most locks and tickets that one session may hold when it asks for another.
+pub const HOLDS_MAX: usize = 10_000;
+/// Most places in queues that one session may have.
+pub const WAITS_MAX: usize = 10_000;
+/// Most watches that one session may have.
+pub const WATCHES_MAX: usize = 10_000;
+/// Most tickets that one session may have issued.
+pub const ISSUED_MAX: usize = 100_000;
+/// Most waits that may stand in one resource's queue.
+pub const WAITERS_MAX: usize = 100_000;
+
+/// Most resources that one `Forget` takes, so that no step is long.
+pub const FORGET_SLICE: usize = 1000;
+
+const _: () = assert!(TTL_MIN_MS < TTL_MAX_MS && NAME_MAX_BYTES < DATA_MAX_BYTES);
+const _: () = assert!(WAITS_MAX <= WAITERS_MAX && HOLDS_MAX <= ISSUED_MAX);

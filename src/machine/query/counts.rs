@@ -1,0 +1,82 @@
+//! Figures: how many there are of what.
+
+use super::types::{Counts, Stakes};
+use crate::machine::command::Figures;
+use crate::machine::names::{Fence, Name, SessionId};
+use crate::machine::tables::Machine;
+
+impl Machine {
+    /// Whether there is such a session.
+    #[must_use]
+    pub fn has_session(&self, id: &SessionId) -> bool {
+        self.living_key(id).is_some()
+    }
+
+    /// What is at stake when a session ends; `None` when there is no such session.
+    #[must_use]
+    pub fn stakes(&self, id: &SessionId) -> Option<Stakes> {
+        let session = &self.tables.sessions[self.living_key(id)? as usize];
+        Some(Stakes {
+            name: session.info.name.clone(),
+            locks: session.locks.len(),
+            claims: session.claims.len(),
+            waits: session.waits.len(),
+        })
+    }
+
+    /// How much ends with a session, itself included; 0 when there is none.
+    #[must_use]
+    pub fn weight(&self, id: &SessionId) -> usize {
+        let key = self.tables.session_ids.get(id);
+        let session = key.map(|key| &self.tables.sessions[key as usize]);
+        session.map_or(0, |s| 1 + s.holds() + s.waits.len() + s.watches.len() + s.issued.len())
+    }
+
+    /// The ids of all sessions, in no order that means anything.
+    #[must_use]
+    pub fn session_ids(&self) -> Vec<SessionId> {
+        let living = self.tables.sessions.iter().filter(|(_, session)| !session.condemned);
+        living.map(|(_, session)| session.info.id).collect()
+    }
+
+    /// The names of all known resources, in no order that means anything.
+    #[must_use]
+    pub fn resource_names(&self) -> Vec<Name> {
+        let known = self.tables.resources.iter().filter(|(_, resource)| resource.known);
+        known.map(|(_, resource)| resource.name.clone()).collect()
+    }
+
+    /// A resource in figures; an unknown one is all zero.
+    #[must_use]
+    pub fn figures(&self, name: &str) -> Figures {
+        let key = self.resource_key(name);
+        key.map(|key| self.tables.resources[key as usize].figures()).unwrap_or_default()
+    }
+
+    /// How many times a resource was emptied so far.
+    #[must_use]
+    pub fn emptied_mark(&self) -> u64 {
+        self.emptied_mark
+    }
+
+    /// The number that the next grant will have.
+    #[must_use]
+    pub fn next_fence(&self) -> Fence {
+        Fence(self.next_fence)
+    }
+
+    /// How many there are of everything.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let tables = &self.tables;
+        Counts {
+            sessions: tables.sessions.len() - tables.condemned,
+            resources: tables.known,
+            tickets: tables.tickets.len(),
+            locks: tables.locks,
+            claims: tables.claims,
+            waits: tables.waits.len(),
+            watches: tables.watches.len(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Sessions, resources and tickets as dumps show them.
+
+use super::types::{ResourceView, SessionView, TicketView};
+use crate::machine::command::{Kind, Refusal};
+use crate::machine::names::{Fence, Name, SessionId};
+use crate::machine::rows::{Body, ResourceKey, SessionKey, Ticket, TicketKey};
+use crate::machine::tables::Machine;
+
+impl Machine {
+    /// A session as dumps show it; `None` when there is no such session.
+    #[must_use]
+    pub fn session_view(&self, id: &SessionId) -> Option<SessionView> {
+        let key = self.living_key(id)?;
+        let tables = &self.tables;
+        let session = &tables.sessions[key as usize];
+        let mut claims: Vec<_> = session.claims.iter().map(|(&(_, f), &key)| (f, key)).collect();
+        claims.sort_unstable();
+        let issued = session.issued.keys(&tables.tickets, |t| &t.in_issued);
+        Some(SessionView {
+            info: session.info.clone(),
+            claims: claims.into_iter().map(|(_, key)| self.ticket_view(key)).collect(),
+            issued: issued.map(|key| self.ticket_view(key)).collect(),
+            locks: self.lock_names(key),
+        })
+    }
+
+    /// The locks that a session holds, in order of their fences.
+    pub(super) fn lock_names(&self, key: SessionKey) -> Vec<Name> {
+        let tables = &self.tables;
+        let locks = tables.sessions[key as usize].locks.keys(&tables.resources, |r| &r.in_locks);
+        locks.map(|key| tables.resources[key as usize].name.clone()).collect()
+    }
+
+    /// A resource as dumps show it; `None` when it is not known.
+    #[must_use]
+    pub fn resource_view(&self, name: &str) -> Option<ResourceView> {
+        let key = self.known_key(name).ok()?;
+        let tickets = self.tables.resources[key as usize].tickets();
+        let all = tickets.map(|tickets| tickets.all).unwrap_or_default();
+        let keys = all.keys(&self.tables.tickets, |t| &t.in_all);
+        let tickets = keys.map(|key| self.ticket_view(key)).collect();
+        Some(ResourceView { tickets, ..self.resource_head_at(key) })
+    }
+
+    /// A resource's view without its tickets.
+    pub(super) fn resource_head_at(&self, key: ResourceKey) -> ResourceView {
+        let resource = &self.tables.resources[key as usize];
+        let holder = match resource.body {
+            Body::Lock { holder, fence } => Some((self.info(holder).clone(), fence)),
+            Body::Empty | Body::Tickets(_) => None,
+        };
+        let (name, is_lock) = (resource.name.clone(), resource.last == Kind::Lock);
+        ResourceView { name, is_lock, holder, tickets: Vec::new() }
+    }
+
+    fn ticket_view(&self, key: TicketKey) -> TicketView {
+        self.view_of(&self.tables.tickets[key as usize])
+    }
+
+    pub(super) fn view_of(&self, ticket: &Ticket) -> TicketView {
+        TicketView {
+            resource: self.tables.resources[ticket.resource as usize].name.clone(),
+            ticket: ticket.name.clone(),
+            data: ticket.data.clone(),
+            issuer: self.info(ticket.issuer).clone(),
+            claim: ticket.claim.map(|(session, fence)| (self.info(session).clone(), fence)),
+        }
+    }
+
+    /// Whether a session holds a ticket, and by which grant.
+    ///
+    /// # Errors
+    /// Unknown session, unknown resource, or a lock.
+    pub fn holds(
+        &self,
+        session: &SessionId,
+        resource: &str,
+        ticket: &str,
+    ) -> Result<Option<Fence>, Refusal> {
+        let session = self.session_key(*session)?;
+        let key = self.known_key(resource)?;
+        if self.tables.resources[key as usize].kind() == Some(Kind::Lock) {
+            return Err(Refusal::WrongKind);
+        }
+        // What is no name is no ticket's.
+        let ticket = Name::parse(ticket).ok().and_then(|name| self.ticket_key(key, &name));
+        Ok(ticket.and_then(|ticket| match self.tables.tickets[ticket as usize].claim {
+            Some((holder, fence)) if holder == session => Some(fence),
+            _ => None,
+        }))
+    }
+
+    /// Who watches a resource, oldest watch first, and whether it is told of every change.
+    pub fn watchers(&self, name: &str) -> impl Iterator<Item = (SessionId, bool)> {
+        let tables = &self.tables;
+        let key = self.resource_key(name);
+        let list = key.map(|key| tables.resources[key as usize].watchers).unwrap_or_default();
+        list.keys(&tables.watches, |w| &w.in_resource).map(|key| {
+            let watch = &tables.watches[key as usize];
+            (tables.sessions[watch.session as usize].info.id, watch.changes)
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! The whole state as plain values.
+
+use super::types::{
+    ResourceSnapshot, SessionSnapshot, Snapshot, TicketSnapshot, WaitSnapshot, WatchSnapshot,
+};
+use crate::machine::names::SessionInfo;
+use crate::machine::rows::{Body, Resource, Session, SessionKey};
+use crate::machine::tables::Machine;
+
+impl Machine {
+    /// The whole state as plain values.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let session_snapshot = |session: &Session| SessionSnapshot {
+            info: SessionInfo::clone(&session.info),
+            condemned: session.condemned,
+        };
+        let mut sessions: Vec<SessionSnapshot> =
+            self.tables.sessions.iter().map(|(_, session)| session_snapshot(session)).collect();
+        sessions.sort_unstable_by_key(|session| session.info.id);
+        let mut resources: Vec<_> = self
+            .tables
+            .resources
+            .iter()
+            .map(|(_, resource)| self.resource_snapshot(resource))
+            .collect();
+        resources.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Snapshot {
+            next_fence: self.next_fence,
+            next_wait: self.next_wait,
+            serial: self.serial,
+            emptied_mark: self.emptied_mark,
+            sessions,
+            resources,
+        }
+    }
+
+    fn resource_snapshot(&self, resource: &Resource) -> ResourceSnapshot {
+        let tables = &self.tables;
+        let id = |key: SessionKey| self.info(key).id;
+        let tickets = resource.tickets().map(|tickets| tickets.all).unwrap_or_default();
+        let mut waits: Vec<WaitSnapshot> = Vec::new();
+        if let Some(queue) = &resource.queue {
+            for list in std::iter::once(&queue.any).chain(queue.named.values()) {
+                let keys = list.keys(&tables.waits, |w| &w.in_queue);
+                waits.extend(keys.map(|key| {
+                    let wait = &tables.waits[key as usize];
+                    WaitSnapshot {
+                        id: wait.id,
+                        session: id(wait.session),
+                        ticket: wait.ticket.clone(),
+                        socket: wait.socket,
+                        requests: wait.requests.clone(),
+                        shared: wait.shared,
+                    }
+                }));
+            }
+        }
+        waits.sort_unstable_by_key(|wait| wait.id);
+        ResourceSnapshot {
+            name: resource.name.clone(),
+            known: resource.known,
+            last: resource.last,
+            emptied: resource.emptied,
+            lock: match resource.body {
+                Body::Lock { holder, fence } => Some((id(holder), fence)),
+                Body::Empty | Body::Tickets(_) => None,
+            },
+            tickets: tickets
+                .keys(&tables.tickets, |t| &t.in_all)
+                .map(|key| {
+                    let ticket = &tables.tickets[key as usize];
+                    TicketSnapshot {
+                        name: ticket.name.clone(),
+                        data: ticket.data.clone(),
+                        issuer: id(ticket.issuer),
+                        claim: ticket.claim.map(|(session, fence)| (id(session), fence)),
+                        notify: ticket.notify,
+                        place: ticket.place,
+                        issued: ticket.issued,
+                    }
+                })
+                .collect(),
+            waits,
+            watches: resource
+                .watchers
+                .keys(&tables.watches, |w| &w.in_resource)
+                .map(|key| {
+                    let watch = &tables.watches[key as usize];
+                    let session = id(watch.session);
+                    WatchSnapshot { session, changes: watch.changes, number: watch.number }
+                })
+                .collect(),
+        }
+    }
+}
