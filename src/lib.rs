@@ -5,6 +5,7 @@ pub mod cli;
 pub mod deadlines;
 pub mod driver;
 pub mod journal;
+pub mod log;
 pub mod machine;
 pub mod notices;
 pub mod server;

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Weak};
 
-use super::codec::put_number;
 use super::record::Kind;
 use super::recover::JournalOptions;
 use super::snapshot::{NoSnapshot, Open, SnapshotWriter, not_full};
 use super::storage::{Log, StorageFailure, Store, Syncer};
+use crate::log::codec::put_number;
 use crate::machine::NUMBER_END;
 
 /// So many fences beyond the next are reserved at a time.
@@ -15,7 +15,7 @@ pub const FENCES_RESERVED: u64 = 1 << 20;
 /// Commands that are appended together.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
-    /// The commands, one behind the other, by [`super::codec::encode_command`].
+    /// The commands, one behind the other, by [`crate::log::codec::encode_command`].
     pub commands: &'a [u8],
     /// How many.
     pub count: u32,

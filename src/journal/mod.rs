@@ -18,7 +18,6 @@
 mod active;
 mod backup;
 mod check;
-pub mod codec;
 mod crash_store;
 mod reader;
 mod record;

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::codec::{Bad, Reader, SnapshotReader, decode_command};
 use super::record::{Broken, Chain, Header, Kind, find_heads};
 use super::storage::{StorageFailure, Store, Tail};
+use crate::log::codec::{Bad, Reader, SnapshotReader, decode_command};
 use crate::machine::{Event, Machine};
 
 /// Where and how a segment is damaged.

@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use super::codec::encode_snapshot;
 use super::reader::Reading;
 use super::record::{Broken, Chain, Kind};
 use super::storage::{Draft, Log, StorageFailure, Store};
+use crate::log::codec::encode_snapshot;
 use crate::machine::Snapshot;
 
 /// Records that may be left to the switch.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::journal::codec::encode_command;
+use crate::log::codec::encode_command;
 use crate::machine::Command;
 
 use super::watermark::{LogPosition, Watermark};

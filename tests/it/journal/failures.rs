@@ -76,7 +76,7 @@ fn boot(recovered: Recovered, retry: bool) -> Result<JournalWriter, StorageFailu
     let Recovered { mut machine, fence, mut journal, .. } = recovered;
     let command = ticketd::machine::Command::Boot { fence: ticketd::machine::Fence(fence) };
     let mut bytes = Vec::new();
-    ticketd::journal::codec::encode_command(&command, &mut bytes);
+    ticketd::log::codec::encode_command(&command, &mut bytes);
     let batch = Batch { commands: &bytes, count: 1, next_fence: fence };
     match journal.append(&batch, true) {
         Err(StorageFailure::Full) if retry => journal.append(&batch, true)?,
@@ -95,7 +95,7 @@ fn again(
 ) -> Result<(), StorageFailure> {
     let mut bytes = Vec::new();
     for command in commands {
-        ticketd::journal::codec::encode_command(command, &mut bytes);
+        ticketd::log::codec::encode_command(command, &mut bytes);
     }
     keeper.append(&bytes, commands.len(), sync).map(|_| ())
 }

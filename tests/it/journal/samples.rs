@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use ticketd::journal::codec::{
+use ticketd::log::codec::{
     CHUNK_BYTES, Reader, SnapshotReader, decode_command, encode_command, encode_snapshot,
 };
 use ticketd::machine::{

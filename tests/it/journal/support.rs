@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ticketd::journal::codec::encode_command;
 use ticketd::journal::{
     Appended, Batch, Journal, JournalOptions, NoSnapshot, OpenError, Recovered, StorageFailure,
     Store,
 };
+use ticketd::log::codec::encode_command;
 use ticketd::machine::{Command, Fence, Machine, Snapshot};
 
 pub(super) use crate::support::Dir;

@@ -1,22 +1,11 @@
-//! Commands and snapshots as bytes. This format is the journal's alone: it ages apart from the
-//! wire's JSON and from how the machine keeps its tables. Numbers are LEB128, texts and data follow
-//! their length, choices are a byte. What is read may be any bytes: reading never panics and
-//! allocates no more than the bytes it is given.
-//!
-//! This is version 1, as the records that bear it say. A later version reads it still; its samples
-//! are in `tests/samples`.
-
-mod command;
-mod snapshot;
+//! What commands and snapshots are made of: numbers are LEB128, texts and data follow their length,
+//! choices are a byte. Each value has one form.
 
 use std::fmt;
 
 use crate::machine::{
     Data, Fence, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitTimeout,
 };
-
-pub use command::{decode_command, encode_command};
-pub use snapshot::{CHUNK_BYTES, SnapshotReader, encode_snapshot};
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +39,7 @@ impl std::error::Error for Bad {}
 /// Takes values off the front of some bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
-    rest: &'a [u8],
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
@@ -66,25 +55,29 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Bad> {
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Bad> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(Bad::Short)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn byte(&mut self) -> Result<u8, Bad> {
+    pub(super) fn byte(&mut self) -> Result<u8, Bad> {
         let (&first, rest) = self.rest.split_first().ok_or(Bad::Short)?;
         self.rest = rest;
         Ok(first)
     }
 
     /// A byte of which only the bits in `known` may be set.
-    fn flags(&mut self, known: u8) -> Result<u8, Bad> {
+    pub(super) fn flags(&mut self, known: u8) -> Result<u8, Bad> {
         let flags = self.byte()?;
         if flags & !known == 0 { Ok(flags) } else { Err(Bad::Choice("option", flags)) }
     }
 
-    pub(super) fn number(&mut self) -> Result<u64, Bad> {
+    /// A number in its only form.
+    ///
+    /// # Errors
+    /// [`Bad`] when the bytes do not begin with one.
+    pub fn number(&mut self) -> Result<u64, Bad> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -100,55 +93,56 @@ impl<'a> Reader<'a> {
         Err(Bad::Number)
     }
 
-    fn bytes(&mut self) -> Result<&'a [u8], Bad> {
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Bad> {
         let length = self.number()?;
         self.take(usize::try_from(length).map_err(|_| Bad::Short)?)
     }
 
-    fn text(&mut self) -> Result<&'a str, Bad> {
+    pub(super) fn text(&mut self) -> Result<&'a str, Bad> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Bad::Value("text"))
     }
 
-    fn name(&mut self) -> Result<Name, Bad> {
+    pub(super) fn name(&mut self) -> Result<Name, Bad> {
         Name::parse(self.text()?).map_err(|_| Bad::Value("name"))
     }
 
-    fn session_name(&mut self) -> Result<SessionName, Bad> {
+    pub(super) fn session_name(&mut self) -> Result<SessionName, Bad> {
         SessionName::parse(self.text()?).map_err(|_| Bad::Value("session's name"))
     }
 
-    fn session(&mut self) -> Result<SessionId, Bad> {
+    pub(super) fn session(&mut self) -> Result<SessionId, Bad> {
         self.take(20)?.try_into().map(SessionId).map_err(|_| Bad::Short)
     }
 
-    fn data(&mut self) -> Result<Data, Bad> {
+    pub(super) fn data(&mut self) -> Result<Data, Bad> {
         Data::new(self.bytes()?).ok_or(Bad::Value("ticket's data"))
     }
 
-    fn ttl(&mut self) -> Result<Ttl, Bad> {
+    pub(super) fn ttl(&mut self) -> Result<Ttl, Bad> {
         let ttl_ms = i64::try_from(self.number()?).ok();
         ttl_ms.and_then(Ttl::new).ok_or(Bad::Value("ttl"))
     }
 
-    fn ms(&mut self) -> Result<WaitTimeout, Bad> {
+    pub(super) fn ms(&mut self) -> Result<WaitTimeout, Bad> {
         let ms = u32::try_from(self.number()?).map_err(|_| Bad::Value("length"))?;
         Ok(WaitTimeout::Ms(ms))
     }
 
-    fn fence(&mut self) -> Result<Fence, Bad> {
+    pub(super) fn fence(&mut self) -> Result<Fence, Bad> {
         self.number().map(Fence)
     }
 
-    fn wait(&mut self) -> Result<WaitId, Bad> {
+    pub(super) fn wait(&mut self) -> Result<WaitId, Bad> {
         self.number().map(WaitId)
     }
 
-    fn request(&mut self) -> Result<RequestId, Bad> {
+    pub(super) fn request(&mut self) -> Result<RequestId, Bad> {
         self.number().map(RequestId)
     }
 }
 
-pub(super) fn put_number(mut number: u64, out: &mut Vec<u8>) {
+/// Appends a number to `out`.
+pub fn put_number(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(low_byte(number) | 0x80);
         number >>= 7;
@@ -160,24 +154,21 @@ fn low_byte(number: u64) -> u8 {
     number.to_le_bytes()[0]
 }
 
-fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+pub(super) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     put_number(bytes.len() as u64, out);
     out.extend_from_slice(bytes);
 }
 
-fn put_name(name: &Name, out: &mut Vec<u8>) {
+pub(super) fn put_name(name: &Name, out: &mut Vec<u8>) {
     put_bytes(name.as_str().as_bytes(), out);
 }
 
 /// A byte of which bit n is set when the n-th of `bits` is.
-fn flags<const N: usize>(bits: [bool; N]) -> u8 {
+pub(super) fn flags<const N: usize>(bits: [bool; N]) -> u8 {
     bits.iter().rev().fold(0, |flags, &bit| flags << 1 | u8::from(bit))
 }
 
 /// Whether bit `n` is set.
-fn has(flags: u8, n: u8) -> bool {
+pub(super) fn has(flags: u8, n: u8) -> bool {
     flags >> n & 1 == 1
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! A snapshot as bytes: a header with the counters, then parts of about [`CHUNK_BYTES`] made of
 //! whole items. What stands in a resource follows it, if need be in the next part.
 
-use super::{Bad, Reader, flags, has, put_bytes, put_name, put_number};
+use super::primitives::{Bad, Reader, flags, has, put_bytes, put_name, put_number};
 use crate::machine::{
     Fence, Kind, ResourceSnapshot, SessionId, SessionInfo, SessionSnapshot, Snapshot,
     TicketSnapshot, WaitSnapshot, WaitTimeout, WatchSnapshot,

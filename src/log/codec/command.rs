@@ -1,7 +1,7 @@
 //! Commands as bytes: a byte that says which, then its fields in order. Optional fields come last,
 //! after a byte that says which of them there are.
 
-use super::{Bad, Reader, flags, has, put_bytes, put_name, put_number};
+use super::primitives::{Bad, Reader, flags, has, put_bytes, put_name, put_number};
 use crate::machine::{Command, Fence, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
 
 const BOOT: u8 = 1;
