@@ -29,12 +29,12 @@ pub(super) enum Caller {
 
 /// What the lock protects.
 #[derive(Debug)]
-struct Inner {
+struct UnderLock {
     state: State,
     clock: Clock,
 }
 
-impl Inner {
+impl UnderLock {
     /// When something is next due; never while time stands still.
     fn next_due(&self) -> At {
         if self.clock.is_stopped() { At::NEVER } else { self.state.next_due() }
@@ -60,7 +60,7 @@ impl Inner {
 /// The one lock.
 pub(super) struct Door {
     /// Fair in the end, so that the slices of a backlog let others in between.
-    inner: Mutex<Inner>,
+    inner: Mutex<UnderLock>,
     /// Wakes the timer when something has become due earlier than it was to wake.
     pub(super) earlier: Notify,
     /// When the timer wakes, in µs of the driver's clock.
@@ -72,7 +72,7 @@ pub(super) struct Door {
 /// A visit under the lock. A panic meanwhile stops the process: the machine may be half changed,
 /// and a restart is better than a second grant.
 pub(super) struct Visit<'a> {
-    inner: MutexGuard<'a, Inner>,
+    inner: MutexGuard<'a, UnderLock>,
     /// The time of the visit.
     pub(super) now: At,
     /// Dropped behind the lock: the writer's first step is to take that.
@@ -85,7 +85,7 @@ pub(super) struct Visit<'a> {
 impl Door {
     pub(super) fn new(state: State, clock: Clock) -> Self {
         Self {
-            inner: Mutex::new(Inner { state, clock }),
+            inner: Mutex::new(UnderLock { state, clock }),
             earlier: Notify::new(),
             wakes: AtomicU64::new(u64::MAX),
             waker: Arc::default(),

@@ -7,8 +7,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::check::{CheckReport, check};
-use super::recover::JournalOptions;
-use super::sqlite::{Copied, copy, sync_dir};
+use super::identity::JournalOptions;
+use super::sqlite::{CopyResult, copy, sync_dir};
 use super::storage::StorageFailure;
 
 /// Most copies that are made until one is whole: a segment may go meanwhile, and what a full disk
@@ -67,9 +67,9 @@ pub fn backup(
     for _ in 0..TRIES {
         making.begin().map_err(|error| unwritable(&making.0, &error))?;
         match copy(dir, &making.0).map_err(|failure| of_copying(&making.0, failure))? {
-            Copied::Nothing => return Err(NotBackedUp::NoJournal(dir.to_owned())),
-            Copied::Overtaken => continue,
-            Copied::All => {}
+            CopyResult::Nothing => return Err(NotBackedUp::NoJournal(dir.to_owned())),
+            CopyResult::Overtaken => continue,
+            CopyResult::All => {}
         }
         let found = check(&making.0)?;
         if found.is_sound() {

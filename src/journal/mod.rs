@@ -15,27 +15,35 @@
 //! report. Nor is it known after a sync that failed what a restart reads: the kernel may serve from
 //! memory what it could not write. So whoever restarts then does well to write a snapshot at once.
 
-mod active;
 mod backup;
+mod carry_over;
 mod check;
-mod crash_store;
+mod identity;
+#[expect(clippy::module_inception, reason = "the journal itself, among what it is made of")]
+mod journal;
 mod reader;
 mod record;
 mod recover;
+mod repair;
+mod segment;
 mod snapshot;
 mod sqlite;
 mod storage;
+mod testing;
 
-pub use active::{
+pub use backup::{NotBackedUp, backup};
+pub use check::{CheckReport, Repair, SegmentReport, check};
+pub use identity::JournalOptions;
+pub use journal::{
     Appended, Batch, Description, FENCES_RESERVED, Journal, Retired, Synced, Syncing,
 };
-pub use backup::{NotBackedUp, backup};
-pub use check::{CheckReport, Repair, SegmentReport, check, repair};
-pub use crash_store::{Crash, CrashStore, Fault};
-pub use reader::Damage;
-pub use recover::{Dropped, JournalOptions, OpenError, Recovered, Report};
-pub use snapshot::{NoSnapshot, SnapshotWriter};
+pub use reader::SegmentDamage;
+pub use recover::{Dropped, OpenError, Recovered, Report};
+pub use repair::repair;
+pub use segment::NoSnapshot;
+pub use snapshot::SnapshotWriter;
 pub use sqlite::Sqlite;
 pub use storage::{
-    Draft, EachRecord, Log, StorageFailure, Store, Syncer, TORN_TAIL_OVERLAP_BYTES, Tail,
+    Draft, EachRecord, SegmentLog, StorageFailure, Store, Syncer, TORN_TAIL_OVERLAP_BYTES, Tail,
 };
+pub use testing::{Crash, CrashStore, Fault};

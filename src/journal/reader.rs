@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use super::record::{Broken, Chain, Header, Kind, find_heads};
+use super::record::{Broken, Chain, Header, RecordKind, find_heads};
 use super::storage::{StorageFailure, Store, Tail};
 use crate::log::codec::{Bad, Reader, SnapshotReader, decode_command};
 use crate::machine::{Event, Machine};
 
 /// Where and how a segment is damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
+pub struct SegmentDamage {
     /// The segment's file.
     pub file: String,
     /// The first record that is lost.
@@ -25,7 +25,7 @@ pub struct Damage {
     pub what: String,
 }
 
-impl fmt::Display for Damage {
+impl fmt::Display for SegmentDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is damaged at record {}: {}", self.file, self.record, self.what)
     }
@@ -46,13 +46,13 @@ pub(super) struct Reading {
     pub(super) snapshot_bytes: u64,
     pub(super) snapshot_records: u64,
     pub(super) tail: Option<Tail>,
-    pub(super) damage: Option<Damage>,
+    pub(super) damage: Option<SegmentDamage>,
     snapshot: Option<SnapshotReader>,
     events: Vec<Event>,
 }
 
 /// Why a record cannot be taken.
-enum Fault {
+enum BadRecord {
     Chain(Broken),
     Bytes(Bad),
     Other(String),
@@ -150,9 +150,9 @@ impl Reading {
         }
         let mut chain = self.chain;
         let taken = match chain.read(record) {
-            Ok((header, _)) if header.number != number => Err(Fault::Chain(Broken::Stray)),
+            Ok((header, _)) if header.number != number => Err(BadRecord::Chain(Broken::Stray)),
             Ok((header, payload)) => self.take(header, payload, record.len()),
-            Err(broken) => Err(Fault::Chain(broken)),
+            Err(broken) => Err(BadRecord::Chain(broken)),
         };
         match taken {
             Ok(()) => self.chain = chain,
@@ -161,9 +161,9 @@ impl Reading {
                     self.fences_end = header.fences_end.max(self.fences_end)
                 });
                 self.damaged(match fault {
-                    Fault::Chain(broken) => format!("it {broken}"),
-                    Fault::Bytes(bad) => format!("it {bad}"),
-                    Fault::Other(what) => what,
+                    BadRecord::Chain(broken) => format!("it {broken}"),
+                    BadRecord::Bytes(bad) => format!("it {bad}"),
+                    BadRecord::Other(what) => what,
                 });
             }
         }
@@ -171,34 +171,37 @@ impl Reading {
 
     fn damaged(&mut self, what: String) {
         let (file, record) = (self.file.clone(), self.chain.number + 1);
-        self.damage.get_or_insert(Damage { file, record, what });
+        self.damage.get_or_insert(SegmentDamage { file, record, what });
     }
 
-    fn take(&mut self, header: Header, payload: &[u8], length: usize) -> Result<(), Fault> {
+    fn take(&mut self, header: Header, payload: &[u8], length: usize) -> Result<(), BadRecord> {
         self.fences_end = header.fences_end.max(self.fences_end);
         let log_begins = self.chain.number == self.snapshot_records;
         match (header.kind, &mut self.machine, &mut self.snapshot) {
-            (Kind::Snapshot, None, None) => {
-                self.snapshot = Some(SnapshotReader::new(payload).map_err(Fault::Bytes)?);
+            (RecordKind::Snapshot, None, None) => {
+                self.snapshot = Some(SnapshotReader::new(payload).map_err(BadRecord::Bytes)?);
             }
-            (Kind::Part, None, Some(snapshot)) => snapshot.part(payload).map_err(Fault::Bytes)?,
-            (Kind::End, None, Some(_)) => {
+            (RecordKind::Part, None, Some(snapshot)) => {
+                snapshot.part(payload).map_err(BadRecord::Bytes)?
+            }
+            (RecordKind::End, None, Some(_)) => {
                 let Some(snapshot) = self.snapshot.take() else { return Ok(()) };
-                let snapshot = snapshot.finish().map_err(Fault::Bytes)?;
+                let snapshot = snapshot.finish().map_err(BadRecord::Bytes)?;
                 let machine = Machine::restore(&snapshot);
-                self.machine = Some(machine.map_err(|damage| Fault::Other(damage.to_string()))?);
+                self.machine =
+                    Some(machine.map_err(|damage| BadRecord::Other(damage.to_string()))?);
                 self.snapshot_records = header.number;
             }
-            (Kind::Waiting, Some(_), _) if log_begins => return Ok(()),
-            (Kind::Activate, Some(_), _) if !self.is_active => {
+            (RecordKind::Waiting, Some(_), _) if log_begins => return Ok(()),
+            (RecordKind::Activate, Some(_), _) if !self.is_active => {
                 self.is_active = true;
                 return Ok(());
             }
-            (Kind::Batch, Some(machine), _) if !log_begins => {
+            (RecordKind::Batch, Some(machine), _) if !log_begins => {
                 return replay(machine, payload, &mut self.commands, &mut self.events);
             }
             _ => {
-                return Err(Fault::Other(format!(
+                return Err(BadRecord::Other(format!(
                     "a record of kind {:?} has no place",
                     header.kind
                 )));
@@ -228,16 +231,16 @@ fn replay(
     payload: &[u8],
     commands: &mut u64,
     events: &mut Vec<Event>,
-) -> Result<(), Fault> {
+) -> Result<(), BadRecord> {
     let mut from = Reader::new(payload);
-    let count = from.number().map_err(Fault::Bytes)?;
+    let count = from.number().map_err(BadRecord::Bytes)?;
     for _ in 0..count {
-        let command = decode_command(&mut from).map_err(Fault::Bytes)?;
+        let command = decode_command(&mut from).map_err(BadRecord::Bytes)?;
         events.clear();
         if let Err(refusal) = machine.apply(&command, events).reply {
-            return Err(Fault::Other(format!("its commands do not fit: {refusal}")));
+            return Err(BadRecord::Other(format!("its commands do not fit: {refusal}")));
         }
         *commands += 1;
     }
-    if from.is_empty() { Ok(()) } else { Err(Fault::Bytes(Bad::Order("bytes behind it"))) }
+    if from.is_empty() { Ok(()) } else { Err(BadRecord::Bytes(Bad::Order("bytes behind it"))) }
 }

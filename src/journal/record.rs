@@ -28,7 +28,7 @@ const _: () = assert!(HEAD_BYTES <= super::storage::TORN_TAIL_OVERLAP_BYTES);
 
 /// What a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RecordKind {
     /// First of a snapshot: its counters.
     Snapshot = 1,
     /// Some of the snapshot's items.
@@ -43,7 +43,7 @@ pub(super) enum Kind {
     Batch = 6,
 }
 
-impl Kind {
+impl RecordKind {
     const ALL: [Self; 6] =
         [Self::Snapshot, Self::Part, Self::End, Self::Waiting, Self::Activate, Self::Batch];
 }
@@ -51,7 +51,7 @@ impl Kind {
 /// What the header says, but for lengths and sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    pub(super) kind: Kind,
+    pub(super) kind: RecordKind,
     pub(super) identity: u64,
     pub(super) number: u64,
     pub(super) synced: u64,
@@ -100,7 +100,7 @@ impl Chain {
     /// Replaces `out` by the next record, and returns the chain with it.
     pub(super) fn write(
         &self,
-        (kind, synced, fences_end): (Kind, u64, u64),
+        (kind, synced, fences_end): (RecordKind, u64, u64),
         payload: &[u8],
         out: &mut Vec<u8>,
     ) -> Self {
@@ -169,7 +169,8 @@ fn header(bytes: &[u8]) -> Result<Header, Broken> {
     let (fields, _) = rest[1..33].as_chunks();
     let [identity, number, synced, fences_end] =
         std::array::from_fn(|n| u64::from_le_bytes(fields[n]));
-    let kind = Kind::ALL.into_iter().find(|&kind| kind as u8 == rest[0]).ok_or(Broken::NoRow)?;
+    let kind =
+        RecordKind::ALL.into_iter().find(|&kind| kind as u8 == rest[0]).ok_or(Broken::NoRow)?;
     Ok(Header { kind, identity, number, synced, fences_end })
 }
 
@@ -193,7 +194,7 @@ mod tests {
         let mut chain = Chain::new(7);
         let write = |payload: &&[u8]| {
             let mut record = Vec::new();
-            chain = chain.write((Kind::Batch, 1, 2), payload, &mut record);
+            chain = chain.write((RecordKind::Batch, 1, 2), payload, &mut record);
             record
         };
         payloads.iter().map(write).collect()
@@ -204,7 +205,7 @@ mod tests {
         let mut chain = Chain::new(0);
         for (number, record) in (1..).zip(records(&[b"one", b"", b"three"])) {
             let (header, payload) = chain.read(&record).unwrap();
-            let (kind, identity) = (Kind::Batch, 7);
+            let (kind, identity) = (RecordKind::Batch, 7);
             assert_eq!(header, Header { kind, identity, number, synced: 1, fences_end: 2 });
             assert_eq!(payload, [&b"one"[..], b"", b"three"][usize::try_from(number).unwrap() - 1]);
         }
@@ -234,8 +235,8 @@ mod tests {
         // The same number, but after another record.
         let mut other = Chain::new(7);
         let mut record = Vec::new();
-        other = other.write((Kind::Batch, 1, 2), b"another", &mut record);
-        other.write((Kind::Batch, 1, 2), b"two", &mut record);
+        other = other.write((RecordKind::Batch, 1, 2), b"another", &mut record);
+        other.write((RecordKind::Batch, 1, 2), b"two", &mut record);
         assert_eq!(chain.read(&record), Err(Broken::Altered));
     }
 

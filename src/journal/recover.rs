@@ -3,29 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
-use super::active::Journal;
-use super::reader::{Damage, Reading};
-use super::record::Kind;
-use super::snapshot::{NewSegment, NoSnapshot, Open};
+use super::identity::JournalOptions;
+use super::journal::Journal;
+use super::reader::{Reading, SegmentDamage};
+use super::record::RecordKind;
+use super::segment::{NewSegment, NoSnapshot, Open};
 use super::storage::{StorageFailure, Store, Tail};
 use crate::machine::Machine;
-
-/// What the journal cannot know by itself.
-#[derive(Clone, Copy, Debug)]
-pub struct JournalOptions {
-    /// A random number: no two runs have the same. Records of different files never chain.
-    pub identity: u64,
-}
-
-impl JournalOptions {
-    /// Differs for each segment, and each try to make it.
-    pub(super) fn identity_of(self, segment: u64, attempt: u64) -> u64 {
-        let seed = xxh3_64_with_seed(&attempt.to_le_bytes(), self.identity);
-        xxh3_64_with_seed(&segment.to_le_bytes(), seed)
-    }
-}
 
 /// What was found when the journal was opened.
 pub struct Recovered {
@@ -73,7 +57,7 @@ impl fmt::Display for Dropped {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OpenError {
     /// What was durable is damaged.
-    Damaged(Damage),
+    Damaged(SegmentDamage),
     /// The store fails.
     Failed(StorageFailure),
 }
@@ -120,7 +104,7 @@ impl Journal {
         }
         match segments.last() {
             None => Self::begin(store, options),
-            Some(&newest) => Err(OpenError::Damaged(Damage {
+            Some(&newest) => Err(OpenError::Damaged(SegmentDamage {
                 file: store.name(newest),
                 record: 1,
                 what: "it was not yet active, and the segment before it is lost".to_owned(),
@@ -146,7 +130,7 @@ impl Journal {
         let Reading { segment, file, chain, machine, commands, tail, .. } = reading;
         let Some(machine) = machine else {
             let what = "its snapshot is not complete".to_owned();
-            return Err(OpenError::Damaged(Damage { file, record: chain.number + 1, what }));
+            return Err(OpenError::Damaged(SegmentDamage { file, record: chain.number + 1, what }));
         };
         let mut report = Report { file, commands, ..Report::default() };
         report.dropped = tail.map(|tail| Dropped { record: chain.number + 1, tail });
@@ -183,5 +167,5 @@ fn create(
         Ok(()) | Err(NoSnapshot::Stopped) => {}
         Err(NoSnapshot::Failed(failure)) => return Err(failure),
     }
-    new.complete(Kind::Activate, fences_end)
+    new.complete(RecordKind::Activate, fences_end)
 }

@@ -30,7 +30,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`StorageFailure`] when that is not possible.
-    fn open(&self, segment: u64) -> Result<Box<dyn Log>, StorageFailure>;
+    fn open(&self, segment: u64) -> Result<Box<dyn SegmentLog>, StorageFailure>;
 
     /// Gives the records after the record `after`, in order; also of a segment that is being
     /// appended to, as far as it had come.
@@ -95,11 +95,11 @@ pub trait Draft: Send {
     ///
     /// # Errors
     /// Any [`StorageFailure`]; then the segment may be there or not.
-    fn complete(self: Box<Self>, first: &[u8]) -> Result<Box<dyn Log>, StorageFailure>;
+    fn complete(self: Box<Self>, first: &[u8]) -> Result<Box<dyn SegmentLog>, StorageFailure>;
 }
 
 /// A segment that is appended to.
-pub trait Log: Send {
+pub trait SegmentLog: Send {
     /// Appends records, all or none. They survive the process, but not yet the machine.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ pub trait Syncer: Send {
     /// Makes durable what was appended before this was made.
     ///
     /// # Errors
-    /// As [`Log::sync`].
+    /// As [`SegmentLog::sync`].
     fn sync(self: Box<Self>) -> Result<(), StorageFailure>;
 }
 

@@ -9,7 +9,7 @@ use super::watermark::{LogPosition, Watermark};
 
 /// Commands that changed something, encoded, in the order in which they were applied.
 #[derive(Debug, Default)]
-pub(in crate::driver) struct Batch {
+pub(in crate::driver) struct PendingBatch {
     pub(in crate::driver) commands: Vec<u8>,
     pub(in crate::driver) count: u32,
 }
@@ -19,14 +19,14 @@ pub(in crate::driver) struct Batch {
 pub(in crate::driver) struct Buffer {
     watermark: Arc<Watermark>,
     /// `None` without a log.
-    pending: Option<Batch>,
+    pending: Option<PendingBatch>,
     /// The writer was not woken yet for the first of them.
     is_news: bool,
 }
 
 impl Buffer {
     pub(in crate::driver) fn new(watermark: Arc<Watermark>, has_log: bool) -> Self {
-        Self { watermark, pending: has_log.then(Batch::default), is_news: false }
+        Self { watermark, pending: has_log.then(PendingBatch::default), is_news: false }
     }
 
     /// A command was applied: the position from which on what it says may leave.
@@ -51,7 +51,7 @@ impl Buffer {
     }
 
     /// Exchanges what has gathered for an empty batch, whose room is used again.
-    pub(in crate::driver) fn swap(&mut self, with: &mut Batch) {
+    pub(in crate::driver) fn swap(&mut self, with: &mut PendingBatch) {
         if let Some(pending) = &mut self.pending {
             with.commands.clear();
             with.count = 0;

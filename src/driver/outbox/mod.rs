@@ -34,7 +34,7 @@ enum Item {
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct Contents {
     /// What goes before all else.
     first: VecDeque<Message>,
     items: VecDeque<Item>,
@@ -50,7 +50,7 @@ struct Inner {
     cut: Option<Ending>,
 }
 
-impl Inner {
+impl Contents {
     fn has_room(&self) -> bool {
         self.states < STATES_MAX
             && self.items.len() + self.first.len() <= OUTBOX_MESSAGES_MAX / READING_PART
@@ -61,7 +61,7 @@ impl Inner {
 /// A socket's outbox. Filled under the driver's lock, emptied by the socket's task.
 #[derive(Debug)]
 pub struct Outbox {
-    inner: Mutex<Inner>,
+    inner: Mutex<Contents>,
     filled: Notify,
     emptied: Notify,
     watermark: Arc<Watermark>,
@@ -84,11 +84,11 @@ enum Ready {
 
 impl Outbox {
     pub(in crate::driver) fn new(watermark: Arc<Watermark>) -> Self {
-        let inner = Mutex::new(Inner::default());
+        let inner = Mutex::new(Contents::default());
         Self { inner, filled: Notify::new(), emptied: Notify::new(), watermark }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn inner(&self) -> MutexGuard<'_, Contents> {
         match self.inner.lock() {
             Ok(inner) => inner,
             Err(_) => std::process::abort(),
@@ -244,8 +244,8 @@ impl Outbox {
         self.cut_inner(self.inner(), ending);
     }
 
-    fn cut_inner(&self, mut inner: MutexGuard<'_, Inner>, ending: Ending) {
-        let ended = std::mem::replace(&mut *inner, Inner { ended: true, ..Inner::default() });
+    fn cut_inner(&self, mut inner: MutexGuard<'_, Contents>, ending: Ending) {
+        let ended = std::mem::replace(&mut *inner, Contents { ended: true, ..Contents::default() });
         inner.cut = ended.cut.or(Some(ending));
         drop(inner);
         self.filled.notify_one();
@@ -253,7 +253,7 @@ impl Outbox {
         drop(ended);
     }
 
-    fn check_room(&self, inner: MutexGuard<'_, Inner>) {
+    fn check_room(&self, inner: MutexGuard<'_, Contents>) {
         if inner.items.len() + inner.first.len() > OUTBOX_MESSAGES_MAX
             || inner.bytes > OUTBOX_BYTES_MAX
         {
@@ -372,7 +372,7 @@ impl Outbox {
     }
 
     /// The next event about a resource; what more there is to say of it goes back in.
-    fn take_change(&self, inner: &mut Inner, name: Name) -> Option<Message> {
+    fn take_change(&self, inner: &mut Contents, name: Name) -> Option<Message> {
         let changes = inner.changes.remove(&name)?;
         inner.bytes -= change_cost(&name);
         let (event, more) = changes.take(&self.watermark);

@@ -46,7 +46,7 @@ pub struct JournalWriter {
     pub(super) journal: Journal,
     pub(super) config: PersistenceConfig,
     /// What is on its way to the journal.
-    in_flight: buffer::Batch,
+    in_flight: buffer::PendingBatch,
     /// Up to where commands were taken: the last one of the batch in flight.
     taken: LogPosition,
     /// The machine's next fence then.
@@ -120,7 +120,7 @@ impl JournalWriter {
             driver: driver.clone(),
             journal,
             config,
-            in_flight: buffer::Batch::default(),
+            in_flight: buffer::PendingBatch::default(),
             taken: LogPosition::default(),
             next_fence: 0,
             is_unsynced: false,
@@ -174,7 +174,7 @@ impl JournalWriter {
 
     /// Writes the batch in flight, and says that it is durable.
     fn write(&mut self, sync: bool) -> Result<(), StorageFailure> {
-        let buffer::Batch { commands, count } = &self.in_flight;
+        let buffer::PendingBatch { commands, count } = &self.in_flight;
         let batch = Batch { commands, count: *count, next_fence: self.next_fence };
         let appended = self.journal.append(&batch, sync)?;
         self.is_unsynced = true;

@@ -4,4 +4,5 @@ pub(super) mod background;
 pub(super) mod config;
 pub(super) mod cycle;
 pub(super) mod snapshots;
+mod snapshotting;
 pub(super) mod thread;

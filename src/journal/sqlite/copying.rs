@@ -12,12 +12,12 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::super::storage::StorageFailure;
 use super::files::{self, beside, failure, sync_dir};
+use crate::journal::storage::StorageFailure;
 
 /// What became of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Copied {
+pub(in super::super) enum CopyResult {
     /// There is none to copy.
     Nothing,
     /// All that there were are copied, and durable.
@@ -27,7 +27,7 @@ pub(in super::super) enum Copied {
 }
 
 /// Copies the segments of a directory into an empty one.
-pub(in super::super) fn copy(from: &Path, to: &Path) -> Result<Copied, StorageFailure> {
+pub(in super::super) fn copy(from: &Path, to: &Path) -> Result<CopyResult, StorageFailure> {
     if let Some(what) = files::bereft(from)? {
         return Err(StorageFailure::Corrupt(what));
     }
@@ -39,7 +39,7 @@ pub(in super::super) fn copy(from: &Path, to: &Path) -> Result<Copied, StorageFa
         let (open_database, open_log) = (open(&database)?, open(&log)?);
         let Some(open_database) = open_database.filter(|_| open_log.is_some() || database.exists())
         else {
-            return Ok(Copied::Overtaken);
+            return Ok(CopyResult::Overtaken);
         };
         write(&open_database, &to.join(&name))?;
         if let Some(open_log) = open_log {
@@ -47,7 +47,7 @@ pub(in super::super) fn copy(from: &Path, to: &Path) -> Result<Copied, StorageFa
         }
     }
     sync_dir(to)?;
-    Ok(if segments.is_empty() { Copied::Nothing } else { Copied::All })
+    Ok(if segments.is_empty() { CopyResult::Nothing } else { CopyResult::All })
 }
 
 fn open(path: &Path) -> Result<Option<File>, StorageFailure> {

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use super::super::storage::{Draft, Log, StorageFailure};
+use super::connection::{PAGE_BYTES, connect, writing};
 use super::files::{self, beside, failure, remove_one, rename, sync_dir, sync_file};
 use super::log::{INSERT, SqliteLog};
 use super::place::Place;
-use super::{PAGE_BYTES, connect, writing};
+use crate::journal::storage::{Draft, SegmentLog, StorageFailure};
 
 pub(super) struct SqliteDraft {
     connection: Option<Connection>,
@@ -65,7 +65,7 @@ impl Draft for SqliteDraft {
         })
     }
 
-    fn complete(mut self: Box<Self>, first: &[u8]) -> Result<Box<dyn Log>, StorageFailure> {
+    fn complete(mut self: Box<Self>, first: &[u8]) -> Result<Box<dyn SegmentLog>, StorageFailure> {
         self.write(|draft| {
             let Some(connection) = draft.connection.take() else { return Ok(()) };
             connection.execute_batch("COMMIT; PRAGMA journal_mode=WAL;")?;

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::super::storage::StorageFailure;
+use crate::journal::storage::StorageFailure;
 
 pub(super) const LOCK: &str = "lock";
 const SEGMENT: &str = "ticketd";
@@ -218,4 +218,9 @@ pub(super) fn quarantine(dir: &Path, segment: u64) -> Result<String, StorageFail
     remove_one(&beside(&from, "-shm"))?;
     sync_dir(dir)?;
     Ok(aside)
+}
+
+/// Size of a file; 0 when there is none.
+pub(super) fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
 }

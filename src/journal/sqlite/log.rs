@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
-use super::super::storage::{Log, StorageFailure, Syncer};
-use super::files::{beside, failure, sync_dir};
+use super::connection::{connect, reading, writing};
+use super::files::{beside, failure, length, sync_dir};
 use super::place::{Named, Place, gone};
-use super::{connect, length, reading, writing};
+use crate::journal::storage::{SegmentLog, StorageFailure, Syncer};
 
 pub(super) const INSERT: &str = "INSERT INTO rows(n, body) VALUES(?, ?)";
 
@@ -105,7 +105,7 @@ fn sync(wal: &File, path: &Path) -> Result<(), StorageFailure> {
     if wal.metadata().map_err(broken)?.nlink() == 0 { Err(gone(path)) } else { Ok(()) }
 }
 
-impl Log for SqliteLog {
+impl SegmentLog for SqliteLog {
     fn append(&mut self, rows: &[&[u8]]) -> Result<(), StorageFailure> {
         match self.insert(rows) {
             Ok(()) => {

@@ -11,9 +11,10 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::super::storage::StorageFailure;
+use super::connection::{PAGE_BYTES, reading};
 use super::files::{beside, failure};
-use super::{PAGE_BYTES, reading, wal};
+use super::wal;
+use crate::journal::storage::StorageFailure;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 const HEAD_BYTES: usize = 100;

@@ -9,8 +9,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::super::storage::StorageFailure;
 use super::files::{self, failure};
+use crate::journal::storage::StorageFailure;
 
 /// A file, and the name that led to it.
 pub(super) struct Named {

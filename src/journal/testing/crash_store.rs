@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::storage::{Draft, EachRecord, Log, StorageFailure, Store, Syncer, Tail};
+use crate::journal::storage::{Draft, EachRecord, SegmentLog, StorageFailure, Store, Syncer, Tail};
 
 /// A store in memory. Its clones are the same store.
 #[derive(Clone, Default)]
 pub struct CrashStore {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<SharedDisk>>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct SharedDisk {
     disk: Disk,
     calls: u64,
     faults: Vec<Fault>,
@@ -142,11 +142,11 @@ impl CrashStore {
     }
 
     fn with(disk: Disk) -> Self {
-        let shared = Shared { disk, ..Shared::default() };
+        let shared = SharedDisk { disk, ..SharedDisk::default() };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
+    fn shared(&self) -> MutexGuard<'_, SharedDisk> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -228,7 +228,7 @@ impl Store for CrashStore {
         Ok(Box::new(CrashDraft { memory: self.clone(), segment, records: Vec::new() }))
     }
 
-    fn open(&self, segment: u64) -> Result<Box<dyn Log>, StorageFailure> {
+    fn open(&self, segment: u64) -> Result<Box<dyn SegmentLog>, StorageFailure> {
         self.file(segment, |file| file.junk.clear())?;
         Ok(Box::new(CrashLog { memory: self.clone(), segment }))
     }
@@ -301,7 +301,7 @@ impl Draft for CrashDraft {
         })
     }
 
-    fn complete(self: Box<Self>, first: &[u8]) -> Result<Box<dyn Log>, StorageFailure> {
+    fn complete(self: Box<Self>, first: &[u8]) -> Result<Box<dyn SegmentLog>, StorageFailure> {
         let Self { memory, segment, mut records } = *self;
         records.push(first.into());
         let synced = records.len();
@@ -320,7 +320,7 @@ struct CrashLog {
     segment: u64,
 }
 
-impl Log for CrashLog {
+impl SegmentLog for CrashLog {
     fn append(&mut self, records: &[&[u8]]) -> Result<(), StorageFailure> {
         self.memory.file(self.segment, |file| {
             file.records.extend(records.iter().map(|&record| record.into()))

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Weak};
 
-use super::record::Kind;
-use super::recover::JournalOptions;
-use super::snapshot::{NoSnapshot, Open, SnapshotWriter, not_full};
-use super::storage::{Log, StorageFailure, Store, Syncer};
+use super::identity::JournalOptions;
+use super::record::RecordKind;
+use super::segment::{NoSnapshot, Open, not_full};
+use super::snapshot::SnapshotWriter;
+use super::storage::{SegmentLog, StorageFailure, Store, Syncer};
 use crate::log::codec::put_number;
 use crate::machine::NUMBER_END;
 
@@ -94,7 +95,7 @@ impl Syncing {
 /// A segment that is no longer active. Removing it may take a while.
 pub struct Retired {
     store: Arc<dyn Store>,
-    log: Option<Box<dyn Log>>,
+    log: Option<Box<dyn SegmentLog>>,
     segment: u64,
 }
 
@@ -152,7 +153,7 @@ impl Journal {
         self.payload.clear();
         put_number(batch.count.into(), &mut self.payload);
         self.payload.extend_from_slice(batch.commands);
-        let header = (Kind::Batch, self.open.synced, fences_end);
+        let header = (RecordKind::Batch, self.open.synced, fences_end);
         let chain = self.open.chain.write(header, &self.payload, &mut self.record);
         let appended = self.open.log.append(&[&self.record]);
         self.final_unless_full(appended)?;
