@@ -1,7 +1,8 @@
 //! Every relation that is kept twice, checked both ways. Tests call this after each command.
 
-use super::names::{Fence, NUMBER_END};
-use super::rows::{Body, Resource, ResourceKey};
+use super::command::Kind;
+use super::names::NUMBER_END;
+use super::rows::{Held, Hold, HoldKey, Queue, Resource, ResourceKey, Session};
 use super::tables::Machine;
 
 impl Machine {
@@ -14,11 +15,18 @@ impl Machine {
         for (key, resource) in &self.tables.resources {
             let Ok(key) = ResourceKey::try_from(key) else { panic!("a key is too large") };
             self.check_resource(key, resource);
+            self.check_contents(key, resource);
+            if let Some(queue) = &resource.queue {
+                self.check_queue(resource, queue);
+            }
         }
+        self.check_holds();
         self.check_tickets();
         self.check_waits();
         self.check_watches();
+        self.check_emptied();
         assert!(self.touched.is_empty(), "changes were left unreported");
+        assert!(self.freed.is_empty(), "tickets were left to be offered");
         assert!(self.next_fence <= NUMBER_END && self.next_wait <= NUMBER_END);
     }
 
@@ -35,24 +43,9 @@ impl Machine {
                 assert!(session.waits.is_empty() && session.watches.is_empty());
                 assert!(session.issued.is_empty(), "a condemned session issues");
             }
-            let mut last = Fence(0);
-            for lock in session.locks.keys(&tables.resources, |r| &r.in_locks) {
-                match self.tables.resources[lock as usize].body {
-                    Body::Lock { holder, fence } => {
-                        assert!(holder as usize == key && fence > last && fence.0 < NUMBER_END);
-                        last = fence;
-                    }
-                    _ => panic!("a session holds what is no lock"),
-                }
-                locks += 1;
-            }
-            for (&(resource, fence), &ticket) in &session.claims {
-                let ticket = &tables.tickets[ticket as usize];
-                assert_eq!(ticket.resource, resource);
-                assert_eq!(ticket.claim.map(|(s, f)| (s as usize, f)), Some((key, fence)));
-                assert!(fence.0 < self.next_fence);
-                claims += 1;
-            }
+            self.check_holds_of(key, session);
+            locks += session.locks.len();
+            claims += session.claims.len();
             let mut last = 0;
             for ticket in session.issued.keys(&tables.tickets, |t| &t.in_issued) {
                 let ticket = &tables.tickets[ticket as usize];
@@ -73,83 +66,157 @@ impl Machine {
         let counts = self.counts();
         assert_eq!((locks, claims), (counts.locks, counts.claims));
         assert_eq!((issued, waits, watches), (counts.tickets, counts.waits, counts.watches));
-        let held = |(_, r): &(usize, &Resource)| matches!(r.body, Body::Lock { .. });
-        assert_eq!(tables.resources.iter().filter(held).count(), counts.locks);
-        let known = tables.resources.iter().filter(|(_, r)| r.known).count();
-        assert_eq!(known, counts.resources);
     }
 
-    fn check_resource(&self, key: ResourceKey, resource: &Resource) {
-        let tables = &self.tables;
-        assert_eq!(tables.resource_names.get(resource.name.as_str()), Some(key));
-        assert!(resource.known || !resource.watchers.is_empty(), "an unused resource stayed");
-        assert!(resource.known || resource.kind().is_none(), "what stands must be known");
-        let empty = resource.known && resource.kind().is_none();
-        assert_eq!(resource.emptied.is_some(), empty, "emptied and known disagree");
-        if let Body::Tickets(tickets) = &resource.body {
-            assert!(!tickets.all.is_empty());
-            assert_eq!(tickets.all.keys(&tables.tickets, |t| &t.in_all).count(), tickets.all.len());
+    /// A session's holds, in both lists and by resource.
+    fn check_holds_of(&self, key: usize, session: &Session) {
+        let mut listed = 0;
+        for (list, kind) in [(session.locks, Kind::Lock), (session.claims, Kind::Tickets)] {
             let mut last = 0;
-            for free in tickets.free.keys(&tables.tickets, |t| &t.in_free) {
-                let ticket = &tables.tickets[free as usize];
-                assert!(ticket.claim.is_none() && ticket.place > last && ticket.resource == key);
-                last = ticket.place;
-                assert!(
-                    self.first_for_ticket(key, &ticket.name).is_none(),
-                    "somebody waits for a free ticket"
-                );
+            for hold in list.keys(&self.tables.holds, |h| &h.in_session) {
+                let hold = &self.tables.holds[hold as usize];
+                assert!(hold.session as usize == key && hold.what.kind() == kind);
+                assert!(hold.fence.0 > last, "a session's holds are out of order");
+                last = hold.fence.0;
+                listed += 1;
             }
         }
-        if let Some(queue) = &resource.queue {
-            let lists = std::iter::once(&queue.any).chain(queue.named.values());
-            let mut ids: Vec<u64> = Vec::new();
-            for list in lists {
-                let ids_of = list.keys(&tables.waits, |w| &w.in_queue);
-                let of_list: Vec<u64> = ids_of.map(|w| tables.waits[w as usize].id.0).collect();
-                assert!(of_list.is_sorted(), "a queue is out of order");
-                ids.extend(of_list);
+        assert_eq!(listed, session.holds());
+        assert_eq!(session.by_resource.len(), session.claims.len());
+        for (&(resource, fence), &hold) in &session.by_resource {
+            let hold = &self.tables.holds[hold as usize];
+            assert_eq!((hold.resource, hold.fence), (resource, fence));
+            assert!(hold.session as usize == key && hold.what.kind() == Kind::Tickets);
+        }
+    }
+
+    fn check_holds(&self) {
+        let counts = self.counts();
+        assert_eq!(self.tables.holds.len(), counts.locks + counts.claims);
+        let listed: usize = self.tables.resources.iter().map(|(_, r)| r.holds.len()).sum();
+        assert_eq!(listed, self.tables.holds.len());
+        for (key, hold) in &self.tables.holds {
+            assert!(hold.fence.0 < self.next_fence);
+            self.check_hold(key, hold);
+        }
+    }
+
+    fn check_hold(&self, key: usize, hold: &Hold) {
+        let Ok(key) = HoldKey::try_from(key) else { panic!("a key is too large") };
+        let session = &self.tables.sessions[hold.session as usize];
+        match hold.what {
+            Held::Lock => {
+                assert_eq!(self.lock_hold(hold.resource, hold.session), Some(key));
             }
-            ids.sort_unstable();
-            assert_eq!(ids.len(), queue.ranks.len());
-            for (before, &id) in ids.iter().enumerate() {
-                assert_eq!(queue.ranks.rank(id) as usize, before + 1);
-            }
-            assert!(!ids.is_empty() && queue.named.values().all(|list| !list.is_empty()));
-            if matches!(resource.body, Body::Lock { .. }) {
-                assert!(queue.named.is_empty());
+            Held::Ticket(ticket) => {
+                let found = session.by_resource.get(&(hold.resource, hold.fence));
+                assert_eq!(found, Some(&key));
+                let ticket = &self.tables.tickets[ticket as usize];
+                assert_eq!((ticket.hold, ticket.resource), (Some(key), hold.resource));
             }
         }
+    }
+
+    /// What is known of a resource agrees with what stands in it.
+    fn check_resource(&self, key: ResourceKey, resource: &Resource) {
+        assert_eq!(self.tables.resource_names.get(resource.name.as_str()), Some(key));
+        assert!(!resource.changing && resource.touched.is_none(), "a change was left under way");
+        assert_eq!(resource.kind.is_some(), resource.is_used(), "its kind is that of nothing");
+        assert!(resource.kind.is_none_or(|kind| kind == resource.last));
+        assert!(resource.known || !resource.watchers.is_empty(), "an unused resource stayed");
+        assert!(resource.known || resource.kind.is_none(), "what stands must be known");
+        let empty = resource.known && resource.kind.is_none();
+        assert_eq!(resource.emptied.is_some(), empty, "emptied and known disagree");
+    }
+
+    /// What stands in a resource is of its kind and in order, and nothing free suits a wait.
+    fn check_contents(&self, key: ResourceKey, resource: &Resource) {
+        let tables = &self.tables;
+        let mut last = 0;
+        let mut claimed = 0;
+        for hold in resource.holds.keys(&tables.holds, |h| &h.in_resource) {
+            let hold = &tables.holds[hold as usize];
+            assert!(hold.resource == key && Some(hold.what.kind()) == resource.kind);
+            assert!(hold.fence.0 > last, "a resource's holds are out of order");
+            last = hold.fence.0;
+            claimed += usize::from(hold.what != Held::Lock);
+        }
+        match resource.kind {
+            Some(Kind::Lock) => {
+                assert!(resource.tickets.is_empty() && resource.holds.len() == 1);
+            }
+            Some(Kind::Tickets) | None => assert_eq!(resource.holds.len(), claimed),
+        }
+        assert!(self.next_for_lock(key).is_none(), "somebody waits for a free lock");
+        let of_it = resource.tickets.keys(&tables.tickets, |t| &t.in_all);
+        let of_it = of_it.filter(|&ticket| tables.tickets[ticket as usize].resource == key);
+        assert_eq!(of_it.count(), resource.tickets.len());
+        assert_eq!(resource.free.len() + claimed, resource.tickets.len());
+        let mut last = 0;
+        for free in resource.free.keys(&tables.tickets, |t| &t.in_free) {
+            let ticket = &tables.tickets[free as usize];
+            assert!(ticket.hold.is_none() && ticket.place > last && ticket.resource == key);
+            last = ticket.place;
+            assert!(self.first_for_ticket(free).is_none(), "somebody waits for a free ticket");
+        }
+    }
+
+    fn check_queue(&self, resource: &Resource, queue: &Queue) {
+        let tables = &self.tables;
+        let lists = std::iter::once(&queue.any).chain(queue.named.values());
+        let mut ids: Vec<u64> = Vec::new();
+        for list in lists {
+            let ids_of = list.keys(&tables.waits, |w| &w.in_queue);
+            let of_list: Vec<u64> = ids_of.map(|w| tables.waits[w as usize].id.0).collect();
+            assert!(of_list.is_sorted(), "a queue is out of order");
+            ids.extend(of_list);
+        }
+        ids.sort_unstable();
+        assert_eq!(ids.len(), queue.ranks.len());
+        for (before, &id) in ids.iter().enumerate() {
+            assert_eq!(queue.ranks.rank(id) as usize, before + 1);
+        }
+        assert!(!ids.is_empty() && queue.named.values().all(|list| !list.is_empty()));
+        if resource.kind == Some(Kind::Lock) {
+            assert!(queue.named.is_empty(), "a ticket of a lock is waited for");
+        }
+    }
+
+    fn check_emptied(&self) {
+        let resources = &self.tables.resources;
+        let keys = self.tables.emptied.keys(resources, |r| &r.in_emptied);
+        let emptied: Vec<_> = keys.map(|key| resources[key as usize].emptied).collect();
+        assert!(emptied.is_sorted() && emptied.iter().all(Option::is_some));
+        let last = emptied.last().copied().flatten();
+        assert!(last.is_none_or(|last| last.get() <= self.emptied_mark));
+        let all = resources.iter().filter(|(_, r)| r.emptied.is_some()).count();
+        assert_eq!(all, emptied.len());
+        let known = resources.iter().filter(|(_, r)| r.known).count();
+        assert_eq!(known, self.counts().resources);
     }
 
     fn check_tickets(&self) {
-        let mut emptied = Vec::new();
-        for key in self.tables.emptied.keys(&self.tables.resources, |r| &r.in_emptied) {
-            emptied.push(self.tables.resources[key as usize].emptied);
-        }
-        assert!(emptied.is_sorted() && emptied.iter().all(Option::is_some));
-        let all = self.tables.resources.iter().filter(|(_, r)| r.emptied.is_some()).count();
-        assert_eq!(all, emptied.len());
         assert_eq!(self.tables.tickets.len(), self.tables.ticket_names.len());
-        let (mut free, mut claimed) = (0, 0);
+        let mut claimed = 0;
         for (key, ticket) in &self.tables.tickets {
             let by_name = self.ticket_key(ticket.resource, &ticket.name);
             assert_eq!(by_name.map(|key| key as usize), Some(key));
             assert!(ticket.issued <= self.serial && ticket.place <= self.serial);
-            if ticket.claim.is_some() { claimed += 1 } else { free += 1 }
+            if let Some(hold) = ticket.hold {
+                let what = self.tables.holds[hold as usize].what;
+                assert!(matches!(what, Held::Ticket(held) if held as usize == key));
+                claimed += 1;
+            }
         }
-        let listed: usize = self
-            .tables
-            .resources
-            .iter()
-            .map(|(_, r)| r.tickets().map_or(0, |t| t.free.len()))
-            .sum();
-        assert_eq!((free, claimed), (listed, self.tables.claims));
+        assert_eq!(claimed, self.tables.claims);
+        let listed: usize = self.tables.resources.iter().map(|(_, r)| r.tickets.len()).sum();
+        assert_eq!(listed, self.tables.tickets.len());
     }
 
     fn check_waits(&self) {
         let tables = &self.tables;
         assert_eq!(tables.waits.len(), tables.wait_ids.len());
-        let mut shared = 0;
+        let mut merging = 0;
         let mut queued = 0;
         for (_, resource) in &tables.resources {
             queued += resource.waiting() as usize;
@@ -158,17 +225,16 @@ impl Machine {
         for (key, wait) in &tables.waits {
             assert_eq!(tables.wait_ids.get(&wait.id).map(|k| k as usize), Some(key));
             assert!(wait.id.0 < self.next_wait);
-            assert!(wait.socket.is_some() || !wait.requests.is_empty(), "nobody waits here");
+            assert!(!wait.is_deserted(), "nobody waits here");
             let place = (wait.session, wait.resource, wait.ticket.clone());
-            if wait.shared {
-                shared += 1;
-                assert_eq!(tables.shared.get(&place).map(|k| k as usize), Some(key));
+            if wait.merges {
+                merging += 1;
+                assert_eq!(tables.merging.get(&place).map(|k| k as usize), Some(key));
             }
-            if let Body::Lock { holder, .. } = self.tables.resources[wait.resource as usize].body {
-                assert!(holder != wait.session, "a holder waits for its own lock");
-            }
+            let of_its_own = self.lock_hold(wait.resource, wait.session);
+            assert!(of_its_own.is_none(), "a holder waits for its own lock");
         }
-        assert_eq!(shared, tables.shared.len());
+        assert_eq!(merging, tables.merging.len());
     }
 
     fn check_watches(&self) {

@@ -9,16 +9,18 @@
 //! it.** Whatever becomes free is granted in the same step, so a newcomer can never barge.
 
 mod apply;
+mod change;
 mod check;
 mod claims;
 mod command;
-mod emptied;
 mod event;
+mod holds;
 mod index;
 mod list;
 mod locks;
 mod names;
 mod query;
+mod queue;
 mod ranks;
 mod rows;
 mod sessions;

@@ -1,8 +1,10 @@
-//! What stands in the tables: sessions, resources, tickets, waits and watches, and what ties them.
+//! What stands in the tables: sessions, resources, tickets, holds, waits and watches, and what ties
+//! them.
 //!
 //! Keys are addresses in slabs and are re-used; they never leave the machine.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::command::{Figures, Kind};
@@ -13,16 +15,19 @@ use super::ranks::Ranks;
 pub(super) type SessionKey = u32;
 pub(super) type ResourceKey = u32;
 pub(super) type TicketKey = u32;
+pub(super) type HoldKey = u32;
 pub(super) type WaitKey = u32;
 pub(super) type WatchKey = u32;
 
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) info: Arc<SessionInfo>,
-    /// Locks held, in order of their fences.
+    /// Its holds of locks, in order of their fences.
     pub(super) locks: List,
-    /// Tickets held, by resource and fence.
-    pub(super) claims: BTreeMap<(ResourceKey, Fence), TicketKey>,
+    /// Its holds of tickets, in order of their fences.
+    pub(super) claims: List,
+    /// Those of its holds that their resource does not lead to at once: one of many.
+    pub(super) by_resource: BTreeMap<(ResourceKey, Fence), HoldKey>,
     /// Tickets issued, oldest first.
     pub(super) issued: List,
     /// Places in queues, oldest first.
@@ -38,36 +43,48 @@ pub(super) struct Session {
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
     pub(super) name: Name,
-    pub(super) body: Body,
+    /// That of the first thing that came to stand in it, until nothing does.
+    pub(super) kind: Option<Kind>,
+    /// The kind that it has, or had before it was emptied.
+    pub(super) last: Kind,
+    /// Something stands in it, or did a while ago.
+    pub(super) known: bool,
+    /// A change of what stands in it is under way.
+    pub(super) changing: bool,
+    /// The grants in force, in order of their fences: a lock's holder, or the claims of tickets.
+    pub(super) holds: List,
+    /// All tickets, oldest first.
+    pub(super) tickets: List,
+    /// The tickets that anybody may take, in the order in which they go.
+    pub(super) free: List,
     /// Who waits; `None` when nobody does.
     pub(super) queue: Option<Box<Queue>>,
     pub(super) watchers: List,
-    /// Something stands in it, or did a while ago.
-    pub(super) known: bool,
-    /// What it was last, for dumps of an emptied one.
-    pub(super) last: Kind,
     /// When it was emptied, if it is empty and known.
-    pub(super) emptied: Option<u64>,
+    pub(super) emptied: Option<NonZeroU64>,
     pub(super) in_emptied: Link,
-    /// In the holder's list of locks.
-    pub(super) in_locks: Link,
     /// Place in the list of what the command under way has touched.
     pub(super) touched: Option<u32>,
 }
 
+/// A grant in force.
 #[derive(Clone, Debug)]
-pub(super) enum Body {
-    Empty,
-    Lock { holder: SessionKey, fence: Fence },
-    Tickets(Tickets),
+pub(super) struct Hold {
+    pub(super) session: SessionKey,
+    pub(super) resource: ResourceKey,
+    pub(super) what: Held,
+    pub(super) fence: Fence,
+    pub(super) in_session: Link,
+    pub(super) in_resource: Link,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tickets {
-    /// All, oldest first.
-    pub(super) all: List,
-    /// Unclaimed, in the order in which they became free.
-    pub(super) free: List,
+/// What is held of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// The lock that the resource is.
+    Lock,
+    /// One of its tickets.
+    Ticket(TicketKey),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -85,7 +102,8 @@ pub(super) struct Ticket {
     pub(super) data: Data,
     pub(super) resource: ResourceKey,
     pub(super) issuer: SessionKey,
-    pub(super) claim: Option<(SessionKey, Fence)>,
+    /// The hold of it, unless it is free.
+    pub(super) hold: Option<HoldKey>,
     pub(super) notify: bool,
     /// Grows with every ticket that becomes free: keeps the order in an image.
     pub(super) place: u64,
@@ -106,8 +124,8 @@ pub(super) struct Wait {
     pub(super) socket: Option<WaitTimeout>,
     /// The requests that wait, in order of joining.
     pub(super) requests: Vec<RequestId>,
-    /// Others of the session that ask for the same join this place.
-    pub(super) shared: bool,
+    /// Whether others of the session that ask for the same join this place.
+    pub(super) merges: bool,
     pub(super) in_queue: Link,
     pub(super) in_session: Link,
 }
@@ -123,31 +141,38 @@ pub(super) struct Watch {
     pub(super) in_resource: Link,
 }
 
+impl Held {
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Self::Lock => Kind::Lock,
+            Self::Ticket(_) => Kind::Tickets,
+        }
+    }
+}
+
 impl Resource {
     pub(super) fn new(name: Name) -> Self {
         Self {
             name,
-            body: Body::Empty,
+            kind: None,
+            last: Kind::Lock,
+            known: false,
+            changing: false,
+            holds: List::default(),
+            tickets: List::default(),
+            free: List::default(),
             queue: None,
             watchers: List::default(),
-            known: false,
-            last: Kind::Lock,
             emptied: None,
             in_emptied: Link::default(),
-            in_locks: Link::default(),
             touched: None,
         }
     }
 
-    /// What stands in it fixes its kind.
+    /// Whether anything stands in it.
     #[inline]
-    pub(super) fn kind(&self) -> Option<Kind> {
-        match self.body {
-            Body::Lock { .. } => Some(Kind::Lock),
-            Body::Tickets(_) => Some(Kind::Tickets),
-            // A lock is held while anybody waits for it.
-            Body::Empty => self.queue.is_some().then_some(Kind::Tickets),
-        }
+    pub(super) fn is_used(&self) -> bool {
+        !self.holds.is_empty() || !self.tickets.is_empty() || self.queue.is_some()
     }
 
     #[inline]
@@ -156,29 +181,17 @@ impl Resource {
     }
 
     pub(super) fn figures(&self) -> Figures {
-        let (free, held) = match &self.body {
-            Body::Empty => (0, 0),
-            Body::Lock { .. } => (0, 1),
-            Body::Tickets(tickets) => {
-                (tickets.free.count(), tickets.all.count() - tickets.free.count())
-            }
-        };
-        Figures { kind: self.kind(), free, held, waiting: self.waiting() }
-    }
-
-    pub(super) fn tickets(&self) -> Option<&Tickets> {
-        if let Body::Tickets(tickets) = &self.body { Some(tickets) } else { None }
-    }
-
-    pub(super) fn tickets_mut(&mut self) -> &mut Tickets {
-        match &mut self.body {
-            Body::Tickets(tickets) => tickets,
-            Body::Empty | Body::Lock { .. } => panic!("a ticket is in a resource without any"),
-        }
+        let (free, held) = (self.free.count(), self.holds.count());
+        Figures { kind: self.kind, free, held, waiting: self.waiting() }
     }
 }
 
 impl Wait {
+    /// Whether no origin of it is left.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.socket.is_none() && self.requests.is_empty()
+    }
+
     /// By what origins it is waited, and how long at most. Requests are timed from elsewhere.
     pub(super) fn origins(&self) -> impl Iterator<Item = (WaitOrigin, WaitTimeout)> {
         let socket = self.socket.map(|timeout| (WaitOrigin::Socket, timeout));
@@ -190,6 +203,7 @@ impl Wait {
 }
 
 impl Session {
+    /// How much it holds.
     pub(super) fn holds(&self) -> usize {
         self.locks.len() + self.claims.len()
     }

@@ -7,7 +7,7 @@ use super::command::{Refusal, Reply};
 use super::event::{EndReason, Event, LossReason};
 use super::list::List;
 use super::names::{Fence, SessionId, SessionInfo, SessionName, Ttl};
-use super::rows::{ResourceKey, Session, SessionKey, TicketKey, WaitKey};
+use super::rows::{HoldKey, Session, SessionKey, TicketKey, WaitKey};
 use super::tables::{Machine, enter};
 
 impl Machine {
@@ -21,7 +21,8 @@ impl Machine {
         let session = Session {
             info: Arc::new(SessionInfo { id, name, ttl, source }),
             locks: List::default(),
-            claims: BTreeMap::new(),
+            claims: List::default(),
+            by_resource: BTreeMap::new(),
             issued: List::default(),
             waits: List::default(),
             watches: List::default(),
@@ -35,7 +36,7 @@ impl Machine {
 
     pub(super) fn boot(&mut self, fence: Fence, out: &mut Vec<Event>) -> Reply {
         self.next_fence = self.next_fence.max(fence.0);
-        self.drop_requests();
+        self.drop_requests(out);
         self.expire_condemned(out);
         Reply::Done
     }
@@ -120,23 +121,17 @@ impl Machine {
         for &session in sessions {
             self.drop_watches(session);
         }
+        let mut waits: Vec<WaitKey> = Vec::new();
         for &session in sessions {
-            self.drop_waits(session, out);
+            let list = self.tables.sessions[session as usize].waits;
+            waits.extend(list.keys(&self.tables.waits, |w| &w.in_session));
         }
+        self.leave_together(&waits, out, |ended, out| {
+            let requests = ended.requests.into_iter();
+            out.extend(requests.map(|request| Event::Orphaned { request }));
+        });
         for &session in sessions {
             self.drop_issued(session, out);
-        }
-    }
-
-    fn drop_waits(&mut self, session: SessionKey, out: &mut Vec<Event>) {
-        let waits = self.tables.sessions[session as usize].waits;
-        let keys: Vec<WaitKey> = waits.keys(&self.tables.waits, |w| &w.in_session).collect();
-        for key in keys {
-            let resource = self.tables.waits[key as usize].resource;
-            self.touch(resource);
-            let ended = self.leave_queue(key);
-            self.reindex(resource);
-            out.extend(ended.requests.into_iter().map(|request| Event::Orphaned { request }));
         }
     }
 
@@ -149,17 +144,14 @@ impl Machine {
         }
     }
 
+    /// First its locks, then its claims, each in order of their fences.
     fn drop_holds(&mut self, session: SessionKey, out: &mut Vec<Event>) {
-        let locks = self.tables.sessions[session as usize].locks;
-        let keys: Vec<ResourceKey> = locks.keys(&self.tables.resources, |r| &r.in_locks).collect();
-        for key in keys {
-            self.pass_on_lock(key, out);
-        }
-        let claims = &self.tables.sessions[session as usize].claims;
-        let mut claims: Vec<_> = claims.iter().map(|(&(_, fence), &key)| (fence, key)).collect();
-        claims.sort_unstable();
-        for (_, key) in claims {
-            self.pass_on_ticket(key, out);
+        let Session { locks, claims, .. } = self.tables.sessions[session as usize];
+        for list in [locks, claims] {
+            let keys: Vec<HoldKey> = list.keys(&self.tables.holds, |h| &h.in_session).collect();
+            for key in keys {
+                self.pass_on(key, out);
+            }
         }
     }
 }

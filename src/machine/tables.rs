@@ -1,5 +1,6 @@
 //! The tables and the counters: all that the machine is, and how something in it is found.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use slab::Slab;
@@ -9,7 +10,8 @@ use super::index::Index;
 use super::list::List;
 use super::names::{Fence, NUMBER_END, Name, SessionId, SessionInfo, WaitId};
 use super::rows::{
-    Resource, ResourceKey, Session, SessionKey, Ticket, TicketKey, Wait, WaitKey, Watch, WatchKey,
+    Hold, Resource, ResourceKey, Session, SessionKey, Ticket, TicketKey, Wait, WaitKey, Watch,
+    WatchKey,
 };
 
 /// Enters `value`; its key fits 32 bits because memory ends long before.
@@ -36,11 +38,12 @@ pub(super) struct Tables {
     pub(super) resource_names: Index<Name, ResourceKey>,
     pub(super) tickets: Slab<Ticket>,
     pub(super) ticket_names: Index<(ResourceKey, Name), TicketKey>,
+    pub(super) holds: Slab<Hold>,
     pub(super) waits: Slab<Wait>,
     pub(super) wait_ids: Index<WaitId, WaitKey>,
     /// Places that others of the same session join: a lock's, a named ticket's, and that of the
     /// requests for any ticket.
-    pub(super) shared: Index<(SessionKey, ResourceKey, Option<Name>), WaitKey>,
+    pub(super) merging: Index<(SessionKey, ResourceKey, Option<Name>), WaitKey>,
     pub(super) watches: Slab<Watch>,
     pub(super) watch_of: Index<(SessionKey, ResourceKey), WatchKey>,
     /// Known resources in which nothing stands, in the order in which they were emptied.
@@ -49,9 +52,7 @@ pub(super) struct Tables {
     pub(super) condemned: usize,
     /// Known resources.
     pub(super) known: usize,
-    /// Held locks.
-    pub(super) locks: usize,
-    /// Claimed tickets.
+    /// Holds of tickets; all others are of locks.
     pub(super) claims: usize,
 }
 
@@ -67,6 +68,8 @@ pub struct Machine {
     pub(super) emptied_mark: u64,
     /// Watched resources that the command under way has touched.
     pub(super) touched: Vec<Touched>,
+    /// Tickets that the change under way has made free, to be offered to those who wait.
+    pub(super) freed: VecDeque<TicketKey>,
 }
 
 impl Default for Machine {
@@ -86,6 +89,7 @@ impl Machine {
             serial: 0,
             emptied_mark: 0,
             touched: Vec::new(),
+            freed: VecDeque::new(),
         }
     }
 

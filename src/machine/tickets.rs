@@ -4,7 +4,7 @@ use super::command::{Kind, Limit, Refusal, Reply};
 use super::event::{Event, LossReason};
 use super::list::Link;
 use super::names::{Data, ISSUED_MAX, Name, SessionId};
-use super::rows::{Body, ResourceKey, SessionKey, Ticket, TicketKey, Tickets};
+use super::rows::{ResourceKey, SessionKey, Ticket, TicketKey};
 use super::tables::{Machine, enter};
 
 impl Machine {
@@ -29,10 +29,13 @@ impl Machine {
             self.issue_again(session, key, data, notify, out);
         } else {
             let resource = self.resource_entry(name);
-            self.touch(resource);
-            let key = self.new_ticket(session, resource, ticket.clone(), data.clone(), notify);
-            self.free_ticket(key, out);
-            self.reindex(resource);
+            let ticket = self.new_ticket(session, resource, ticket.clone(), data.clone(), notify);
+            self.change(resource, |machine| {
+                let key = machine.tie_ticket(ticket);
+                machine.list_with_issuer(key);
+                machine.freed.push_back(key);
+                machine.admit(resource, out);
+            });
         }
         Ok(Reply::Done)
     }
@@ -44,39 +47,42 @@ impl Machine {
         name: Name,
         data: Data,
         notify: bool,
-    ) -> TicketKey {
+    ) -> Ticket {
         let issued = self.serial();
-        let ticket = Ticket {
+        Ticket {
             name,
             data,
             resource,
             issuer,
-            claim: None,
+            hold: None,
             notify,
             place: 0,
             issued,
             in_all: Link::default(),
             in_free: Link::default(),
             in_issued: Link::default(),
-        };
-        self.place_ticket(ticket)
+        }
     }
 
-    /// Ties a ticket into the tables, but for its claim or its place among the free.
-    pub(super) fn place_ticket(&mut self, ticket: Ticket) -> TicketKey {
-        let (name, issuer, resource) = (ticket.name.clone(), ticket.issuer, ticket.resource);
+    /// Ties a ticket into the tables, but for its issuer's list, and its hold or its place among the
+    /// free. It must be the youngest of its resource.
+    pub(super) fn tie_ticket(&mut self, ticket: Ticket) -> TicketKey {
+        let (name, resource) = (ticket.name.clone(), ticket.resource);
+        self.stand(resource, Kind::Tickets);
         let tables = &mut self.tables;
         let key = enter(&mut tables.tickets, ticket);
         tables.ticket_names.insert((resource, name), key);
-        let entry = &mut tables.resources[resource as usize];
-        if matches!(entry.body, Body::Empty) {
-            entry.body = Body::Tickets(Tickets::default());
-        }
-        let of = entry.tickets_mut();
-        of.all.push(&mut tables.tickets, key, |t| &mut t.in_all);
+        let list = &mut tables.resources[resource as usize].tickets;
+        list.push(&mut tables.tickets, key, |t| &mut t.in_all);
+        key
+    }
+
+    /// A ticket is its issuer's latest.
+    pub(super) fn list_with_issuer(&mut self, key: TicketKey) {
+        let tables = &mut self.tables;
+        let issuer = tables.tickets[key as usize].issuer;
         let list = &mut tables.sessions[issuer as usize].issued;
         list.push(&mut tables.tickets, key, |t| &mut t.in_issued);
-        key
     }
 
     fn issue_again(
@@ -94,22 +100,22 @@ impl Machine {
             let tables = &mut self.tables;
             let list = &mut tables.sessions[former as usize].issued;
             list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
-            let list = &mut tables.sessions[session as usize].issued;
-            list.push(&mut tables.tickets, key, |t| &mut t.in_issued);
             tables.tickets[key as usize].issuer = session;
             tables.tickets[key as usize].issued = number;
+            self.list_with_issuer(key);
         }
         let ticket = &mut self.tables.tickets[key as usize];
         ticket.data = data.clone();
         ticket.notify = notify;
-        if let Some((claimant, fence)) = ticket.claim {
-            let (resource, name) = (ticket.resource, ticket.name.clone());
+        if let Some(hold) = ticket.hold {
+            let ticket = ticket.name.clone();
+            let hold = &self.tables.holds[hold as usize];
             out.push(Event::TicketUpdated {
-                to: self.info(claimant).id,
-                resource: self.tables.resources[resource as usize].name.clone(),
-                ticket: name,
+                to: self.info(hold.session).id,
+                resource: self.tables.resources[hold.resource as usize].name.clone(),
+                ticket,
                 data: data.clone(),
-                fence,
+                fence: hold.fence,
             });
         }
     }
@@ -123,14 +129,16 @@ impl Machine {
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
         let resource = self.known_key(name.as_str())?;
-        if self.tables.resources[resource as usize].kind() == Some(Kind::Lock) {
+        if self.tables.resources[resource as usize].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
         let key = self.ticket_key(resource, ticket).ok_or(Refusal::TicketNotFound)?;
         // Nothing below can refuse.
         self.tell_claimant(key, LossReason::Revoked, out);
         if self.tables.tickets[key as usize].issuer != session {
-            self.tell_issuer_of_release(key, out);
+            if let Some(hold) = self.tables.tickets[key as usize].hold {
+                self.tell_issuer_of_release(hold, out);
+            }
             self.tell_taken(key, session, out);
         }
         self.vanish(key);
@@ -140,43 +148,37 @@ impl Machine {
     /// Takes a ticket out of all tables.
     pub(super) fn vanish(&mut self, key: TicketKey) {
         let ticket = &self.tables.tickets[key as usize];
-        let (resource, claimed) = (ticket.resource, ticket.claim.is_some());
-        self.touch(resource);
-        if claimed {
-            self.unclaim(key);
-        }
-        let tables = &mut self.tables;
-        let of = tables.resources[resource as usize].tickets_mut();
-        if !claimed {
-            of.free.remove(&mut tables.tickets, key, |t| &mut t.in_free);
-        }
-        of.all.remove(&mut tables.tickets, key, |t| &mut t.in_all);
-        let emptied = of.all.is_empty();
-        let issuer = tables.tickets[key as usize].issuer;
-        let list = &mut tables.sessions[issuer as usize].issued;
-        list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
-        let gone = tables.tickets.remove(key as usize);
-        tables.ticket_names.remove(&(resource, gone.name));
-        if emptied {
-            tables.resources[resource as usize].body = Body::Empty;
-        }
-        self.reindex(resource);
+        let (resource, issuer, hold) = (ticket.resource, ticket.issuer, ticket.hold);
+        self.change(resource, |machine| {
+            match hold {
+                Some(hold) => drop(machine.end_hold(hold)),
+                None => machine.leave_free(key),
+            }
+            let tables = &mut machine.tables;
+            let list = &mut tables.resources[resource as usize].tickets;
+            list.remove(&mut tables.tickets, key, |t| &mut t.in_all);
+            let list = &mut tables.sessions[issuer as usize].issued;
+            list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
+            let gone = tables.tickets.remove(key as usize);
+            let former = tables.ticket_names.remove(&(resource, gone.name));
+            assert!(former == key, "a name led to another ticket");
+        });
     }
 
     /// Tells the claimant, if there is one, that its claim is lost.
     pub(super) fn tell_claimant(&self, key: TicketKey, reason: LossReason, out: &mut Vec<Event>) {
         let ticket = &self.tables.tickets[key as usize];
-        if let Some((claimant, fence)) = ticket.claim {
-            let claimant = &self.tables.sessions[claimant as usize];
-            if !claimant.ending {
-                out.push(Event::TicketRevoked {
-                    to: claimant.info.id,
-                    resource: self.tables.resources[ticket.resource as usize].name.clone(),
-                    ticket: ticket.name.clone(),
-                    fence,
-                    reason,
-                });
-            }
+        let Some(hold) = ticket.hold else { return };
+        let hold = &self.tables.holds[hold as usize];
+        let claimant = &self.tables.sessions[hold.session as usize];
+        if !claimant.ending {
+            out.push(Event::TicketRevoked {
+                to: claimant.info.id,
+                resource: self.tables.resources[ticket.resource as usize].name.clone(),
+                ticket: ticket.name.clone(),
+                fence: hold.fence,
+                reason,
+            });
         }
     }
 

@@ -1,28 +1,33 @@
-//! Waits: places in the one queue of a resource, joined, left, granted and timed out.
+//! Waits: begun, given up, timed out. A wait is one place, by however many origins it is waited.
 
-use super::command::{Grant, Limit, Refusal, Reply};
+use super::command::{Kind, Limit, Refusal, Reply};
 use super::event::Event;
+use super::list::Link;
 use super::names::{
     NUMBER_END, Name, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, WaitOrigin, WaitRequest,
 };
-use super::rows::{Body, Queue, ResourceKey, SessionKey, Wait, WaitKey};
-use super::tables::{Machine, enter};
+use super::rows::{ResourceKey, SessionKey, Wait, WaitKey};
+use super::tables::Machine;
 
 impl Machine {
-    /// Enters a session in a queue, or joins the place that it has already. `shared` tells
-    /// whether the session has one such place, however often it asks.
+    /// Enters a session in a queue, or joins the place that it has already. A session has one
+    /// place per lock and per named ticket, and its requests for any ticket share one; only a
+    /// socket's wait for any ticket is always one more.
     pub(super) fn join(
         &mut self,
         session: SessionKey,
         name: &Name,
+        kind: Kind,
         ticket: Option<&Name>,
         wait_request: WaitRequest,
-        shared: bool,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
-        if shared
-            && let Some(resource) = self.resource_key(name.as_str())
-            && let Some(key) = self.tables.shared.get(&(session, resource, ticket.cloned()))
+        let is_any = kind == Kind::Tickets && ticket.is_none();
+        let merges = !(is_any && wait_request.origin == WaitOrigin::Socket);
+        let resource = self.resource_key(name.as_str());
+        if merges
+            && let Some(resource) = resource
+            && let Some(key) = self.tables.merging.get(&(session, resource, ticket.cloned()))
         {
             let id = self.add_origin(key, wait_request, out);
             return Ok(Reply::Queued { wait: id, position: self.position(resource, id) });
@@ -30,49 +35,55 @@ impl Machine {
         if self.tables.sessions[session as usize].waits.len() >= WAITS_MAX {
             return Err(Refusal::Limit(Limit::Waits));
         }
-        let waiting = self
-            .resource_key(name.as_str())
-            .map_or(0, |resource| self.tables.resources[resource as usize].waiting() as usize);
-        if waiting >= WAITERS_MAX {
+        let waiting = resource.map_or(0, |key| self.tables.resources[key as usize].waiting());
+        if waiting as usize >= WAITERS_MAX {
             return Err(Refusal::Limit(Limit::Waiters));
         }
         // Nothing below can refuse.
         let resource = self.resource_entry(name);
-        self.touch(resource);
-        let key = self.enqueue(session, resource, ticket, shared);
+        let wait = self.new_wait(session, resource, ticket, merges);
+        let key = self.change(resource, |machine| machine.enter_queue(wait, kind));
+        assert!(self.next_for_lock(resource).is_none(), "a wait was begun for what is free");
         let id = self.add_origin(key, wait_request, out);
-        self.reindex(resource);
-        if waiting == 0
-            && let Body::Lock { holder, .. } = self.tables.resources[resource as usize].body
-        {
-            let to = self.info(holder).id;
-            out.push(Event::LockWanted { to, resource: name.clone(), waiting: 1 });
+        if waiting == 0 && kind == Kind::Lock {
+            self.tell_holders_of_waiters(resource, out);
         }
         Ok(Reply::Queued { wait: id, position: self.position(resource, id) })
     }
 
-    fn enqueue(
+    fn new_wait(
         &mut self,
         session: SessionKey,
         resource: ResourceKey,
         ticket: Option<&Name>,
-        shared: bool,
-    ) -> WaitKey {
+        merges: bool,
+    ) -> Wait {
         let id = WaitId(self.next_wait);
         assert!(id.0 < NUMBER_END, "wait ids are used up");
         self.next_wait += 1;
-        let wait = Wait {
+        Wait {
             id,
             session,
             resource,
             ticket: ticket.cloned(),
             socket: None,
             requests: Vec::new(),
-            shared,
-            in_queue: super::list::Link::default(),
-            in_session: super::list::Link::default(),
-        };
-        self.place(wait)
+            merges,
+            in_queue: Link::default(),
+            in_session: Link::default(),
+        }
+    }
+
+    /// Tells all who hold a lock that somebody waits for it now.
+    fn tell_holders_of_waiters(&self, key: ResourceKey, out: &mut Vec<Event>) {
+        let tables = &self.tables;
+        let resource = &tables.resources[key as usize];
+        let holders = resource.holds.keys(&tables.holds, |h| &h.in_resource);
+        out.extend(holders.map(|hold| Event::LockWanted {
+            to: self.info(tables.holds[hold as usize].session).id,
+            resource: resource.name.clone(),
+            waiting: resource.waiting(),
+        }));
     }
 
     /// A wait that stands has one more origin.
@@ -98,63 +109,15 @@ impl Machine {
         wait
     }
 
-    /// Ties a wait into the tables. Its id must be the greatest of its queue.
-    pub(super) fn place(&mut self, wait: Wait) -> WaitKey {
-        let (id, session, resource) = (wait.id, wait.session, wait.resource);
-        let (ticket, shared) = (wait.ticket.clone(), wait.shared);
-        let tables = &mut self.tables;
-        let key = enter(&mut tables.waits, wait);
-        tables.wait_ids.insert(id, key);
-        if shared {
-            tables.shared.insert((session, resource, ticket.clone()), key);
-        }
-        let queue = tables.resources[resource as usize].queue.get_or_insert_default();
-        queue.ranks.push(id.0);
-        let list = match ticket {
-            None => &mut queue.any,
-            Some(ticket) => queue.named.entry(ticket).or_default(),
-        };
-        list.push(&mut tables.waits, key, |w| &mut w.in_queue);
-        let list = &mut tables.sessions[session as usize].waits;
-        list.push(&mut tables.waits, key, |w| &mut w.in_session);
-        key
-    }
-
-    /// Takes a wait out of all tables. The caller touches before and settles after.
-    pub(super) fn leave_queue(&mut self, key: WaitKey) -> Wait {
-        let tables = &mut self.tables;
-        let wait = &tables.waits[key as usize];
-        let (id, session, resource) = (wait.id, wait.session, wait.resource);
-        let ticket = wait.ticket.clone();
-        let list = &mut tables.sessions[session as usize].waits;
-        list.remove(&mut tables.waits, key, |w| &mut w.in_session);
-        let resource = &mut tables.resources[resource as usize];
-        let Some(queue) = &mut resource.queue else { panic!("a wait is in no queue") };
-        leave_list(queue, &mut tables.waits, key, ticket.as_ref());
-        queue.ranks.remove(id.0);
-        if queue.ranks.len() == 0 {
-            resource.queue = None;
-        }
-        tables.wait_ids.remove(&id);
-        let wait = tables.waits.remove(key as usize);
-        if wait.shared {
-            tables.shared.remove(&(session, wait.resource, ticket));
-        }
-        wait
-    }
-
-    /// Takes a wait that has no way left out of its queue.
-    fn give_up(&mut self, key: WaitKey) {
-        let resource = self.tables.waits[key as usize].resource;
-        self.touch(resource);
-        self.leave_queue(key);
-        self.reindex(resource);
-    }
-
-    fn give_up_if_deserted(&mut self, key: WaitKey) {
+    /// Takes a wait that no origin is left of out of its queue.
+    fn give_up_if_deserted(&mut self, key: WaitKey, out: &mut Vec<Event>) {
         let wait = &self.tables.waits[key as usize];
-        if wait.socket.is_none() && wait.requests.is_empty() {
-            self.give_up(key);
+        if wait.is_deserted() {
+            let resource = wait.resource;
+            self.change(resource, |machine| {
+                machine.leave_queue(key);
+                machine.admit(resource, out);
+            });
         }
     }
 
@@ -173,7 +136,7 @@ impl Machine {
             return Ok(Reply::Cancelled(false));
         }
         out.push(Event::WaitCancelled { session, wait: id });
-        self.give_up_if_deserted(key);
+        self.give_up_if_deserted(key, out);
         Ok(Reply::Cancelled(true))
     }
 
@@ -184,7 +147,7 @@ impl Machine {
                 let resource = self.tables.resources[wait.resource as usize].name.clone();
                 let to = self.tables.sessions[wait.session as usize].info.id;
                 out.push(Event::WaitEnded { to, wait: id, resource });
-                self.give_up_if_deserted(key);
+                self.give_up_if_deserted(key, out);
             }
         }
         Reply::Done
@@ -202,79 +165,23 @@ impl Machine {
             wait.requests.retain(|&waiting| waiting != request);
             if wait.requests.len() < before {
                 out.push(Event::Withdrawn { request });
-                self.give_up_if_deserted(key);
+                self.give_up_if_deserted(key, out);
             }
         }
         Reply::Done
     }
 
     /// After a restart the connections of all requests are gone.
-    pub(super) fn drop_requests(&mut self) {
-        let keys: Vec<WaitKey> = self
-            .tables
-            .waits
-            .iter()
-            .filter(|(_, wait)| !wait.requests.is_empty())
-            .filter_map(|(key, _)| u32::try_from(key).ok())
-            .collect();
-        let mut keys: Vec<(WaitId, WaitKey)> =
-            keys.into_iter().map(|key| (self.tables.waits[key as usize].id, key)).collect();
-        keys.sort_unstable();
-        for (_, key) in keys {
-            self.tables.waits[key as usize].requests = Vec::new();
-            self.give_up_if_deserted(key);
+    pub(super) fn drop_requests(&mut self, out: &mut Vec<Event>) {
+        let mut waits: Vec<(WaitId, WaitKey)> = Vec::new();
+        for (key, wait) in &mut self.tables.waits {
+            if !std::mem::take(&mut wait.requests).is_empty() && wait.is_deserted() {
+                let Ok(key) = WaitKey::try_from(key) else { panic!("a key is too large") };
+                waits.push((wait.id, key));
+            }
         }
-    }
-
-    /// The earliest wait for a lock.
-    pub(super) fn first_for_lock(&self, resource: ResourceKey) -> Option<WaitKey> {
-        self.tables.resources[resource as usize].queue.as_ref()?.any.first()
-    }
-
-    /// The earliest wait that accepts the ticket of that name.
-    pub(super) fn first_for_ticket(&self, resource: ResourceKey, ticket: &Name) -> Option<WaitKey> {
-        let queue = self.tables.resources[resource as usize].queue.as_ref()?;
-        let any = queue.any.first();
-        let named = queue.named.get(ticket).and_then(|list| list.first());
-        let id = |key: WaitKey| self.tables.waits[key as usize].id;
-        match (any, named) {
-            (Some(any), Some(named)) => Some(if id(any) < id(named) { any } else { named }),
-            (any, named) => any.or(named),
-        }
-    }
-
-    /// Tells all who wait at a place that it was granted.
-    pub(super) fn answer_wait(&mut self, ended: Wait, grant: &Grant, out: &mut Vec<Event>) {
-        if ended.socket.is_some() {
-            let to = self.info(ended.session).id;
-            out.push(Event::Granted { to, wait: ended.id, grant: grant.clone() });
-        }
-        out.extend(
-            ended
-                .requests
-                .into_iter()
-                .map(|request| Event::Answered { request, grant: grant.clone() }),
-        );
-    }
-
-    pub(super) fn position(&self, resource: ResourceKey, wait: WaitId) -> u32 {
-        let queue = &self.tables.resources[resource as usize].queue;
-        queue.as_ref().map_or(0, |queue| queue.ranks.rank(wait.0))
-    }
-}
-
-fn leave_list(
-    queue: &mut Queue,
-    waits: &mut slab::Slab<Wait>,
-    key: WaitKey,
-    ticket: Option<&Name>,
-) {
-    let Some(ticket) = ticket else {
-        return queue.any.remove(waits, key, |w| &mut w.in_queue);
-    };
-    let Some(list) = queue.named.get_mut(ticket) else { panic!("a wait is in no list") };
-    list.remove(waits, key, |w| &mut w.in_queue);
-    if list.is_empty() {
-        queue.named.remove(ticket);
+        waits.sort_unstable();
+        let keys: Vec<WaitKey> = waits.into_iter().map(|(_, key)| key).collect();
+        self.leave_together(&keys, out, |_, _| {});
     }
 }

@@ -103,7 +103,7 @@ fn put_wait(wait: &WaitSnapshot, out: &mut Vec<u8>) {
     put_number(wait.id.0, out);
     out.extend_from_slice(&wait.session.0);
     let whole_session = wait.socket == Some(WaitTimeout::Session);
-    out.push(flags([wait.ticket.is_some(), wait.socket.is_some(), whole_session, wait.shared]));
+    out.push(flags([wait.ticket.is_some(), wait.socket.is_some(), whole_session, wait.merges]));
     wait.ticket.iter().for_each(|ticket| put_name(ticket, out));
     if let Some(WaitTimeout::Ms(ms)) = wait.socket {
         put_number(ms.into(), out);
@@ -238,7 +238,7 @@ fn wait(from: &mut Reader<'_>) -> Result<WaitSnapshot, Bad> {
     for _ in 0..from.number()? {
         requests.push(from.request()?);
     }
-    Ok(WaitSnapshot { id, session, ticket, socket, requests, shared: has(flags, 3) })
+    Ok(WaitSnapshot { id, session, ticket, socket, requests, merges: has(flags, 3) })
 }
 
 fn watch(from: &mut Reader<'_>) -> Result<WatchSnapshot, Bad> {

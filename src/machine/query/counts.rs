@@ -73,7 +73,7 @@ impl Machine {
             sessions: tables.sessions.len() - tables.condemned,
             resources: tables.known,
             tickets: tables.tickets.len(),
-            locks: tables.locks,
+            locks: tables.holds.len() - tables.claims,
             claims: tables.claims,
             waits: tables.waits.len(),
             watches: tables.watches.len(),

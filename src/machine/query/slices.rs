@@ -60,7 +60,7 @@ impl Machine {
     #[must_use]
     pub fn resource_size(&self, name: &str) -> Option<usize> {
         let resource = &self.tables.resources[self.known_key(name).ok()? as usize];
-        Some(resource.tickets().map_or(1, |tickets| tickets.all.len()))
+        Some(resource.tickets.len().max(1))
     }
 
     /// How many tickets a session has issued that are there yet.
@@ -144,13 +144,13 @@ impl Machine {
         let key = self.living_key(id)?;
         let (_, next_fence) = scan.begin(self);
         let behind = scan.claim.map_or(Bound::Unbounded, Bound::Excluded);
-        let claims = &self.tables.sessions[key as usize].claims;
+        let claims = &self.tables.sessions[key as usize].by_resource;
         let mut seen = Vec::new();
         let mut passed = 0;
-        for (&(resource, fence), &ticket) in claims.range((behind, Bound::Unbounded)) {
+        for (&(resource, fence), &hold) in claims.range((behind, Bound::Unbounded)) {
             // What was granted since may be there a second time.
             if fence.0 < next_fence {
-                seen.push((fence, self.view_of(&self.tables.tickets[ticket as usize])));
+                seen.extend(self.held_ticket(hold).map(|ticket| (fence, ticket)));
             }
             scan.claim = Some((resource, fence));
             passed += 1;

@@ -1,9 +1,9 @@
 //! All that a session has, as the answer to `hello` tells it.
 
 use super::types::{IssuedState, SessionState, WaitState, WatchState};
-use crate::machine::command::{Grant, LockGrant};
+use crate::machine::command::Grant;
 use crate::machine::names::SessionId;
-use crate::machine::rows::{Body, SessionKey, Ticket};
+use crate::machine::rows::{SessionKey, Ticket};
 use crate::machine::tables::Machine;
 
 impl Machine {
@@ -28,19 +28,11 @@ impl Machine {
     }
 
     fn hold_states(&self, key: SessionKey) -> Vec<Grant> {
-        let tables = &self.tables;
-        let session = &tables.sessions[key as usize];
-        let mut holds = Vec::with_capacity(session.holds());
-        for lock in session.locks.keys(&tables.resources, |r| &r.in_locks) {
-            let lock = &tables.resources[lock as usize];
-            if let Body::Lock { fence, .. } = lock.body {
-                let (resource, waiting) = (lock.name.clone(), lock.waiting());
-                holds.push(Grant::Lock(LockGrant { resource, fence, waiting }));
-            }
-        }
-        for (&(_, fence), &ticket) in &session.claims {
-            holds.push(Grant::Ticket(self.ticket_grant(ticket, key, fence)));
-        }
+        let session = &self.tables.sessions[key as usize];
+        let lists = [session.locks, session.claims].into_iter();
+        let keys = lists.flat_map(|list| list.keys(&self.tables.holds, |h| &h.in_session));
+        let mut holds: Vec<Grant> = keys.map(|key| self.grant(key)).collect();
+        assert!(holds.len() == session.holds(), "a session's holds were miscounted");
         holds.sort_unstable_by_key(Grant::fence);
         holds
     }
@@ -55,7 +47,7 @@ impl Machine {
                 Some(WaitState {
                     wait: wait.id,
                     resource: resource.name.clone(),
-                    kind: resource.kind()?,
+                    kind: resource.kind?,
                     ticket: wait.ticket.clone(),
                     position: self.position(wait.resource, wait.id),
                     timeout: wait.socket?,
@@ -91,7 +83,7 @@ impl Machine {
         IssuedState {
             resource: self.tables.resources[ticket.resource as usize].name.clone(),
             ticket: ticket.name.clone(),
-            claimed: ticket.claim.is_some(),
+            claimed: ticket.hold.is_some(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Sessions, resources and tickets as dumps show them.
 
+use std::sync::Arc;
+
 use super::types::{ResourceView, SessionView, TicketView};
 use crate::machine::command::{Kind, Refusal};
-use crate::machine::names::{Fence, Name, SessionId};
-use crate::machine::rows::{Body, ResourceKey, SessionKey, Ticket, TicketKey};
+use crate::machine::names::{Fence, Name, SessionId, SessionInfo};
+use crate::machine::rows::{Held, HoldKey, ResourceKey, SessionKey, Ticket, TicketKey};
 use crate::machine::tables::Machine;
 
 impl Machine {
@@ -13,12 +15,11 @@ impl Machine {
         let key = self.living_key(id)?;
         let tables = &self.tables;
         let session = &tables.sessions[key as usize];
-        let mut claims: Vec<_> = session.claims.iter().map(|(&(_, f), &key)| (f, key)).collect();
-        claims.sort_unstable();
+        let claims = session.claims.keys(&tables.holds, |h| &h.in_session);
         let issued = session.issued.keys(&tables.tickets, |t| &t.in_issued);
         Some(SessionView {
             info: session.info.clone(),
-            claims: claims.into_iter().map(|(_, key)| self.ticket_view(key)).collect(),
+            claims: claims.filter_map(|hold| self.held_ticket(hold)).collect(),
             issued: issued.map(|key| self.ticket_view(key)).collect(),
             locks: self.lock_names(key),
         })
@@ -27,16 +28,24 @@ impl Machine {
     /// The locks that a session holds, in order of their fences.
     pub(super) fn lock_names(&self, key: SessionKey) -> Vec<Name> {
         let tables = &self.tables;
-        let locks = tables.sessions[key as usize].locks.keys(&tables.resources, |r| &r.in_locks);
-        locks.map(|key| tables.resources[key as usize].name.clone()).collect()
+        let locks = tables.sessions[key as usize].locks.keys(&tables.holds, |h| &h.in_session);
+        let resource = |hold: HoldKey| tables.holds[hold as usize].resource;
+        locks.map(|hold| tables.resources[resource(hold) as usize].name.clone()).collect()
+    }
+
+    /// The ticket that is held, if it is one.
+    pub(super) fn held_ticket(&self, hold: HoldKey) -> Option<TicketView> {
+        match self.tables.holds[hold as usize].what {
+            Held::Ticket(ticket) => Some(self.ticket_view(ticket)),
+            Held::Lock => None,
+        }
     }
 
     /// A resource as dumps show it; `None` when it is not known.
     #[must_use]
     pub fn resource_view(&self, name: &str) -> Option<ResourceView> {
         let key = self.known_key(name).ok()?;
-        let tickets = self.tables.resources[key as usize].tickets();
-        let all = tickets.map(|tickets| tickets.all).unwrap_or_default();
+        let all = self.tables.resources[key as usize].tickets;
         let keys = all.keys(&self.tables.tickets, |t| &t.in_all);
         let tickets = keys.map(|key| self.ticket_view(key)).collect();
         Some(ResourceView { tickets, ..self.resource_head_at(key) })
@@ -45,12 +54,15 @@ impl Machine {
     /// A resource's view without its tickets.
     pub(super) fn resource_head_at(&self, key: ResourceKey) -> ResourceView {
         let resource = &self.tables.resources[key as usize];
-        let holder = match resource.body {
-            Body::Lock { holder, fence } => Some((self.info(holder).clone(), fence)),
-            Body::Empty | Body::Tickets(_) => None,
-        };
+        let holder = resource.holds.first().filter(|_| resource.kind == Some(Kind::Lock));
+        let holder = holder.map(|hold| self.holder(hold));
         let (name, is_lock) = (resource.name.clone(), resource.last == Kind::Lock);
         ResourceView { name, is_lock, holder, tickets: Vec::new() }
+    }
+
+    fn holder(&self, hold: HoldKey) -> (Arc<SessionInfo>, Fence) {
+        let hold = &self.tables.holds[hold as usize];
+        (self.info(hold.session).clone(), hold.fence)
     }
 
     fn ticket_view(&self, key: TicketKey) -> TicketView {
@@ -63,7 +75,7 @@ impl Machine {
             ticket: ticket.name.clone(),
             data: ticket.data.clone(),
             issuer: self.info(ticket.issuer).clone(),
-            claim: ticket.claim.map(|(session, fence)| (self.info(session).clone(), fence)),
+            claim: ticket.hold.map(|hold| self.holder(hold)),
         }
     }
 
@@ -79,15 +91,13 @@ impl Machine {
     ) -> Result<Option<Fence>, Refusal> {
         let session = self.session_key(*session)?;
         let key = self.known_key(resource)?;
-        if self.tables.resources[key as usize].kind() == Some(Kind::Lock) {
+        if self.tables.resources[key as usize].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
         // What is no name is no ticket's.
         let ticket = Name::parse(ticket).ok().and_then(|name| self.ticket_key(key, &name));
-        Ok(ticket.and_then(|ticket| match self.tables.tickets[ticket as usize].claim {
-            Some((holder, fence)) if holder == session => Some(fence),
-            _ => None,
-        }))
+        let hold = ticket.and_then(|ticket| self.ticket_hold(ticket, session));
+        Ok(hold.map(|hold| self.tables.holds[hold as usize].fence))
     }
 
     /// Who watches a resource, oldest watch first, and whether it is told of every change.

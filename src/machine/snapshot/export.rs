@@ -1,10 +1,13 @@
 //! The whole state as plain values.
 
+use std::num::NonZeroU64;
+
 use super::types::{
     ResourceSnapshot, SessionSnapshot, Snapshot, TicketSnapshot, WaitSnapshot, WatchSnapshot,
 };
+use crate::machine::command::Kind;
 use crate::machine::names::SessionInfo;
-use crate::machine::rows::{Body, Resource, Session, SessionKey};
+use crate::machine::rows::{HoldKey, Resource, Session, SessionKey};
 use crate::machine::tables::Machine;
 
 impl Machine {
@@ -38,7 +41,10 @@ impl Machine {
     fn resource_snapshot(&self, resource: &Resource) -> ResourceSnapshot {
         let tables = &self.tables;
         let id = |key: SessionKey| self.info(key).id;
-        let tickets = resource.tickets().map(|tickets| tickets.all).unwrap_or_default();
+        let grant = |hold: HoldKey| {
+            let hold = &tables.holds[hold as usize];
+            (id(hold.session), hold.fence)
+        };
         let mut waits: Vec<WaitSnapshot> = Vec::new();
         if let Some(queue) = &resource.queue {
             for list in std::iter::once(&queue.any).chain(queue.named.values()) {
@@ -51,7 +57,7 @@ impl Machine {
                         ticket: wait.ticket.clone(),
                         socket: wait.socket,
                         requests: wait.requests.clone(),
-                        shared: wait.shared,
+                        merges: wait.merges,
                     }
                 }));
             }
@@ -61,12 +67,10 @@ impl Machine {
             name: resource.name.clone(),
             known: resource.known,
             last: resource.last,
-            emptied: resource.emptied,
-            lock: match resource.body {
-                Body::Lock { holder, fence } => Some((id(holder), fence)),
-                Body::Empty | Body::Tickets(_) => None,
-            },
-            tickets: tickets
+            emptied: resource.emptied.map(NonZeroU64::get),
+            lock: resource.holds.first().filter(|_| resource.kind == Some(Kind::Lock)).map(grant),
+            tickets: resource
+                .tickets
                 .keys(&tables.tickets, |t| &t.in_all)
                 .map(|key| {
                     let ticket = &tables.tickets[key as usize];
@@ -74,7 +78,7 @@ impl Machine {
                         name: ticket.name.clone(),
                         data: ticket.data.clone(),
                         issuer: id(ticket.issuer),
-                        claim: ticket.claim.map(|(session, fence)| (id(session), fence)),
+                        claim: ticket.hold.map(grant),
                         notify: ticket.notify,
                         place: ticket.place,
                         issued: ticket.issued,

@@ -1,12 +1,27 @@
-//! A machine made of a snapshot's plain values, in an order that no slab's keys decide.
+//! A machine made of a snapshot's plain values. What stands in ordered lists is entered in order,
+//! whatever keys the slabs had before.
+
+use std::num::NonZeroU64;
 
 use super::types::{
-    BadSnapshot, SessionSnapshot, Snapshot, TicketSnapshot, WaitSnapshot, WatchSnapshot,
+    BadSnapshot, ResourceSnapshot, SessionSnapshot, Snapshot, TicketSnapshot, WaitSnapshot,
+    WatchSnapshot,
 };
+use crate::machine::command::Kind;
 use crate::machine::list::Link;
 use crate::machine::names::{Fence, SessionId};
-use crate::machine::rows::{Body, SessionKey, Ticket, Tickets, Wait, Watch};
-use crate::machine::tables::{Machine, enter};
+use crate::machine::rows::{Held, Hold, ResourceKey, SessionKey, Ticket, TicketKey, Wait, Watch};
+use crate::machine::tables::Machine;
+
+/// What must be entered in an order that runs across resources.
+#[derive(Default)]
+struct Later<'a> {
+    tickets: Vec<(TicketKey, &'a TicketSnapshot)>,
+    holds: Vec<(Fence, ResourceKey, Held, SessionKey)>,
+    emptied: Vec<(u64, ResourceKey)>,
+    waits: Vec<(&'a WaitSnapshot, ResourceKey, SessionKey)>,
+    watches: Vec<(&'a WatchSnapshot, ResourceKey, SessionKey)>,
+}
 
 impl Machine {
     /// A machine that goes on where the image's left off.
@@ -19,58 +34,32 @@ impl Machine {
         machine.next_wait = image.next_wait;
         machine.serial = image.serial;
         machine.emptied_mark = image.emptied_mark;
-        for SessionSnapshot { info, condemned } in &image.sessions {
-            if machine.tables.session_ids.get(&info.id).is_some() {
-                return Err(BadSnapshot::Twice);
-            }
-            machine.open(info.id, info.name.clone(), info.ttl, info.source.clone());
-            let key = machine.restored(info.id)?;
-            machine.tables.sessions[key as usize].condemned = *condemned;
-            machine.tables.condemned += usize::from(*condemned);
+        for session in &image.sessions {
+            machine.restore_session(session)?;
         }
-        machine.restore_resources(image)?;
+        let mut later = Later::default();
+        for resource in &image.resources {
+            machine.restore_resource(resource, &mut later)?;
+        }
+        machine.restore_emptied(later.emptied);
+        machine.restore_orders_of_tickets(&later.tickets);
+        machine.restore_holds(later.holds)?;
+        machine.restore_waits(later.waits)?;
+        machine.restore_watches(later.watches)?;
+        assert!(machine.touched.is_empty(), "a restored resource is to be reported");
         Ok(machine)
     }
 
-    fn restore_resources(&mut self, image: &Snapshot) -> Result<(), BadSnapshot> {
-        let mut later = Later::default();
-        for from in &image.resources {
-            if self.resource_key(from.name.as_str()).is_some() {
-                return Err(BadSnapshot::Twice);
-            }
-            let of_two_kinds = from.lock.is_some() && !from.tickets.is_empty();
-            let stands = from.lock.is_some() || !from.tickets.is_empty() || !from.waits.is_empty();
-            if of_two_kinds || stands != (from.known && from.emptied.is_none()) {
-                return Err(BadSnapshot::Contradiction);
-            }
-            let key = self.resource_entry(&from.name);
-            let resource = &mut self.tables.resources[key as usize];
-            resource.known = from.known;
-            resource.last = from.last;
-            resource.emptied = from.emptied;
-            self.tables.known += usize::from(from.known);
-            later.emptied.extend(from.emptied.map(|number| (number, key)));
-            if let Some((holder, fence)) = from.lock {
-                later.locks.push((fence, key, self.restored(holder)?));
-            }
-            for wait in &from.waits {
-                later.waits.push((wait, key, self.restored_living(wait.session)?));
-            }
-            for watch in &from.watches {
-                later.watches.push((watch, key, self.restored_living(watch.session)?));
-            }
-            for ticket in &from.tickets {
-                let claim = match ticket.claim {
-                    Some((session, fence)) => Some((self.restored(session)?, fence)),
-                    None => None,
-                };
-                if self.ticket_key(key, &ticket.name).is_some() {
-                    return Err(BadSnapshot::Twice);
-                }
-                self.restore_ticket(ticket, key, claim, &mut later)?;
-            }
+    fn restore_session(&mut self, from: &SessionSnapshot) -> Result<(), BadSnapshot> {
+        let SessionSnapshot { info, condemned } = from;
+        if self.tables.session_ids.get(&info.id).is_some() {
+            return Err(BadSnapshot::Twice);
         }
-        self.restore_orders(later)
+        self.open(info.id, info.name.clone(), info.ttl, info.source.clone());
+        let key = self.restored(info.id)?;
+        self.tables.sessions[key as usize].condemned = *condemned;
+        self.tables.condemned += usize::from(*condemned);
+        Ok(())
     }
 
     fn restored(&self, id: SessionId) -> Result<SessionKey, BadSnapshot> {
@@ -84,109 +73,177 @@ impl Machine {
         if is_condemned { Err(BadSnapshot::Contradiction) } else { Ok(key) }
     }
 
-    fn restore_ticket(
+    fn restore_resource<'a>(
         &mut self,
-        from: &TicketSnapshot,
-        resource: u32,
-        claim: Option<(SessionKey, Fence)>,
-        later: &mut Later,
+        from: &'a ResourceSnapshot,
+        later: &mut Later<'a>,
     ) -> Result<(), BadSnapshot> {
-        let issuer = self.restored_living(from.issuer)?;
-        let tables = &mut self.tables;
-        let key = enter(
-            &mut tables.tickets,
-            Ticket {
-                name: from.name.clone(),
-                data: from.data.clone(),
-                resource,
-                issuer,
-                claim,
-                notify: from.notify,
-                place: from.place,
-                issued: from.issued,
-                in_all: Link::default(),
-                in_free: Link::default(),
-                in_issued: Link::default(),
-            },
-        );
-        tables.ticket_names.insert((resource, from.name.clone()), key);
-        let entry = &mut tables.resources[resource as usize];
-        if matches!(entry.body, Body::Empty) {
-            entry.body = Body::Tickets(Tickets::default());
+        if self.resource_key(from.name.as_str()).is_some() {
+            return Err(BadSnapshot::Twice);
         }
-        let of = entry.tickets_mut();
-        of.all.push(&mut tables.tickets, key, |t| &mut t.in_all);
-        later.issued.push((from.issued, key));
-        match claim {
-            None => later.free.push((from.place, key)),
-            Some((session, fence)) => {
-                tables.sessions[session as usize].claims.insert((resource, fence), key);
-                tables.claims += 1;
-            }
+        if !is_possible(from) {
+            return Err(BadSnapshot::Contradiction);
+        }
+        let key = self.resource_entry(&from.name);
+        let resource = &mut self.tables.resources[key as usize];
+        resource.known = from.known;
+        resource.last = from.last;
+        resource.kind = stands(from).then_some(from.last);
+        resource.emptied = from.emptied.and_then(NonZeroU64::new);
+        self.tables.known += usize::from(from.known);
+        later.emptied.extend(from.emptied.map(|number| (number, key)));
+        if let Some((holder, fence)) = from.lock {
+            later.holds.push((fence, key, Held::Lock, self.restored(holder)?));
+        }
+        for ticket in &from.tickets {
+            self.restore_ticket(ticket, key, later)?;
+        }
+        for wait in &from.waits {
+            later.waits.push((wait, key, self.restored_living(wait.session)?));
+        }
+        for watch in &from.watches {
+            later.watches.push((watch, key, self.restored_living(watch.session)?));
         }
         Ok(())
     }
 
-    /// Enters in order what stands in ordered lists.
-    fn restore_orders(&mut self, mut later: Later) -> Result<(), BadSnapshot> {
-        let tables = &mut self.tables;
-        later.issued.sort_unstable();
-        for (_, key) in later.issued {
-            let issuer = tables.tickets[key as usize].issuer;
-            let list = &mut tables.sessions[issuer as usize].issued;
-            list.push(&mut tables.tickets, key, |t| &mut t.in_issued);
-        }
-        later.free.sort_unstable();
-        for (_, key) in later.free {
-            let resource = tables.tickets[key as usize].resource;
-            let free = &mut tables.resources[resource as usize].tickets_mut().free;
-            free.push(&mut tables.tickets, key, |t| &mut t.in_free);
-        }
-        later.locks.sort_unstable();
-        for (fence, key, holder) in later.locks {
-            tables.resources[key as usize].body = Body::Lock { holder, fence };
-            let list = &mut tables.sessions[holder as usize].locks;
-            list.push(&mut tables.resources, key, |r| &mut r.in_locks);
-            tables.locks += 1;
-        }
-        later.emptied.sort_unstable();
-        for (_, key) in later.emptied {
-            tables.emptied.push(&mut tables.resources, key, |r| &mut r.in_emptied);
-        }
-        later.watches.sort_unstable_by_key(|(watch, ..)| watch.number);
-        for (from, resource, session) in later.watches {
-            let (changes, number) = (from.changes, from.number);
-            let (in_session, in_resource) = (Link::default(), Link::default());
-            self.place_watch(Watch { session, resource, changes, number, in_session, in_resource });
-        }
-        later.waits.sort_unstable_by_key(|(wait, ..)| wait.id);
-        if later.waits.windows(2).any(|pair| pair[0].0.id == pair[1].0.id) {
+    fn restore_ticket<'a>(
+        &mut self,
+        from: &'a TicketSnapshot,
+        resource: ResourceKey,
+        later: &mut Later<'a>,
+    ) -> Result<(), BadSnapshot> {
+        if self.ticket_key(resource, &from.name).is_some() {
             return Err(BadSnapshot::Twice);
         }
-        for (from, resource, session) in later.waits {
-            self.place(Wait {
+        let ticket = Ticket {
+            name: from.name.clone(),
+            data: from.data.clone(),
+            resource,
+            issuer: self.restored_living(from.issuer)?,
+            hold: None,
+            notify: from.notify,
+            place: from.place,
+            issued: from.issued,
+            in_all: Link::default(),
+            in_free: Link::default(),
+            in_issued: Link::default(),
+        };
+        let key = self.change(resource, |machine| machine.tie_ticket(ticket));
+        later.tickets.push((key, from));
+        if let Some((holder, fence)) = from.claim {
+            later.holds.push((fence, resource, Held::Ticket(key), self.restored(holder)?));
+        }
+        Ok(())
+    }
+
+    /// Tickets of all resources are listed with their issuers, and the free ones in their order.
+    fn restore_orders_of_tickets(&mut self, tickets: &[(TicketKey, &TicketSnapshot)]) {
+        let mut issued: Vec<_> = tickets.iter().map(|&(key, from)| (from.issued, key)).collect();
+        issued.sort_unstable();
+        for (_, key) in issued {
+            self.list_with_issuer(key);
+        }
+        let free = tickets.iter().filter(|(_, from)| from.claim.is_none());
+        let mut free: Vec<_> = free.map(|&(key, from)| (from.place, key)).collect();
+        free.sort_unstable();
+        let tables = &mut self.tables;
+        for (_, key) in free {
+            let resource = tables.tickets[key as usize].resource;
+            let list = &mut tables.resources[resource as usize].free;
+            list.push(&mut tables.tickets, key, |t| &mut t.in_free);
+        }
+    }
+
+    fn restore_holds(
+        &mut self,
+        mut holds: Vec<(Fence, ResourceKey, Held, SessionKey)>,
+    ) -> Result<(), BadSnapshot> {
+        holds.sort_unstable_by_key(|&(fence, ..)| fence);
+        if holds.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return Err(BadSnapshot::Twice);
+        }
+        if holds.last().is_some_and(|&(fence, ..)| fence.0 >= self.next_fence) {
+            return Err(BadSnapshot::Contradiction);
+        }
+        for (fence, resource, what, session) in holds {
+            let (in_session, in_resource) = (Link::default(), Link::default());
+            let hold = Hold { session, resource, what, fence, in_session, in_resource };
+            self.change(resource, |machine| machine.tie_hold(hold));
+        }
+        Ok(())
+    }
+
+    fn restore_emptied(&mut self, mut emptied: Vec<(u64, ResourceKey)>) {
+        emptied.sort_unstable();
+        let tables = &mut self.tables;
+        for (_, key) in emptied {
+            tables.emptied.push(&mut tables.resources, key, |r| &mut r.in_emptied);
+        }
+    }
+
+    fn restore_waits(
+        &mut self,
+        mut waits: Vec<(&WaitSnapshot, ResourceKey, SessionKey)>,
+    ) -> Result<(), BadSnapshot> {
+        waits.sort_unstable_by_key(|(wait, ..)| wait.id);
+        if waits.windows(2).any(|pair| pair[0].0.id == pair[1].0.id) {
+            return Err(BadSnapshot::Twice);
+        }
+        for (from, resource, session) in waits {
+            let place = (session, resource, from.ticket.clone());
+            if from.merges && self.tables.merging.get(&place).is_some() {
+                return Err(BadSnapshot::Twice);
+            }
+            let wait = Wait {
                 id: from.id,
                 session,
                 resource,
                 ticket: from.ticket.clone(),
                 socket: from.socket,
                 requests: from.requests.clone(),
-                shared: from.shared,
+                merges: from.merges,
                 in_queue: Link::default(),
                 in_session: Link::default(),
-            });
+            };
+            let kind = self.tables.resources[resource as usize].last;
+            self.change(resource, |machine| machine.enter_queue(wait, kind));
+        }
+        Ok(())
+    }
+
+    fn restore_watches(
+        &mut self,
+        mut watches: Vec<(&WatchSnapshot, ResourceKey, SessionKey)>,
+    ) -> Result<(), BadSnapshot> {
+        watches.sort_unstable_by_key(|(watch, ..)| watch.number);
+        for (from, resource, session) in watches {
+            if self.tables.watch_of.get(&(session, resource)).is_some() {
+                return Err(BadSnapshot::Twice);
+            }
+            let (changes, number) = (from.changes, from.number);
+            let (in_session, in_resource) = (Link::default(), Link::default());
+            self.place_watch(Watch { session, resource, changes, number, in_session, in_resource });
         }
         Ok(())
     }
 }
 
-/// What must be entered in an order that runs across resources.
-#[derive(Default)]
-struct Later<'a> {
-    issued: Vec<(u64, u32)>,
-    free: Vec<(u64, u32)>,
-    locks: Vec<(Fence, u32, SessionKey)>,
-    emptied: Vec<(u64, u32)>,
-    watches: Vec<(&'a WatchSnapshot, u32, SessionKey)>,
-    waits: Vec<(&'a WaitSnapshot, u32, SessionKey)>,
+/// Whether anything stands in a resource.
+fn stands(from: &ResourceSnapshot) -> bool {
+    from.lock.is_some() || !from.tickets.is_empty() || !from.waits.is_empty()
+}
+
+/// Whether what stands in a resource is of its kind, and it is known or emptied as it must be.
+fn is_possible(from: &ResourceSnapshot) -> bool {
+    let is_of_kind = match from.last {
+        Kind::Lock => {
+            let is_waited_for = from.waits.iter().all(|wait| wait.ticket.is_none());
+            let is_held = from.lock.is_some() || from.waits.is_empty();
+            from.tickets.is_empty() && is_waited_for && is_held
+        }
+        Kind::Tickets => from.lock.is_none(),
+    };
+    let is_numbered = from.emptied != Some(0);
+    is_of_kind && is_numbered && stands(from) == (from.known && from.emptied.is_none())
 }

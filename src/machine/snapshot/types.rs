@@ -87,7 +87,7 @@ pub struct WaitSnapshot {
     /// The requests that wait.
     pub requests: Vec<RequestId>,
     /// Whether others of the session that ask for the same join it.
-    pub shared: bool,
+    pub merges: bool,
 }
 
 /// A watch.

@@ -294,7 +294,7 @@ fn ticket(
     TicketSnapshot { name, data, issuer, claim, notify: claim.is_some(), place: 300, issued: 2 }
 }
 
-/// A wait; those of requests are shared.
+/// A wait; those of requests merge.
 fn wait(
     id: u64,
     session: SessionId,
@@ -302,7 +302,7 @@ fn wait(
     socket: Option<WaitTimeout>,
     requests: &[u64],
 ) -> WaitSnapshot {
-    let (id, ticket, shared) = (WaitId(id), ticket.map(name), !requests.is_empty());
+    let (id, ticket, merges) = (WaitId(id), ticket.map(name), !requests.is_empty());
     let requests = requests.iter().copied().map(RequestId).collect();
-    WaitSnapshot { id, session, ticket, socket, requests, shared }
+    WaitSnapshot { id, session, ticket, socket, requests, merges }
 }
