@@ -102,7 +102,6 @@ impl Machine {
         assert!(resource.emptied.is_none(), "what is no longer known is among the emptied");
         assert!(resource.touched.is_none(), "a resource went while it was being reported");
         let gone = self.tables.resources.remove(key as usize);
-        let former = self.tables.resource_names.remove(gone.name.as_str());
-        assert!(former == key, "a name led to another resource");
+        self.tables.resource_names.remove(gone.name.as_str(), key);
     }
 }

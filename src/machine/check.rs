@@ -12,6 +12,7 @@ impl Machine {
     /// When they disagree.
     pub fn check(&self) {
         self.check_sessions();
+        assert_eq!(self.tables.resources.len(), self.tables.resource_names.len());
         for (key, resource) in &self.tables.resources {
             let Ok(key) = ResourceKey::try_from(key) else { panic!("a key is too large") };
             self.check_resource(key, resource);
@@ -36,7 +37,7 @@ impl Machine {
         let (mut locks, mut claims, mut issued, mut waits, mut watches) = (0, 0, 0, 0, 0);
         let mut condemned = 0;
         for (key, session) in &tables.sessions {
-            assert_eq!(tables.session_ids.get(&session.info.id).map(|k| k as usize), Some(key));
+            assert_eq!(tables.find_session(&session.info.id).map(|k| k as usize), Some(key));
             assert!(!session.ending, "a session was left ending");
             if session.condemned {
                 condemned += 1;
@@ -119,7 +120,7 @@ impl Machine {
 
     /// What is known of a resource agrees with what stands in it.
     fn check_resource(&self, key: ResourceKey, resource: &Resource) {
-        assert_eq!(self.tables.resource_names.get(resource.name.as_str()), Some(key));
+        assert_eq!(self.tables.find_resource(resource.name.as_str()), Some(key));
         assert!(!resource.changing && resource.touched.is_none(), "a change was left under way");
         assert_eq!(resource.kind.is_some(), resource.is_used(), "its kind is that of nothing");
         assert!(resource.kind.is_none_or(|kind| kind == resource.last));
@@ -199,7 +200,7 @@ impl Machine {
         assert_eq!(self.tables.tickets.len(), self.tables.ticket_names.len());
         let mut claimed = 0;
         for (key, ticket) in &self.tables.tickets {
-            let by_name = self.ticket_key(ticket.resource, &ticket.name);
+            let by_name = self.tables.find_ticket(ticket.resource, ticket.name.as_str());
             assert_eq!(by_name.map(|key| key as usize), Some(key));
             assert!(ticket.issued <= self.serial && ticket.place <= self.serial);
             if let Some(hold) = ticket.hold {
@@ -223,13 +224,14 @@ impl Machine {
         }
         assert_eq!(queued, tables.waits.len());
         for (key, wait) in &tables.waits {
-            assert_eq!(tables.wait_ids.get(&wait.id).map(|k| k as usize), Some(key));
+            assert_eq!(tables.find_wait(wait.id).map(|k| k as usize), Some(key));
             assert!(wait.id.0 < self.next_wait);
             assert!(!wait.is_deserted(), "nobody waits here");
-            let place = (wait.session, wait.resource, wait.ticket.clone());
+            let ticket = wait.ticket.as_ref();
+            let place = tables.find_place(wait.session, wait.resource, ticket);
             if wait.merges {
                 merging += 1;
-                assert_eq!(tables.merging.get(&place).map(|k| k as usize), Some(key));
+                assert_eq!(place.map(|k| k as usize), Some(key));
             }
             let of_its_own = self.lock_hold(wait.resource, wait.session);
             assert!(of_its_own.is_none(), "a holder waits for its own lock");
@@ -252,7 +254,7 @@ impl Machine {
         }
         assert_eq!(listed, tables.watches.len());
         for (key, watch) in &tables.watches {
-            let found = tables.watch_of.get(&(watch.session, watch.resource));
+            let found = tables.find_watch(watch.session, watch.resource);
             assert_eq!(found.map(|k| k as usize), Some(key));
         }
     }

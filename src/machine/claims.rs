@@ -17,7 +17,7 @@ impl Machine {
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
         let resource = self.ticket_resource(name)?;
-        let found = resource.and_then(|key| self.ticket_key(key, ticket));
+        let found = resource.and_then(|key| self.tables.find_ticket(key, ticket.as_str()));
         if let Some(key) = found {
             if let Some(hold) = self.ticket_hold(key, session) {
                 return Ok(self.granted(hold, false));
@@ -98,7 +98,7 @@ impl Machine {
         if self.tables.resources[resource as usize].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
-        let found = self.ticket_key(resource, ticket);
+        let found = self.tables.find_ticket(resource, ticket.as_str());
         let hold = found.and_then(|ticket| self.ticket_hold(ticket, session_key));
         let Some(hold) = hold.filter(|&hold| self.is_by(hold, only)) else {
             return Ok(Reply::Released(false));
@@ -120,9 +120,5 @@ impl Machine {
             Some(Kind::Lock) => Err(Refusal::WrongKind),
             Some(Kind::Tickets) | None => Ok(Some(key)),
         }
-    }
-
-    pub(super) fn ticket_key(&self, resource: ResourceKey, ticket: &Name) -> Option<TicketKey> {
-        self.tables.ticket_names.get(&(resource, ticket.clone()))
     }
 }

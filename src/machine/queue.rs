@@ -90,7 +90,7 @@ impl Machine {
         let key = enter(&mut tables.waits, wait);
         tables.wait_ids.insert(id, key);
         if merges {
-            tables.merging.insert((session, resource, ticket.clone()), key);
+            tables.merging.insert((session, resource, ticket.as_ref()), key);
         }
         let queue = tables.resources[resource as usize].queue.get_or_insert_default();
         queue.ranks.push(id.0);
@@ -121,11 +121,9 @@ impl Machine {
             assert!(queue.any.is_empty() && queue.named.is_empty(), "a wait was not counted");
             entry.queue = None;
         }
-        let former = tables.wait_ids.remove(&id);
-        assert!(former == key, "a wait's id led to another");
+        tables.wait_ids.remove(id, key);
         if merges {
-            let former = tables.merging.remove(&(session, resource, ticket));
-            assert!(former == key, "a place led to another wait");
+            tables.merging.remove((session, resource, ticket.as_ref()), key);
         }
         tables.waits.remove(key as usize)
     }

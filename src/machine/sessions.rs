@@ -85,7 +85,7 @@ impl Machine {
     pub(super) fn expire(&mut self, sessions: &[SessionId], out: &mut Vec<Event>) -> Reply {
         let mut keys = Vec::with_capacity(sessions.len());
         for id in sessions {
-            if let Some(key) = self.tables.session_ids.get(id) {
+            if let Some(key) = self.tables.find_session(id) {
                 let session = &mut self.tables.sessions[key as usize];
                 if !std::mem::replace(&mut session.ending, true) {
                     keys.push(key);
@@ -107,7 +107,7 @@ impl Machine {
         }
         for &session in sessions {
             let gone = self.tables.sessions.remove(session as usize);
-            self.tables.session_ids.remove(&gone.info.id);
+            self.tables.session_ids.remove(gone.info.id, session);
             if gone.condemned {
                 self.tables.condemned -= 1;
             } else {

@@ -33,19 +33,19 @@ pub(super) struct Touched {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tables {
     pub(super) sessions: Slab<Session>,
-    pub(super) session_ids: Index<SessionId, SessionKey>,
+    pub(super) session_ids: Index,
     pub(super) resources: Slab<Resource>,
-    pub(super) resource_names: Index<Name, ResourceKey>,
+    pub(super) resource_names: Index,
     pub(super) tickets: Slab<Ticket>,
-    pub(super) ticket_names: Index<(ResourceKey, Name), TicketKey>,
+    pub(super) ticket_names: Index,
     pub(super) holds: Slab<Hold>,
     pub(super) waits: Slab<Wait>,
-    pub(super) wait_ids: Index<WaitId, WaitKey>,
+    pub(super) wait_ids: Index,
     /// Places that others of the same session join: a lock's, a named ticket's, and that of the
     /// requests for any ticket.
-    pub(super) merging: Index<(SessionKey, ResourceKey, Option<Name>), WaitKey>,
+    pub(super) merging: Index,
     pub(super) watches: Slab<Watch>,
-    pub(super) watch_of: Index<(SessionKey, ResourceKey), WatchKey>,
+    pub(super) watch_of: Index,
     /// Known resources in which nothing stands, in the order in which they were emptied.
     pub(super) emptied: List,
     /// Sessions that are condemned.
@@ -54,6 +54,56 @@ pub(super) struct Tables {
     pub(super) known: usize,
     /// Holds of tickets; all others are of locks.
     pub(super) claims: usize,
+}
+
+impl Tables {
+    /// The session of that id, living or condemned.
+    pub(super) fn find_session(&self, id: &SessionId) -> Option<SessionKey> {
+        self.session_ids.get(id, |key| self.sessions[key as usize].info.id == *id)
+    }
+
+    /// The resource of that name, known or only watched.
+    pub(super) fn find_resource(&self, name: &str) -> Option<ResourceKey> {
+        self.resource_names.get(name, |key| self.resources[key as usize].name.as_str() == name)
+    }
+
+    /// The ticket of that name in a resource.
+    pub(super) fn find_ticket(&self, resource: ResourceKey, name: &str) -> Option<TicketKey> {
+        self.ticket_names.get((resource, name), |key| {
+            let ticket = &self.tickets[key as usize];
+            ticket.resource == resource && ticket.name.as_str() == name
+        })
+    }
+
+    /// The wait of that id.
+    pub(super) fn find_wait(&self, id: WaitId) -> Option<WaitKey> {
+        self.wait_ids.get(id, |key| self.waits[key as usize].id == id)
+    }
+
+    /// The place that others of a session join which ask for the same.
+    pub(super) fn find_place(
+        &self,
+        session: SessionKey,
+        resource: ResourceKey,
+        ticket: Option<&Name>,
+    ) -> Option<WaitKey> {
+        self.merging.get((session, resource, ticket), |key| {
+            let wait = &self.waits[key as usize];
+            wait.session == session && wait.resource == resource && wait.ticket.as_ref() == ticket
+        })
+    }
+
+    /// A session's watch of a resource.
+    pub(super) fn find_watch(
+        &self,
+        session: SessionKey,
+        resource: ResourceKey,
+    ) -> Option<WatchKey> {
+        self.watch_of.get((session, resource), |key| {
+            let watch = &self.watches[key as usize];
+            watch.session == session && watch.resource == resource
+        })
+    }
 }
 
 /// The whole state, and the only way to change it: [`Machine::apply`].
@@ -98,7 +148,7 @@ impl Machine {
     }
 
     pub(super) fn living_key(&self, id: &SessionId) -> Option<SessionKey> {
-        let key = self.tables.session_ids.get(id)?;
+        let key = self.tables.find_session(id)?;
         (!self.tables.sessions[key as usize].condemned).then_some(key)
     }
 
@@ -108,7 +158,7 @@ impl Machine {
 
     /// The resource of that name, known or only watched.
     pub(super) fn resource_key(&self, name: &str) -> Option<ResourceKey> {
-        self.tables.resource_names.get(name)
+        self.tables.find_resource(name)
     }
 
     /// The resource of that name, if it is known.
@@ -122,7 +172,7 @@ impl Machine {
     pub(super) fn resource_entry(&mut self, name: &Name) -> ResourceKey {
         self.resource_key(name.as_str()).unwrap_or_else(|| {
             let key = enter(&mut self.tables.resources, Resource::new(name.clone()));
-            self.tables.resource_names.insert(name.clone(), key);
+            self.tables.resource_names.insert(name.as_str(), key);
             key
         })
     }

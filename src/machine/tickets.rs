@@ -18,8 +18,9 @@ impl Machine {
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
-        let found =
-            self.ticket_resource(name)?.and_then(|resource| self.ticket_key(resource, ticket));
+        let found = self
+            .ticket_resource(name)?
+            .and_then(|resource| self.tables.find_ticket(resource, ticket.as_str()));
         let adds = found.is_none_or(|key| self.tables.tickets[key as usize].issuer != session);
         if adds && self.tables.sessions[session as usize].issued.len() >= ISSUED_MAX {
             return Err(Refusal::Limit(Limit::Issued));
@@ -64,13 +65,14 @@ impl Machine {
         }
     }
 
-    /// Ties a ticket into the tables, but for its issuer's list, and its hold or its place among the
-    /// free. It must be the youngest of its resource.
+    /// Ties a ticket into the tables, but for its issuer's list, and for its hold or its place
+    /// among the free. It must be the youngest of its resource.
     pub(super) fn tie_ticket(&mut self, ticket: Ticket) -> TicketKey {
-        let (name, resource) = (ticket.name.clone(), ticket.resource);
+        let resource = ticket.resource;
         self.stand(resource, Kind::Tickets);
         let tables = &mut self.tables;
         let key = enter(&mut tables.tickets, ticket);
+        let name = tables.tickets[key as usize].name.as_str();
         tables.ticket_names.insert((resource, name), key);
         let list = &mut tables.resources[resource as usize].tickets;
         list.push(&mut tables.tickets, key, |t| &mut t.in_all);
@@ -132,7 +134,8 @@ impl Machine {
         if self.tables.resources[resource as usize].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
-        let key = self.ticket_key(resource, ticket).ok_or(Refusal::TicketNotFound)?;
+        let key =
+            self.tables.find_ticket(resource, ticket.as_str()).ok_or(Refusal::TicketNotFound)?;
         // Nothing below can refuse.
         self.tell_claimant(key, LossReason::Revoked, out);
         if self.tables.tickets[key as usize].issuer != session {
@@ -160,8 +163,7 @@ impl Machine {
             let list = &mut tables.sessions[issuer as usize].issued;
             list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
             let gone = tables.tickets.remove(key as usize);
-            let former = tables.ticket_names.remove(&(resource, gone.name));
-            assert!(former == key, "a name led to another ticket");
+            tables.ticket_names.remove((resource, gone.name.as_str()), key);
         });
     }
 

@@ -27,7 +27,7 @@ impl Machine {
         let resource = self.resource_key(name.as_str());
         if merges
             && let Some(resource) = resource
-            && let Some(key) = self.tables.merging.get(&(session, resource, ticket.cloned()))
+            && let Some(key) = self.tables.find_place(session, resource, ticket)
         {
             let id = self.add_origin(key, wait_request, out);
             return Ok(Reply::Queued { wait: id, position: self.position(resource, id) });
@@ -128,7 +128,7 @@ impl Machine {
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session_key = self.session_key(session)?;
-        let Some(key) = self.tables.wait_ids.get(&id) else {
+        let Some(key) = self.tables.find_wait(id) else {
             return Ok(Reply::Cancelled(false));
         };
         let wait = &mut self.tables.waits[key as usize];
@@ -141,7 +141,7 @@ impl Machine {
     }
 
     pub(super) fn time_out(&mut self, id: WaitId, out: &mut Vec<Event>) -> Reply {
-        if let Some(key) = self.tables.wait_ids.get(&id) {
+        if let Some(key) = self.tables.find_wait(id) {
             let wait = &mut self.tables.waits[key as usize];
             if wait.socket.take().is_some() {
                 let resource = self.tables.resources[wait.resource as usize].name.clone();
@@ -159,7 +159,7 @@ impl Machine {
         request: RequestId,
         out: &mut Vec<Event>,
     ) -> Reply {
-        if let Some(key) = self.tables.wait_ids.get(&id) {
+        if let Some(key) = self.tables.find_wait(id) {
             let wait = &mut self.tables.waits[key as usize];
             let before = wait.requests.len();
             wait.requests.retain(|&waiting| waiting != request);

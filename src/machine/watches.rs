@@ -17,7 +17,7 @@ impl Machine {
         let session = self.session_key(session)?;
         let found = self
             .resource_key(name.as_str())
-            .and_then(|resource| self.tables.watch_of.get(&(session, resource)));
+            .and_then(|resource| self.tables.find_watch(session, resource));
         if let Some(key) = found {
             self.tables.watches[key as usize].changes = changes;
         } else {
@@ -48,7 +48,7 @@ impl Machine {
     pub(super) fn unwatch(&mut self, session: SessionId, name: &Name) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
         if let Some(resource) = self.resource_key(name.as_str())
-            && let Some(key) = self.tables.watch_of.get(&(session, resource))
+            && let Some(key) = self.tables.find_watch(session, resource)
         {
             self.drop_watch(key);
         }
@@ -71,7 +71,7 @@ impl Machine {
         list.remove(&mut tables.watches, key, |w| &mut w.in_session);
         let list = &mut tables.resources[resource as usize].watchers;
         list.remove(&mut tables.watches, key, |w| &mut w.in_resource);
-        tables.watch_of.remove(&(session, resource));
+        tables.watch_of.remove((session, resource), key);
         tables.watches.remove(key as usize);
         self.drop_if_unused(resource);
     }

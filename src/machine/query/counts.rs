@@ -27,7 +27,7 @@ impl Machine {
     /// How much ends with a session, itself included; 0 when there is none.
     #[must_use]
     pub fn weight(&self, id: &SessionId) -> usize {
-        let key = self.tables.session_ids.get(id);
+        let key = self.tables.find_session(id);
         let session = key.map(|key| &self.tables.sessions[key as usize]);
         session.map_or(0, |s| 1 + s.holds() + s.waits.len() + s.watches.len() + s.issued.len())
     }

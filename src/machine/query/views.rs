@@ -94,8 +94,7 @@ impl Machine {
         if self.tables.resources[key as usize].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
-        // What is no name is no ticket's.
-        let ticket = Name::parse(ticket).ok().and_then(|name| self.ticket_key(key, &name));
+        let ticket = self.tables.find_ticket(key, ticket);
         let hold = ticket.and_then(|ticket| self.ticket_hold(ticket, session));
         Ok(hold.map(|hold| self.tables.holds[hold as usize].fence))
     }

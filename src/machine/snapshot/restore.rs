@@ -52,7 +52,7 @@ impl Machine {
 
     fn restore_session(&mut self, from: &SessionSnapshot) -> Result<(), BadSnapshot> {
         let SessionSnapshot { info, condemned } = from;
-        if self.tables.session_ids.get(&info.id).is_some() {
+        if self.tables.find_session(&info.id).is_some() {
             return Err(BadSnapshot::Twice);
         }
         self.open(info.id, info.name.clone(), info.ttl, info.source.clone());
@@ -63,7 +63,7 @@ impl Machine {
     }
 
     fn restored(&self, id: SessionId) -> Result<SessionKey, BadSnapshot> {
-        self.tables.session_ids.get(&id).ok_or(BadSnapshot::UnknownSession(id))
+        self.tables.find_session(&id).ok_or(BadSnapshot::UnknownSession(id))
     }
 
     /// A condemned session has nothing but holds.
@@ -113,7 +113,7 @@ impl Machine {
         resource: ResourceKey,
         later: &mut Later<'a>,
     ) -> Result<(), BadSnapshot> {
-        if self.ticket_key(resource, &from.name).is_some() {
+        if self.tables.find_ticket(resource, from.name.as_str()).is_some() {
             return Err(BadSnapshot::Twice);
         }
         let ticket = Ticket {
@@ -191,8 +191,8 @@ impl Machine {
             return Err(BadSnapshot::Twice);
         }
         for (from, resource, session) in waits {
-            let place = (session, resource, from.ticket.clone());
-            if from.merges && self.tables.merging.get(&place).is_some() {
+            let place = self.tables.find_place(session, resource, from.ticket.as_ref());
+            if from.merges && place.is_some() {
                 return Err(BadSnapshot::Twice);
             }
             let wait = Wait {
@@ -218,7 +218,7 @@ impl Machine {
     ) -> Result<(), BadSnapshot> {
         watches.sort_unstable_by_key(|(watch, ..)| watch.number);
         for (from, resource, session) in watches {
-            if self.tables.watch_of.get(&(session, resource)).is_some() {
+            if self.tables.find_watch(session, resource).is_some() {
                 return Err(BadSnapshot::Twice);
             }
             let (changes, number) = (from.changes, from.number);
