@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use support::servers::Cores;
 use support::{Outcome, Target, figure, heading, median, now, since, wanted};
-use ticketd::journal::{Batch, Journal, JournalOptions, Recovered, Sqlite};
+use ticketd::journal::{Journal, JournalOptions, Recovered, Sqlite};
+use ticketd::log::Batch;
 use ticketd::log::codec::encode_command;
 use ticketd::machine::{Command, Data, Machine, Name, SessionId, SessionName, Ttl};
 

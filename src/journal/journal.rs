@@ -8,28 +8,11 @@ use super::segment::{NoSnapshot, Open, not_full};
 use super::snapshot::SnapshotWriter;
 use super::storage::{SegmentLog, StorageFailure, Store, Syncer};
 use crate::log::codec::put_number;
+use crate::log::{Appended, Batch, Position};
 use crate::machine::NUMBER_END;
 
 /// So many fences beyond the next are reserved at a time.
 pub const FENCES_RESERVED: u64 = 1 << 20;
-
-/// Commands that are appended together.
-#[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
-    /// The commands, one behind the other, by [`crate::log::codec::encode_command`].
-    pub commands: &'a [u8],
-    /// How many.
-    pub count: u32,
-    /// The machine's next fence when all of them are applied.
-    pub next_fence: u64,
-}
-
-/// What became of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Appended {
-    /// Whether it is durable, and all before it. It may be without being asked to.
-    pub synced: bool,
-}
 
 /// The journal in figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +42,8 @@ pub struct Journal {
     /// Fences below this are reserved, durably.
     fences_end: u64,
     commands: u64,
+    /// The last batch of this run.
+    position: Position,
     /// Snapshots begun, and the one under way.
     snapshots: u64,
     imaging: Weak<()>,
@@ -128,6 +113,7 @@ impl Journal {
             open,
             fences_end,
             commands,
+            position: Position::default(),
             snapshots,
             imaging,
             failure,
@@ -160,10 +146,11 @@ impl Journal {
         self.open.chain = chain;
         self.fences_end = fences_end;
         self.commands += u64::from(batch.count);
+        self.position.0 += 1;
         if sync || reserve {
             self.sync()?;
         }
-        Ok(Appended { synced: sync || reserve })
+        Ok(Appended { position: self.position, synced: sync || reserve })
     }
 
     /// Makes durable all that was appended.
@@ -219,6 +206,12 @@ impl Journal {
     #[must_use]
     pub fn failure(&self) -> Option<&StorageFailure> {
         self.failure.as_ref()
+    }
+
+    /// The last batch of this run.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
     }
 
     /// Size of the segment on disk.

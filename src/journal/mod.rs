@@ -15,6 +15,7 @@
 //! report. Nor is it known after a sync that failed what a restart reads: the kernel may serve from
 //! memory what it could not write. So whoever restarts then does well to write a snapshot at once.
 
+mod as_log;
 mod backup;
 mod carry_over;
 mod check;
@@ -34,9 +35,7 @@ mod testing;
 pub use backup::{NotBackedUp, backup};
 pub use check::{CheckReport, Repair, SegmentReport, check};
 pub use identity::JournalOptions;
-pub use journal::{
-    Appended, Batch, Description, FENCES_RESERVED, Journal, Retired, Synced, Syncing,
-};
+pub use journal::{Description, FENCES_RESERVED, Journal, Retired, Synced, Syncing};
 pub use reader::SegmentDamage;
 pub use recover::{Dropped, OpenError, Recovered, Report};
 pub use repair::repair;

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::journal::{
-    self, Batch, Description, Journal, JournalOptions, Recovered, Report, Sqlite, StorageFailure,
-    Store, Synced,
+    self, Description, Journal, JournalOptions, Recovered, Report, Sqlite, StorageFailure, Store,
+    Synced,
 };
 
+use crate::log::Batch;
 use crate::machine::Counts;
 
 use crate::driver::clock::{self, Instant, instant};

@@ -2,8 +2,9 @@
 //! touched any more; after a full disk the same batch goes through.
 
 use ticketd::journal::{
-    Batch, Crash, CrashStore, Fault, NoSnapshot, OpenError, Recovered, StorageFailure,
+    Crash, CrashStore, Fault, NoSnapshot, OpenError, Recovered, StorageFailure,
 };
+use ticketd::log::Batch;
 use ticketd::machine::Snapshot;
 
 use super::support::{JournalWriter, open, snapshots};

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use ticketd::journal::{Batch, Crash, CrashStore, Fault, NoSnapshot, StorageFailure, Store};
+use ticketd::journal::{Crash, CrashStore, Fault, NoSnapshot, StorageFailure, Store};
+use ticketd::log::Batch;
 
 use super::support::{JournalWriter, open};
 use crate::random;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ticketd::journal::{
-    Appended, Batch, Journal, JournalOptions, NoSnapshot, OpenError, Recovered, StorageFailure,
-    Store,
+    Journal, JournalOptions, NoSnapshot, OpenError, Recovered, StorageFailure, Store,
 };
 use ticketd::log::codec::encode_command;
+use ticketd::log::{Appended, Batch};
 use ticketd::machine::{Command, Fence, Machine, Snapshot};
 
 pub(super) use crate::support::Dir;
