@@ -34,7 +34,7 @@ impl Machine {
         }
         for session in sessions {
             let keys = session.waits.keys(&self.tables.waits, |wait| &wait.in_session);
-            for wait in keys.map(|key| &self.tables.waits[key as usize]) {
+            for wait in keys.map(|key| &self.tables.waits[key]) {
                 events.extend(wait.origins().map(|(origin, timeout)| Event::WaitBegan {
                     session: session.info.id,
                     wait: wait.id,

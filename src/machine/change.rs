@@ -20,7 +20,7 @@ impl Machine {
 
     #[inline]
     fn begin_change(&mut self, key: ResourceKey) {
-        let resource = &mut self.tables.resources[key as usize];
+        let resource = &mut self.tables.resources[key];
         assert!(!resource.changing, "a resource changes within its own change");
         resource.changing = true;
         if resource.touched.is_none() && !resource.watchers.is_empty() {
@@ -33,7 +33,7 @@ impl Machine {
     #[inline]
     fn end_change(&mut self, key: ResourceKey) {
         assert!(self.freed.is_empty(), "a ticket that became free was not offered");
-        let resource = &mut self.tables.resources[key as usize];
+        let resource = &mut self.tables.resources[key];
         assert!(resource.changing, "a change ended twice");
         resource.changing = false;
         if resource.is_used() {
@@ -53,7 +53,7 @@ impl Machine {
     #[inline]
     pub(super) fn stand(&mut self, key: ResourceKey, kind: Kind) {
         let tables = &mut self.tables;
-        let resource = &mut tables.resources[key as usize];
+        let resource = &mut tables.resources[key];
         assert!(resource.changing, "a resource changes outside of a change");
         if resource.kind.is_some() {
             assert!(resource.kind == Some(kind), "a resource became one of both kinds");
@@ -75,7 +75,7 @@ impl Machine {
             let Some(key) = self.oldest_emptied(up_to) else { break };
             let tables = &mut self.tables;
             tables.emptied.remove(&mut tables.resources, key, |r| &mut r.in_emptied);
-            let resource = &mut tables.resources[key as usize];
+            let resource = &mut tables.resources[key];
             resource.emptied = None;
             resource.known = false;
             tables.known -= 1;
@@ -88,20 +88,20 @@ impl Machine {
 
     fn oldest_emptied(&self, up_to: u64) -> Option<ResourceKey> {
         let key = self.tables.emptied.first()?;
-        let number = self.tables.resources[key as usize].emptied?;
+        let number = self.tables.resources[key].emptied?;
         (number.get() <= up_to).then_some(key)
     }
 
     /// Takes a resource out of the tables when it is neither known nor watched.
     pub(super) fn drop_if_unused(&mut self, key: ResourceKey) {
-        let resource = &self.tables.resources[key as usize];
+        let resource = &self.tables.resources[key];
         if resource.known || !resource.watchers.is_empty() {
             return;
         }
         assert!(resource.kind.is_none() && !resource.is_used(), "what stands was forgotten");
         assert!(resource.emptied.is_none(), "what is no longer known is among the emptied");
         assert!(resource.touched.is_none(), "a resource went while it was being reported");
-        let gone = self.tables.resources.remove(key as usize);
+        let gone = self.tables.resources.remove(key);
         self.tables.resource_names.remove(gone.name.as_str(), key);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::command::Kind;
 use super::names::NUMBER_END;
-use super::rows::{Held, Hold, HoldKey, Queue, Resource, ResourceKey, Session};
+use super::rows::{Held, Hold, Queue, Resource, ResourceKey, Session};
 use super::tables::Machine;
 
 impl Machine {
@@ -13,8 +13,7 @@ impl Machine {
     pub fn check(&self) {
         self.check_sessions();
         assert_eq!(self.tables.resources.len(), self.tables.resource_names.len());
-        for (key, resource) in &self.tables.resources {
-            let Ok(key) = ResourceKey::try_from(key) else { panic!("a key is too large") };
+        for (key, resource) in self.tables.resources.iter() {
             self.check_resource(key, resource);
             self.check_contents(key, resource);
             if let Some(queue) = &resource.queue {
@@ -36,8 +35,8 @@ impl Machine {
         assert_eq!(tables.sessions.len(), tables.session_ids.len());
         let (mut locks, mut claims, mut issued, mut waits, mut watches) = (0, 0, 0, 0, 0);
         let mut condemned = 0;
-        for (key, session) in &tables.sessions {
-            assert_eq!(tables.find_session(&session.info.id).map(|k| k as usize), Some(key));
+        for (key, session) in tables.sessions.iter() {
+            assert_eq!(tables.find_session(&session.info.id), Some(key));
             assert!(!session.ending, "a session was left ending");
             if session.condemned {
                 condemned += 1;
@@ -49,15 +48,15 @@ impl Machine {
             claims += session.claims.len();
             let mut last = 0;
             for ticket in session.issued.keys(&tables.tickets, |t| &t.in_issued) {
-                let ticket = &tables.tickets[ticket as usize];
-                assert!(ticket.issuer as usize == key && ticket.issued > last);
+                let ticket = &tables.tickets[ticket];
+                assert!(ticket.issuer == key && ticket.issued > last);
                 last = ticket.issued;
                 issued += 1;
             }
             let mut last = 0;
             for wait in session.waits.keys(&tables.waits, |w| &w.in_session) {
-                let wait = &tables.waits[wait as usize];
-                assert!(wait.session as usize == key && wait.id.0 > last);
+                let wait = &tables.waits[wait];
+                assert!(wait.session == key && wait.id.0 > last);
                 last = wait.id.0;
                 waits += 1;
             }
@@ -70,13 +69,13 @@ impl Machine {
     }
 
     /// A session's holds, in both lists and by resource.
-    fn check_holds_of(&self, key: usize, session: &Session) {
+    fn check_holds_of(&self, key: u32, session: &Session) {
         let mut listed = 0;
         for (list, kind) in [(session.locks, Kind::Lock), (session.claims, Kind::Tickets)] {
             let mut last = 0;
             for hold in list.keys(&self.tables.holds, |h| &h.in_session) {
-                let hold = &self.tables.holds[hold as usize];
-                assert!(hold.session as usize == key && hold.what.kind() == kind);
+                let hold = &self.tables.holds[hold];
+                assert!(hold.session == key && hold.what.kind() == kind);
                 assert!(hold.fence.0 > last, "a session's holds are out of order");
                 last = hold.fence.0;
                 listed += 1;
@@ -85,9 +84,9 @@ impl Machine {
         assert_eq!(listed, session.holds());
         assert_eq!(session.by_resource.len(), session.claims.len());
         for (&(resource, fence), &hold) in &session.by_resource {
-            let hold = &self.tables.holds[hold as usize];
+            let hold = &self.tables.holds[hold];
             assert_eq!((hold.resource, hold.fence), (resource, fence));
-            assert!(hold.session as usize == key && hold.what.kind() == Kind::Tickets);
+            assert!(hold.session == key && hold.what.kind() == Kind::Tickets);
         }
     }
 
@@ -96,15 +95,14 @@ impl Machine {
         assert_eq!(self.tables.holds.len(), counts.locks + counts.claims);
         let listed: usize = self.tables.resources.iter().map(|(_, r)| r.holds.len()).sum();
         assert_eq!(listed, self.tables.holds.len());
-        for (key, hold) in &self.tables.holds {
+        for (key, hold) in self.tables.holds.iter() {
             assert!(hold.fence.0 < self.next_fence);
             self.check_hold(key, hold);
         }
     }
 
-    fn check_hold(&self, key: usize, hold: &Hold) {
-        let Ok(key) = HoldKey::try_from(key) else { panic!("a key is too large") };
-        let session = &self.tables.sessions[hold.session as usize];
+    fn check_hold(&self, key: u32, hold: &Hold) {
+        let session = &self.tables.sessions[hold.session];
         match hold.what {
             Held::Lock => {
                 assert_eq!(self.lock_hold(hold.resource, hold.session), Some(key));
@@ -112,7 +110,7 @@ impl Machine {
             Held::Ticket(ticket) => {
                 let found = session.by_resource.get(&(hold.resource, hold.fence));
                 assert_eq!(found, Some(&key));
-                let ticket = &self.tables.tickets[ticket as usize];
+                let ticket = &self.tables.tickets[ticket];
                 assert_eq!((ticket.hold, ticket.resource), (Some(key), hold.resource));
             }
         }
@@ -136,7 +134,7 @@ impl Machine {
         let mut last = 0;
         let mut claimed = 0;
         for hold in resource.holds.keys(&tables.holds, |h| &h.in_resource) {
-            let hold = &tables.holds[hold as usize];
+            let hold = &tables.holds[hold];
             assert!(hold.resource == key && Some(hold.what.kind()) == resource.kind);
             assert!(hold.fence.0 > last, "a resource's holds are out of order");
             last = hold.fence.0;
@@ -150,12 +148,12 @@ impl Machine {
         }
         assert!(self.next_for_lock(key).is_none(), "somebody waits for a free lock");
         let of_it = resource.tickets.keys(&tables.tickets, |t| &t.in_all);
-        let of_it = of_it.filter(|&ticket| tables.tickets[ticket as usize].resource == key);
+        let of_it = of_it.filter(|&ticket| tables.tickets[ticket].resource == key);
         assert_eq!(of_it.count(), resource.tickets.len());
         assert_eq!(resource.free.len() + claimed, resource.tickets.len());
         let mut last = 0;
         for free in resource.free.keys(&tables.tickets, |t| &t.in_free) {
-            let ticket = &tables.tickets[free as usize];
+            let ticket = &tables.tickets[free];
             assert!(ticket.hold.is_none() && ticket.place > last && ticket.resource == key);
             last = ticket.place;
             assert!(self.first_for_ticket(free).is_none(), "somebody waits for a free ticket");
@@ -168,7 +166,7 @@ impl Machine {
         let mut ids: Vec<u64> = Vec::new();
         for list in lists {
             let ids_of = list.keys(&tables.waits, |w| &w.in_queue);
-            let of_list: Vec<u64> = ids_of.map(|w| tables.waits[w as usize].id.0).collect();
+            let of_list: Vec<u64> = ids_of.map(|w| tables.waits[w].id.0).collect();
             assert!(of_list.is_sorted(), "a queue is out of order");
             ids.extend(of_list);
         }
@@ -186,7 +184,7 @@ impl Machine {
     fn check_emptied(&self) {
         let resources = &self.tables.resources;
         let keys = self.tables.emptied.keys(resources, |r| &r.in_emptied);
-        let emptied: Vec<_> = keys.map(|key| resources[key as usize].emptied).collect();
+        let emptied: Vec<_> = keys.map(|key| resources[key].emptied).collect();
         assert!(emptied.is_sorted() && emptied.iter().all(Option::is_some));
         let last = emptied.last().copied().flatten();
         assert!(last.is_none_or(|last| last.get() <= self.emptied_mark));
@@ -199,13 +197,13 @@ impl Machine {
     fn check_tickets(&self) {
         assert_eq!(self.tables.tickets.len(), self.tables.ticket_names.len());
         let mut claimed = 0;
-        for (key, ticket) in &self.tables.tickets {
+        for (key, ticket) in self.tables.tickets.iter() {
             let by_name = self.tables.find_ticket(ticket.resource, ticket.name.as_str());
-            assert_eq!(by_name.map(|key| key as usize), Some(key));
+            assert_eq!(by_name, Some(key));
             assert!(ticket.issued <= self.serial && ticket.place <= self.serial);
             if let Some(hold) = ticket.hold {
-                let what = self.tables.holds[hold as usize].what;
-                assert!(matches!(what, Held::Ticket(held) if held as usize == key));
+                let what = self.tables.holds[hold].what;
+                assert!(matches!(what, Held::Ticket(held) if held == key));
                 claimed += 1;
             }
         }
@@ -219,19 +217,19 @@ impl Machine {
         assert_eq!(tables.waits.len(), tables.wait_ids.len());
         let mut merging = 0;
         let mut queued = 0;
-        for (_, resource) in &tables.resources {
+        for (_, resource) in tables.resources.iter() {
             queued += resource.waiting() as usize;
         }
         assert_eq!(queued, tables.waits.len());
-        for (key, wait) in &tables.waits {
-            assert_eq!(tables.find_wait(wait.id).map(|k| k as usize), Some(key));
+        for (key, wait) in tables.waits.iter() {
+            assert_eq!(tables.find_wait(wait.id), Some(key));
             assert!(wait.id.0 < self.next_wait);
             assert!(!wait.is_deserted(), "nobody waits here");
             let ticket = wait.ticket.as_ref();
             let place = tables.find_place(wait.session, wait.resource, ticket);
             if wait.merges {
                 merging += 1;
-                assert_eq!(place.map(|k| k as usize), Some(key));
+                assert_eq!(place, Some(key));
             }
             let of_its_own = self.lock_hold(wait.resource, wait.session);
             assert!(of_its_own.is_none(), "a holder waits for its own lock");
@@ -243,19 +241,19 @@ impl Machine {
         let tables = &self.tables;
         assert_eq!(tables.watches.len(), tables.watch_of.len());
         let mut listed = 0;
-        for (key, resource) in &tables.resources {
+        for (key, resource) in tables.resources.iter() {
             let mut last = 0;
             for watch in resource.watchers.keys(&tables.watches, |w| &w.in_resource) {
-                let watch = &tables.watches[watch as usize];
-                assert!(watch.resource as usize == key && watch.number > last);
+                let watch = &tables.watches[watch];
+                assert!(watch.resource == key && watch.number > last);
                 last = watch.number;
                 listed += 1;
             }
         }
         assert_eq!(listed, tables.watches.len());
-        for (key, watch) in &tables.watches {
+        for (key, watch) in tables.watches.iter() {
             let found = tables.find_watch(watch.session, watch.resource);
-            assert_eq!(found.map(|k| k as usize), Some(key));
+            assert_eq!(found, Some(key));
         }
     }
 }

@@ -22,7 +22,7 @@ impl Machine {
             if let Some(hold) = self.ticket_hold(key, session) {
                 return Ok(self.granted(hold, false));
             }
-            if self.tables.tickets[key as usize].hold.is_none() {
+            if self.tables.tickets[key].hold.is_none() {
                 return self.claim_free(session, key, out);
             }
         }
@@ -48,7 +48,7 @@ impl Machine {
             if again && let Some(hold) = self.first_claim(session, key) {
                 return Ok(self.granted(hold, false));
             }
-            if let Some(free) = self.tables.resources[key as usize].free.first() {
+            if let Some(free) = self.tables.resources[key].free.first() {
                 return self.claim_free(session, free, out);
             }
         }
@@ -60,7 +60,7 @@ impl Machine {
 
     /// The claim with the lowest fence that a session has in a resource.
     fn first_claim(&self, session: SessionKey, resource: ResourceKey) -> Option<HoldKey> {
-        let by_resource = &self.tables.sessions[session as usize].by_resource;
+        let by_resource = &self.tables.sessions[session].by_resource;
         let (&(found, _), &hold) = by_resource.range((resource, Fence(0))..).next()?;
         (found == resource).then_some(hold)
     }
@@ -71,11 +71,11 @@ impl Machine {
         ticket: TicketKey,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
-        if self.tables.sessions[session as usize].holds() >= HOLDS_MAX {
+        if self.tables.sessions[session].holds() >= HOLDS_MAX {
             return Err(Refusal::Limit(Limit::Holds));
         }
         // Nothing below can refuse.
-        let resource = self.tables.tickets[ticket as usize].resource;
+        let resource = self.tables.tickets[ticket].resource;
         let hold = self.change(resource, |machine| {
             machine.leave_free(ticket);
             machine.begin_hold(session, resource, Held::Ticket(ticket))
@@ -95,7 +95,7 @@ impl Machine {
     ) -> Result<Reply, Refusal> {
         let session_key = self.session_key(session)?;
         let resource = self.known_key(name.as_str())?;
-        if self.tables.resources[resource as usize].kind == Some(Kind::Lock) {
+        if self.tables.resources[resource].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
         let found = self.tables.find_ticket(resource, ticket.as_str());
@@ -106,7 +106,7 @@ impl Machine {
         // Nothing below can refuse.
         if !by_socket {
             let (resource, ticket, reason) = (name.clone(), ticket.clone(), LossReason::Released);
-            let fence = self.tables.holds[hold as usize].fence;
+            let fence = self.tables.holds[hold].fence;
             out.push(Event::TicketRevoked { to: session, resource, ticket, fence, reason });
         }
         self.pass_on(hold, out);
@@ -116,7 +116,7 @@ impl Machine {
     /// The resource of that name, if there is one; a lock is refused.
     pub(super) fn ticket_resource(&self, name: &Name) -> Result<Option<ResourceKey>, Refusal> {
         let Some(key) = self.resource_key(name.as_str()) else { return Ok(None) };
-        match self.tables.resources[key as usize].kind {
+        match self.tables.resources[key].kind {
             Some(Kind::Lock) => Err(Refusal::WrongKind),
             Some(Kind::Tickets) | None => Ok(Some(key)),
         }

@@ -5,7 +5,7 @@ use super::event::Event;
 use super::list::Link;
 use super::names::Fence;
 use super::rows::{Held, Hold, HoldKey, ResourceKey, SessionKey, TicketKey};
-use super::tables::{Machine, enter};
+use super::tables::Machine;
 
 impl Machine {
     /// A session comes to hold something that is there to be held, by a new fence.
@@ -15,7 +15,7 @@ impl Machine {
         resource: ResourceKey,
         what: Held,
     ) -> HoldKey {
-        assert!(!self.tables.sessions[session as usize].ending, "one that ends is granted more");
+        assert!(!self.tables.sessions[session].ending, "one that ends is granted more");
         let fence = self.fence();
         let (in_session, in_resource) = (Link::default(), Link::default());
         self.tie_hold(Hold { session, resource, what, fence, in_session, in_resource })
@@ -26,12 +26,12 @@ impl Machine {
         let Hold { session, resource, what, fence, .. } = hold;
         self.stand(resource, what.kind());
         let tables = &mut self.tables;
-        let key = enter(&mut tables.holds, hold);
-        let holder = &mut tables.sessions[session as usize];
+        let key = tables.holds.insert(hold);
+        let holder = &mut tables.sessions[session];
         let list = match what {
             Held::Lock => &mut holder.locks,
             Held::Ticket(ticket) => {
-                let former = tables.tickets[ticket as usize].hold.replace(key);
+                let former = tables.tickets[ticket].hold.replace(key);
                 assert!(former.is_none(), "a ticket was granted twice");
                 let former = holder.by_resource.insert((resource, fence), key);
                 assert!(former.is_none(), "a fence was given twice");
@@ -40,7 +40,7 @@ impl Machine {
             }
         };
         list.push(&mut tables.holds, key, |h| &mut h.in_session);
-        let list = &mut tables.resources[resource as usize].holds;
+        let list = &mut tables.resources[resource].holds;
         assert!(what != Held::Lock || list.is_empty(), "a lock was granted twice");
         list.push(&mut tables.holds, key, |h| &mut h.in_resource);
         key
@@ -49,13 +49,13 @@ impl Machine {
     /// Takes a hold out of the tables. What was held is nobody's then: the caller says what next.
     pub(super) fn end_hold(&mut self, key: HoldKey) -> Hold {
         let tables = &mut self.tables;
-        let Hold { session, resource, what, fence, .. } = tables.holds[key as usize];
-        assert!(tables.resources[resource as usize].changing, "a hold ends outside of a change");
-        let holder = &mut tables.sessions[session as usize];
+        let Hold { session, resource, what, fence, .. } = tables.holds[key];
+        assert!(tables.resources[resource].changing, "a hold ends outside of a change");
+        let holder = &mut tables.sessions[session];
         let list = match what {
             Held::Lock => &mut holder.locks,
             Held::Ticket(ticket) => {
-                let former = tables.tickets[ticket as usize].hold.take();
+                let former = tables.tickets[ticket].hold.take();
                 assert!(former == Some(key), "a ticket is held by another hold");
                 let former = holder.by_resource.remove(&(resource, fence));
                 assert!(former == Some(key), "a session lacks a hold of its own");
@@ -64,14 +64,14 @@ impl Machine {
             }
         };
         list.remove(&mut tables.holds, key, |h| &mut h.in_session);
-        let list = &mut tables.resources[resource as usize].holds;
+        let list = &mut tables.resources[resource].holds;
         list.remove(&mut tables.holds, key, |h| &mut h.in_resource);
-        tables.holds.remove(key as usize)
+        tables.holds.remove(key)
     }
 
     /// A hold ends, and what was held goes to whom it suits first.
     pub(super) fn pass_on(&mut self, key: HoldKey, out: &mut Vec<Event>) {
-        let resource = self.tables.holds[key as usize].resource;
+        let resource = self.tables.holds[key].resource;
         self.change(resource, |machine| {
             machine.tell_issuer_of_release(key, out);
             let ended = machine.end_hold(key);
@@ -84,20 +84,20 @@ impl Machine {
 
     /// The hold of a lock by that session.
     pub(super) fn lock_hold(&self, resource: ResourceKey, session: SessionKey) -> Option<HoldKey> {
-        let resource = &self.tables.resources[resource as usize];
+        let resource = &self.tables.resources[resource];
         let first = resource.holds.first().filter(|_| resource.kind == Some(Kind::Lock));
-        first.filter(|&key| self.tables.holds[key as usize].session == session)
+        first.filter(|&key| self.tables.holds[key].session == session)
     }
 
     /// The hold of a ticket by that session.
     pub(super) fn ticket_hold(&self, ticket: TicketKey, session: SessionKey) -> Option<HoldKey> {
-        let hold = self.tables.tickets[ticket as usize].hold;
-        hold.filter(|&key| self.tables.holds[key as usize].session == session)
+        let hold = self.tables.tickets[ticket].hold;
+        hold.filter(|&key| self.tables.holds[key].session == session)
     }
 
     /// Whether a hold is by that fence, if it must be by a certain one.
     pub(super) fn is_by(&self, hold: HoldKey, only: Option<Fence>) -> bool {
-        only.is_none_or(|only| only == self.tables.holds[hold as usize].fence)
+        only.is_none_or(|only| only == self.tables.holds[hold].fence)
     }
 
     pub(super) fn granted(&self, hold: HoldKey, fresh: bool) -> Reply {
@@ -107,8 +107,8 @@ impl Machine {
     /// A hold, as its holder is told of it.
     pub(super) fn grant(&self, key: HoldKey) -> Grant {
         let tables = &self.tables;
-        let hold = &tables.holds[key as usize];
-        let resource = &tables.resources[hold.resource as usize];
+        let hold = &tables.holds[key];
+        let resource = &tables.resources[hold.resource];
         let name = resource.name.clone();
         match hold.what {
             Held::Lock => Grant::Lock(LockGrant {
@@ -117,7 +117,7 @@ impl Machine {
                 waiting: resource.waiting(),
             }),
             Held::Ticket(ticket) => {
-                let ticket = &tables.tickets[ticket as usize];
+                let ticket = &tables.tickets[ticket];
                 Grant::Ticket(TicketGrant {
                     resource: name,
                     ticket: ticket.name.clone(),
@@ -132,13 +132,13 @@ impl Machine {
 
     /// Tells a ticket's issuer, if it wants to know, that a claim has begun.
     pub(super) fn tell_issuer_of_claim(&self, key: HoldKey, out: &mut Vec<Event>) {
-        let hold = &self.tables.holds[key as usize];
+        let hold = &self.tables.holds[key];
         let Held::Ticket(ticket) = hold.what else { return };
-        let ticket = &self.tables.tickets[ticket as usize];
+        let ticket = &self.tables.tickets[ticket];
         if ticket.notify {
             out.push(Event::TicketClaimed {
                 to: self.info(ticket.issuer).id,
-                resource: self.tables.resources[hold.resource as usize].name.clone(),
+                resource: self.tables.resources[hold.resource].name.clone(),
                 ticket: ticket.name.clone(),
                 claimant: self.info(hold.session).name.clone(),
                 fence: hold.fence,
@@ -148,13 +148,13 @@ impl Machine {
 
     /// Tells a ticket's issuer, if it wants to know, that a claim is about to end.
     pub(super) fn tell_issuer_of_release(&self, key: HoldKey, out: &mut Vec<Event>) {
-        let hold = &self.tables.holds[key as usize];
+        let hold = &self.tables.holds[key];
         let Held::Ticket(ticket) = hold.what else { return };
-        let ticket = &self.tables.tickets[ticket as usize];
+        let ticket = &self.tables.tickets[ticket];
         if ticket.notify {
             out.push(Event::TicketReleased {
                 to: self.info(ticket.issuer).id,
-                resource: self.tables.resources[hold.resource as usize].name.clone(),
+                resource: self.tables.resources[hold.resource].name.clone(),
                 ticket: ticket.name.clone(),
                 claimant: self.info(hold.session).name.clone(),
                 fence: hold.fence,

@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 const SHARDS: usize = 256;
 
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct Indexed {
     hash: u32,
     row: u32,
 }
@@ -22,7 +22,7 @@ struct Entry {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     /// None before the first row comes.
-    shards: Vec<HashTable<Entry>>,
+    shards: Vec<HashTable<Indexed>>,
     len: usize,
     state: RandomState,
 }
@@ -50,7 +50,7 @@ impl Index {
             return None;
         }
         let hash = self.hash(what);
-        let is_it = |entry: &Entry| entry.hash == hash && is(entry.row);
+        let is_it = |entry: &Indexed| entry.hash == hash && is(entry.row);
         self.shards[shard(hash)].find(spread(hash), is_it).map(|entry| entry.row)
     }
 
@@ -61,7 +61,7 @@ impl Index {
         }
         let hash = self.hash(what);
         let shard = &mut self.shards[shard(hash)];
-        shard.insert_unique(spread(hash), Entry { hash, row }, |entry| spread(entry.hash));
+        shard.insert_unique(spread(hash), Indexed { hash, row }, |entry| spread(entry.hash));
         self.len += 1;
     }
 

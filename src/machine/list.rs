@@ -1,7 +1,7 @@
-//! Doubly linked lists through the entries of a slab: first in, first out, and leaving from the
+//! Doubly linked lists through the rows of a table: first in, first out, and leaving from the
 //! middle costs the same as leaving from an end.
 
-use slab::Slab;
+use super::arena::Arena;
 
 const NONE: u32 = u32::MAX;
 
@@ -54,11 +54,11 @@ impl List {
 
     /// Appends `key`, which must not be in a list through the same link.
     #[inline]
-    pub(super) fn push<T>(&mut self, slab: &mut Slab<T>, key: u32, link: LinkOf<T>) {
-        *link(&mut slab[key as usize]) = Link { prev: self.tail, next: NONE };
+    pub(super) fn push<T>(&mut self, rows: &mut Arena<T>, key: u32, link: LinkOf<T>) {
+        *link(&mut rows[key]) = Link { prev: self.tail, next: NONE };
         match self.tail {
             NONE => self.head = key,
-            tail => link(&mut slab[tail as usize]).next = key,
+            tail => link(&mut rows[tail]).next = key,
         }
         self.tail = key;
         self.len += 1;
@@ -66,34 +66,34 @@ impl List {
 
     /// Takes out `key`, which must be in this list.
     #[inline]
-    pub(super) fn remove<T>(&mut self, slab: &mut Slab<T>, key: u32, link: LinkOf<T>) {
-        let Link { prev, next } = std::mem::take(link(&mut slab[key as usize]));
+    pub(super) fn remove<T>(&mut self, rows: &mut Arena<T>, key: u32, link: LinkOf<T>) {
+        let Link { prev, next } = std::mem::take(link(&mut rows[key]));
         match prev {
             NONE => {
                 assert!(self.head == key, "an entry left a list that it was not in");
                 self.head = next;
             }
-            prev => link(&mut slab[prev as usize]).next = next,
+            prev => link(&mut rows[prev]).next = next,
         }
         match next {
             NONE => {
                 assert!(self.tail == key, "an entry left a list that it was not in");
                 self.tail = prev;
             }
-            next => link(&mut slab[next as usize]).prev = prev,
+            next => link(&mut rows[next]).prev = prev,
         }
         self.len -= 1;
     }
 
     /// The keys, first to last.
-    pub(super) fn keys<T>(self, slab: &Slab<T>, link: fn(&T) -> &Link) -> Keys<'_, T> {
-        Keys { slab, link, next: self.head }
+    pub(super) fn keys<T>(self, rows: &Arena<T>, link: fn(&T) -> &Link) -> Keys<'_, T> {
+        Keys { rows, link, next: self.head }
     }
 }
 
 /// Iterates over a list's keys.
 pub(super) struct Keys<'a, T> {
-    slab: &'a Slab<T>,
+    rows: &'a Arena<T>,
     link: fn(&T) -> &Link,
     next: u32,
 }
@@ -106,7 +106,7 @@ impl<T> Iterator for Keys<'_, T> {
             return None;
         }
         let key = self.next;
-        self.next = (self.link)(&self.slab[key as usize]).next;
+        self.next = (self.link)(&self.rows[key]).next;
         Some(key)
     }
 }
@@ -117,20 +117,19 @@ mod tests {
 
     #[test]
     fn entries_leave_from_anywhere_and_order_stays() {
-        let mut slab = Slab::new();
+        let mut rows = Arena::default();
         let mut list = List::default();
         let link: LinkOf<Link> = |l| l;
-        let keys: Vec<u32> =
-            (0..5).map(|_| u32::try_from(slab.insert(Link::default())).unwrap()).collect();
+        let keys: Vec<u32> = (0..5).map(|_| rows.insert(Link::default())).collect();
         for &key in &keys {
-            list.push(&mut slab, key, link);
+            list.push(&mut rows, key, link);
         }
         for gone in [2, 0, 4] {
-            list.remove(&mut slab, keys[gone], link);
+            list.remove(&mut rows, keys[gone], link);
         }
-        assert_eq!(list.keys(&slab, |l| l).collect::<Vec<_>>(), [keys[1], keys[3]]);
-        list.push(&mut slab, keys[0], link);
-        assert_eq!(list.keys(&slab, |l| l).collect::<Vec<_>>(), [keys[1], keys[3], keys[0]]);
+        assert_eq!(list.keys(&rows, |l| l).collect::<Vec<_>>(), [keys[1], keys[3]]);
+        list.push(&mut rows, keys[0], link);
+        assert_eq!(list.keys(&rows, |l| l).collect::<Vec<_>>(), [keys[1], keys[3], keys[0]]);
         assert_eq!((list.len(), list.first()), (3, Some(keys[1])));
     }
 }

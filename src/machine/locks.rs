@@ -16,7 +16,7 @@ impl Machine {
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
         if let Some(key) = self.resource_key(name.as_str()) {
-            if self.tables.resources[key as usize].kind == Some(Kind::Tickets) {
+            if self.tables.resources[key].kind == Some(Kind::Tickets) {
                 return Err(Refusal::WrongKind);
             }
             if let Some(hold) = self.lock_hold(key, session) {
@@ -31,7 +31,7 @@ impl Machine {
                 };
             }
         }
-        if self.tables.sessions[session as usize].holds() >= HOLDS_MAX {
+        if self.tables.sessions[session].holds() >= HOLDS_MAX {
             return Err(Refusal::Limit(Limit::Holds));
         }
         // Nothing below can refuse.
@@ -42,7 +42,7 @@ impl Machine {
 
     /// Whether a try is granted: nobody holds it in a mode that does not fit, and nobody waits.
     fn is_free_lock(&self, key: ResourceKey) -> bool {
-        let resource = &self.tables.resources[key as usize];
+        let resource = &self.tables.resources[key];
         assert!(resource.kind != Some(Kind::Tickets), "tickets are taken for a lock");
         resource.holds.is_empty() && resource.queue.is_none()
     }
@@ -57,7 +57,7 @@ impl Machine {
     ) -> Result<Reply, Refusal> {
         let session_key = self.session_key(session)?;
         let key = self.known_key(name.as_str())?;
-        match self.tables.resources[key as usize].kind {
+        match self.tables.resources[key].kind {
             Some(Kind::Tickets) => return Err(Refusal::WrongKind),
             Some(Kind::Lock) => {}
             None => return Err(Refusal::NotLocked),
@@ -68,7 +68,7 @@ impl Machine {
         }
         // Nothing below can refuse.
         if !by_socket {
-            let fence = self.tables.holds[hold as usize].fence;
+            let fence = self.tables.holds[hold].fence;
             out.push(Event::LockLost { to: session, resource: name.clone(), fence });
         }
         self.pass_on(hold, out);

@@ -9,6 +9,7 @@
 //! it.** Whatever becomes free is granted in the same step, so a newcomer can never barge.
 
 mod apply;
+mod arena;
 mod change;
 mod check;
 mod claims;

@@ -1,17 +1,18 @@
 //! The one queue of a resource: who stands in it, where, and who is next when something is free.
 
+use super::arena::Arena;
 use super::command::{Grant, Kind};
 use super::event::Event;
 use super::names::{Name, WaitId};
 use super::rows::{Held, Queue, ResourceKey, TicketKey, Wait, WaitKey};
-use super::tables::{Machine, enter};
+use super::tables::Machine;
 
 impl Machine {
     /// Grants as long as the first wait that fits is next. To be called in every change that frees
     /// something or takes a wait out of the queue.
     pub(super) fn admit(&mut self, resource: ResourceKey, out: &mut Vec<Event>) {
         while let Some((wait, what)) = self.next_grant(resource) {
-            let session = self.tables.waits[wait as usize].session;
+            let session = self.tables.waits[wait].session;
             let hold = self.begin_hold(session, resource, what);
             let ended = self.leave_queue(wait);
             self.answer_wait(ended, &self.grant(hold), out);
@@ -22,11 +23,11 @@ impl Machine {
     /// What is granted next, and to which wait. Tickets that became free and suit nobody are put
     /// among the free on the way.
     fn next_grant(&mut self, key: ResourceKey) -> Option<(WaitKey, Held)> {
-        if self.tables.resources[key as usize].kind == Some(Kind::Lock) {
+        if self.tables.resources[key].kind == Some(Kind::Lock) {
             return self.next_for_lock(key).map(|wait| (wait, Held::Lock));
         }
         while let Some(ticket) = self.freed.pop_front() {
-            assert!(self.tables.tickets[ticket as usize].resource == key, "offered elsewhere");
+            assert!(self.tables.tickets[ticket].resource == key, "offered elsewhere");
             if let Some(wait) = self.first_for_ticket(ticket) {
                 return Some((wait, Held::Ticket(ticket)));
             }
@@ -37,18 +38,18 @@ impl Machine {
 
     /// The first wait for a lock, if the lock fits it.
     pub(super) fn next_for_lock(&self, key: ResourceKey) -> Option<WaitKey> {
-        let resource = &self.tables.resources[key as usize];
+        let resource = &self.tables.resources[key];
         let fits = resource.kind == Some(Kind::Lock) && resource.holds.is_empty();
         if fits { resource.queue.as_ref()?.any.first() } else { None }
     }
 
     /// The earliest wait that accepts a ticket.
     pub(super) fn first_for_ticket(&self, ticket: TicketKey) -> Option<WaitKey> {
-        let ticket = &self.tables.tickets[ticket as usize];
-        let queue = self.tables.resources[ticket.resource as usize].queue.as_ref()?;
+        let ticket = &self.tables.tickets[ticket];
+        let queue = self.tables.resources[ticket.resource].queue.as_ref()?;
         let any = queue.any.first();
         let named = queue.named.get(&ticket.name).and_then(|list| list.first());
-        let id = |key: WaitKey| self.tables.waits[key as usize].id;
+        let id = |key: WaitKey| self.tables.waits[key].id;
         match (any, named) {
             (Some(any), Some(named)) => Some(if id(any) < id(named) { any } else { named }),
             (any, named) => any.or(named),
@@ -59,10 +60,10 @@ impl Machine {
     fn enter_free(&mut self, key: TicketKey) {
         let place = self.serial();
         let tables = &mut self.tables;
-        let ticket = &mut tables.tickets[key as usize];
+        let ticket = &mut tables.tickets[key];
         assert!(ticket.hold.is_none(), "a held ticket became free");
         ticket.place = place;
-        let resource = &mut tables.resources[ticket.resource as usize];
+        let resource = &mut tables.resources[ticket.resource];
         assert!(resource.changing, "a ticket becomes free outside of a change");
         resource.free.push(&mut tables.tickets, key, |t| &mut t.in_free);
         if let Some(at) = resource.touched {
@@ -73,9 +74,9 @@ impl Machine {
     /// A ticket is no longer among the free: it is granted, or it vanishes.
     pub(super) fn leave_free(&mut self, key: TicketKey) {
         let tables = &mut self.tables;
-        let ticket = &tables.tickets[key as usize];
+        let ticket = &tables.tickets[key];
         assert!(ticket.hold.is_none(), "a held ticket was among the free");
-        let resource = &mut tables.resources[ticket.resource as usize];
+        let resource = &mut tables.resources[ticket.resource];
         assert!(resource.changing, "a free ticket goes outside of a change");
         resource.free.remove(&mut tables.tickets, key, |t| &mut t.in_free);
     }
@@ -87,19 +88,19 @@ impl Machine {
         assert!(kind == Kind::Tickets || ticket.is_none(), "a wait for a lock names a ticket");
         self.stand(resource, kind);
         let tables = &mut self.tables;
-        let key = enter(&mut tables.waits, wait);
+        let key = tables.waits.insert(wait);
         tables.wait_ids.insert(id, key);
         if merges {
             tables.merging.insert((session, resource, ticket.as_ref()), key);
         }
-        let queue = tables.resources[resource as usize].queue.get_or_insert_default();
+        let queue = tables.resources[resource].queue.get_or_insert_default();
         queue.ranks.push(id.0);
         let list = match ticket {
             None => &mut queue.any,
             Some(ticket) => queue.named.entry(ticket).or_default(),
         };
         list.push(&mut tables.waits, key, |w| &mut w.in_queue);
-        let list = &mut tables.sessions[session as usize].waits;
+        let list = &mut tables.sessions[session].waits;
         list.push(&mut tables.waits, key, |w| &mut w.in_session);
         key
     }
@@ -107,12 +108,12 @@ impl Machine {
     /// Takes a wait out of all tables.
     pub(super) fn leave_queue(&mut self, key: WaitKey) -> Wait {
         let tables = &mut self.tables;
-        let wait = &tables.waits[key as usize];
+        let wait = &tables.waits[key];
         let (id, session, resource) = (wait.id, wait.session, wait.resource);
         let (ticket, merges) = (wait.ticket.clone(), wait.merges);
-        let list = &mut tables.sessions[session as usize].waits;
+        let list = &mut tables.sessions[session].waits;
         list.remove(&mut tables.waits, key, |w| &mut w.in_session);
-        let entry = &mut tables.resources[resource as usize];
+        let entry = &mut tables.resources[resource];
         assert!(entry.changing, "a wait leaves outside of a change");
         let Some(queue) = &mut entry.queue else { panic!("a wait is in no queue") };
         leave_list(queue, &mut tables.waits, key, ticket.as_ref());
@@ -125,7 +126,7 @@ impl Machine {
         if merges {
             tables.merging.remove((session, resource, ticket.as_ref()), key);
         }
-        tables.waits.remove(key as usize)
+        tables.waits.remove(key)
     }
 
     /// Waits leave together, and nothing is granted before the last has left. Then the queues are
@@ -138,13 +139,13 @@ impl Machine {
     ) {
         let mut left = Vec::with_capacity(waits.len());
         for &key in waits {
-            let resource = self.tables.waits[key as usize].resource;
+            let resource = self.tables.waits[key].resource;
             let ended = self.change(resource, |machine| machine.leave_queue(key));
             tell(ended, out);
             left.push(resource);
         }
         left.retain(|&resource| self.next_for_lock(resource).is_some());
-        let name = |key: ResourceKey| &self.tables.resources[key as usize].name;
+        let name = |key: ResourceKey| &self.tables.resources[key].name;
         left.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
         left.dedup();
         for resource in left {
@@ -165,17 +166,12 @@ impl Machine {
 
     /// Where a wait stands in its queue, counted from 1.
     pub(super) fn position(&self, resource: ResourceKey, wait: WaitId) -> u32 {
-        let queue = &self.tables.resources[resource as usize].queue;
+        let queue = &self.tables.resources[resource].queue;
         queue.as_ref().map_or(0, |queue| queue.ranks.rank(wait.0))
     }
 }
 
-fn leave_list(
-    queue: &mut Queue,
-    waits: &mut slab::Slab<Wait>,
-    key: WaitKey,
-    ticket: Option<&Name>,
-) {
+fn leave_list(queue: &mut Queue, waits: &mut Arena<Wait>, key: WaitKey, ticket: Option<&Name>) {
     let Some(ticket) = ticket else {
         return queue.any.remove(waits, key, |w| &mut w.in_queue);
     };

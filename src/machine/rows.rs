@@ -1,7 +1,7 @@
 //! What stands in the tables: sessions, resources, tickets, holds, waits and watches, and what ties
 //! them.
 //!
-//! Keys are addresses in slabs and are re-used; they never leave the machine.
+//! Keys are addresses: they are used again, and never leave the machine.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;

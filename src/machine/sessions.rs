@@ -8,7 +8,7 @@ use super::event::{EndReason, Event, LossReason};
 use super::list::List;
 use super::names::{Fence, SessionId, SessionInfo, SessionName, Ttl};
 use super::rows::{HoldKey, Session, SessionKey, TicketKey, WaitKey};
-use super::tables::{Machine, enter};
+use super::tables::Machine;
 
 impl Machine {
     pub(super) fn open(
@@ -29,7 +29,7 @@ impl Machine {
             ending: false,
             condemned: false,
         };
-        let key = enter(&mut self.tables.sessions, session);
+        let key = self.tables.sessions.insert(session);
         self.tables.session_ids.insert(id, key);
         Reply::Done
     }
@@ -56,7 +56,7 @@ impl Machine {
         let mut keys = Vec::with_capacity(sessions.len());
         for id in sessions {
             if let Some(key) = self.living_key(id) {
-                let session = &mut self.tables.sessions[key as usize];
+                let session = &mut self.tables.sessions[key];
                 session.ending = true;
                 session.condemned = true;
                 self.tables.condemned += 1;
@@ -65,7 +65,7 @@ impl Machine {
         }
         self.leave_all(&keys, out);
         for key in keys {
-            let session = &mut self.tables.sessions[key as usize];
+            let session = &mut self.tables.sessions[key];
             session.ending = false;
             out.push(Event::SessionEnded { session: session.info.id, why: EndReason::Expired });
         }
@@ -86,7 +86,7 @@ impl Machine {
         let mut keys = Vec::with_capacity(sessions.len());
         for id in sessions {
             if let Some(key) = self.tables.find_session(id) {
-                let session = &mut self.tables.sessions[key as usize];
+                let session = &mut self.tables.sessions[key];
                 if !std::mem::replace(&mut session.ending, true) {
                     keys.push(key);
                 }
@@ -99,14 +99,14 @@ impl Machine {
     /// First all their waits, then all they issued, then what they held. (protocol, section 1)
     fn end(&mut self, sessions: &[SessionKey], why: EndReason, out: &mut Vec<Event>) {
         for &session in sessions {
-            self.tables.sessions[session as usize].ending = true;
+            self.tables.sessions[session].ending = true;
         }
         self.leave_all(sessions, out);
         for &session in sessions {
             self.drop_holds(session, out);
         }
         for &session in sessions {
-            let gone = self.tables.sessions.remove(session as usize);
+            let gone = self.tables.sessions.remove(session);
             self.tables.session_ids.remove(gone.info.id, session);
             if gone.condemned {
                 self.tables.condemned -= 1;
@@ -123,7 +123,7 @@ impl Machine {
         }
         let mut waits: Vec<WaitKey> = Vec::new();
         for &session in sessions {
-            let list = self.tables.sessions[session as usize].waits;
+            let list = self.tables.sessions[session].waits;
             waits.extend(list.keys(&self.tables.waits, |w| &w.in_session));
         }
         self.leave_together(&waits, out, |ended, out| {
@@ -136,7 +136,7 @@ impl Machine {
     }
 
     fn drop_issued(&mut self, session: SessionKey, out: &mut Vec<Event>) {
-        let issued = self.tables.sessions[session as usize].issued;
+        let issued = self.tables.sessions[session].issued;
         let keys: Vec<TicketKey> = issued.keys(&self.tables.tickets, |t| &t.in_issued).collect();
         for key in keys {
             self.tell_claimant(key, LossReason::IssuerGone, out);
@@ -146,7 +146,7 @@ impl Machine {
 
     /// First its locks, then its claims, each in order of their fences.
     fn drop_holds(&mut self, session: SessionKey, out: &mut Vec<Event>) {
-        let Session { locks, claims, .. } = self.tables.sessions[session as usize];
+        let Session { locks, claims, .. } = self.tables.sessions[session];
         for list in [locks, claims] {
             let keys: Vec<HoldKey> = list.keys(&self.tables.holds, |h| &h.in_session).collect();
             for key in keys {

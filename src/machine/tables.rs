@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use slab::Slab;
+use super::arena::Arena;
 
 use super::command::{Figures, Refusal};
 use super::index::Index;
@@ -13,13 +13,6 @@ use super::rows::{
     Hold, Resource, ResourceKey, Session, SessionKey, Ticket, TicketKey, Wait, WaitKey, Watch,
     WatchKey,
 };
-
-/// Enters `value`; its key fits 32 bits because memory ends long before.
-#[inline]
-pub(super) fn enter<T>(slab: &mut Slab<T>, value: T) -> u32 {
-    let Ok(key) = u32::try_from(slab.insert(value)) else { panic!("a table is full") };
-    key
-}
 
 /// A watched resource that the command under way has touched.
 #[derive(Clone, Debug)]
@@ -32,19 +25,19 @@ pub(super) struct Touched {
 /// All tables.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tables {
-    pub(super) sessions: Slab<Session>,
+    pub(super) sessions: Arena<Session>,
     pub(super) session_ids: Index,
-    pub(super) resources: Slab<Resource>,
+    pub(super) resources: Arena<Resource>,
     pub(super) resource_names: Index,
-    pub(super) tickets: Slab<Ticket>,
+    pub(super) tickets: Arena<Ticket>,
     pub(super) ticket_names: Index,
-    pub(super) holds: Slab<Hold>,
-    pub(super) waits: Slab<Wait>,
+    pub(super) holds: Arena<Hold>,
+    pub(super) waits: Arena<Wait>,
     pub(super) wait_ids: Index,
     /// Places that others of the same session join: a lock's, a named ticket's, and that of the
     /// requests for any ticket.
     pub(super) merging: Index,
-    pub(super) watches: Slab<Watch>,
+    pub(super) watches: Arena<Watch>,
     pub(super) watch_of: Index,
     /// Known resources in which nothing stands, in the order in which they were emptied.
     pub(super) emptied: List,
@@ -59,25 +52,25 @@ pub(super) struct Tables {
 impl Tables {
     /// The session of that id, living or condemned.
     pub(super) fn find_session(&self, id: &SessionId) -> Option<SessionKey> {
-        self.session_ids.get(id, |key| self.sessions[key as usize].info.id == *id)
+        self.session_ids.get(id, |key| self.sessions[key].info.id == *id)
     }
 
     /// The resource of that name, known or only watched.
     pub(super) fn find_resource(&self, name: &str) -> Option<ResourceKey> {
-        self.resource_names.get(name, |key| self.resources[key as usize].name.as_str() == name)
+        self.resource_names.get(name, |key| self.resources[key].name.as_str() == name)
     }
 
     /// The ticket of that name in a resource.
     pub(super) fn find_ticket(&self, resource: ResourceKey, name: &str) -> Option<TicketKey> {
         self.ticket_names.get((resource, name), |key| {
-            let ticket = &self.tickets[key as usize];
+            let ticket = &self.tickets[key];
             ticket.resource == resource && ticket.name.as_str() == name
         })
     }
 
     /// The wait of that id.
     pub(super) fn find_wait(&self, id: WaitId) -> Option<WaitKey> {
-        self.wait_ids.get(id, |key| self.waits[key as usize].id == id)
+        self.wait_ids.get(id, |key| self.waits[key].id == id)
     }
 
     /// The place that others of a session join which ask for the same.
@@ -88,7 +81,7 @@ impl Tables {
         ticket: Option<&Name>,
     ) -> Option<WaitKey> {
         self.merging.get((session, resource, ticket), |key| {
-            let wait = &self.waits[key as usize];
+            let wait = &self.waits[key];
             wait.session == session && wait.resource == resource && wait.ticket.as_ref() == ticket
         })
     }
@@ -100,7 +93,7 @@ impl Tables {
         resource: ResourceKey,
     ) -> Option<WatchKey> {
         self.watch_of.get((session, resource), |key| {
-            let watch = &self.watches[key as usize];
+            let watch = &self.watches[key];
             watch.session == session && watch.resource == resource
         })
     }
@@ -149,11 +142,11 @@ impl Machine {
 
     pub(super) fn living_key(&self, id: &SessionId) -> Option<SessionKey> {
         let key = self.tables.find_session(id)?;
-        (!self.tables.sessions[key as usize].condemned).then_some(key)
+        (!self.tables.sessions[key].condemned).then_some(key)
     }
 
     pub(super) fn info(&self, session: SessionKey) -> &Arc<SessionInfo> {
-        &self.tables.sessions[session as usize].info
+        &self.tables.sessions[session].info
     }
 
     /// The resource of that name, known or only watched.
@@ -164,14 +157,14 @@ impl Machine {
     /// The resource of that name, if it is known.
     pub(super) fn known_key(&self, name: &str) -> Result<ResourceKey, Refusal> {
         self.resource_key(name)
-            .filter(|&key| self.tables.resources[key as usize].known)
+            .filter(|&key| self.tables.resources[key].known)
             .ok_or(Refusal::ResourceNotFound)
     }
 
     /// The resource of that name, entered if it is new. It must come to stand or be watched.
     pub(super) fn resource_entry(&mut self, name: &Name) -> ResourceKey {
         self.resource_key(name.as_str()).unwrap_or_else(|| {
-            let key = enter(&mut self.tables.resources, Resource::new(name.clone()));
+            let key = self.tables.resources.insert(Resource::new(name.clone()));
             self.tables.resource_names.insert(name.as_str(), key);
             key
         })

@@ -5,7 +5,7 @@ use super::event::{Event, LossReason};
 use super::list::Link;
 use super::names::{Data, ISSUED_MAX, Name, SessionId};
 use super::rows::{ResourceKey, SessionKey, Ticket, TicketKey};
-use super::tables::{Machine, enter};
+use super::tables::Machine;
 
 impl Machine {
     pub(super) fn issue(
@@ -21,8 +21,8 @@ impl Machine {
         let found = self
             .ticket_resource(name)?
             .and_then(|resource| self.tables.find_ticket(resource, ticket.as_str()));
-        let adds = found.is_none_or(|key| self.tables.tickets[key as usize].issuer != session);
-        if adds && self.tables.sessions[session as usize].issued.len() >= ISSUED_MAX {
+        let adds = found.is_none_or(|key| self.tables.tickets[key].issuer != session);
+        if adds && self.tables.sessions[session].issued.len() >= ISSUED_MAX {
             return Err(Refusal::Limit(Limit::Issued));
         }
         // Nothing below can refuse.
@@ -71,10 +71,10 @@ impl Machine {
         let resource = ticket.resource;
         self.stand(resource, Kind::Tickets);
         let tables = &mut self.tables;
-        let key = enter(&mut tables.tickets, ticket);
-        let name = tables.tickets[key as usize].name.as_str();
+        let key = tables.tickets.insert(ticket);
+        let name = tables.tickets[key].name.as_str();
         tables.ticket_names.insert((resource, name), key);
-        let list = &mut tables.resources[resource as usize].tickets;
+        let list = &mut tables.resources[resource].tickets;
         list.push(&mut tables.tickets, key, |t| &mut t.in_all);
         key
     }
@@ -82,8 +82,8 @@ impl Machine {
     /// A ticket is its issuer's latest.
     pub(super) fn list_with_issuer(&mut self, key: TicketKey) {
         let tables = &mut self.tables;
-        let issuer = tables.tickets[key as usize].issuer;
-        let list = &mut tables.sessions[issuer as usize].issued;
+        let issuer = tables.tickets[key].issuer;
+        let list = &mut tables.sessions[issuer].issued;
         list.push(&mut tables.tickets, key, |t| &mut t.in_issued);
     }
 
@@ -95,26 +95,26 @@ impl Machine {
         notify: bool,
         out: &mut Vec<Event>,
     ) {
-        let former = self.tables.tickets[key as usize].issuer;
+        let former = self.tables.tickets[key].issuer;
         if former != session {
             self.tell_taken(key, session, out);
             let number = self.serial();
             let tables = &mut self.tables;
-            let list = &mut tables.sessions[former as usize].issued;
+            let list = &mut tables.sessions[former].issued;
             list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
-            tables.tickets[key as usize].issuer = session;
-            tables.tickets[key as usize].issued = number;
+            tables.tickets[key].issuer = session;
+            tables.tickets[key].issued = number;
             self.list_with_issuer(key);
         }
-        let ticket = &mut self.tables.tickets[key as usize];
+        let ticket = &mut self.tables.tickets[key];
         ticket.data = data.clone();
         ticket.notify = notify;
         if let Some(hold) = ticket.hold {
             let ticket = ticket.name.clone();
-            let hold = &self.tables.holds[hold as usize];
+            let hold = &self.tables.holds[hold];
             out.push(Event::TicketUpdated {
                 to: self.info(hold.session).id,
-                resource: self.tables.resources[hold.resource as usize].name.clone(),
+                resource: self.tables.resources[hold.resource].name.clone(),
                 ticket,
                 data: data.clone(),
                 fence: hold.fence,
@@ -131,15 +131,15 @@ impl Machine {
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
         let resource = self.known_key(name.as_str())?;
-        if self.tables.resources[resource as usize].kind == Some(Kind::Lock) {
+        if self.tables.resources[resource].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
         let key =
             self.tables.find_ticket(resource, ticket.as_str()).ok_or(Refusal::TicketNotFound)?;
         // Nothing below can refuse.
         self.tell_claimant(key, LossReason::Revoked, out);
-        if self.tables.tickets[key as usize].issuer != session {
-            if let Some(hold) = self.tables.tickets[key as usize].hold {
+        if self.tables.tickets[key].issuer != session {
+            if let Some(hold) = self.tables.tickets[key].hold {
                 self.tell_issuer_of_release(hold, out);
             }
             self.tell_taken(key, session, out);
@@ -150,7 +150,7 @@ impl Machine {
 
     /// Takes a ticket out of all tables.
     pub(super) fn vanish(&mut self, key: TicketKey) {
-        let ticket = &self.tables.tickets[key as usize];
+        let ticket = &self.tables.tickets[key];
         let (resource, issuer, hold) = (ticket.resource, ticket.issuer, ticket.hold);
         self.change(resource, |machine| {
             match hold {
@@ -158,25 +158,25 @@ impl Machine {
                 None => machine.leave_free(key),
             }
             let tables = &mut machine.tables;
-            let list = &mut tables.resources[resource as usize].tickets;
+            let list = &mut tables.resources[resource].tickets;
             list.remove(&mut tables.tickets, key, |t| &mut t.in_all);
-            let list = &mut tables.sessions[issuer as usize].issued;
+            let list = &mut tables.sessions[issuer].issued;
             list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
-            let gone = tables.tickets.remove(key as usize);
+            let gone = tables.tickets.remove(key);
             tables.ticket_names.remove((resource, gone.name.as_str()), key);
         });
     }
 
     /// Tells the claimant, if there is one, that its claim is lost.
     pub(super) fn tell_claimant(&self, key: TicketKey, reason: LossReason, out: &mut Vec<Event>) {
-        let ticket = &self.tables.tickets[key as usize];
+        let ticket = &self.tables.tickets[key];
         let Some(hold) = ticket.hold else { return };
-        let hold = &self.tables.holds[hold as usize];
-        let claimant = &self.tables.sessions[hold.session as usize];
+        let hold = &self.tables.holds[hold];
+        let claimant = &self.tables.sessions[hold.session];
         if !claimant.ending {
             out.push(Event::TicketRevoked {
                 to: claimant.info.id,
-                resource: self.tables.resources[ticket.resource as usize].name.clone(),
+                resource: self.tables.resources[ticket.resource].name.clone(),
                 ticket: ticket.name.clone(),
                 fence: hold.fence,
                 reason,
@@ -185,10 +185,10 @@ impl Machine {
     }
 
     fn tell_taken(&self, key: TicketKey, by: SessionKey, out: &mut Vec<Event>) {
-        let ticket = &self.tables.tickets[key as usize];
+        let ticket = &self.tables.tickets[key];
         out.push(Event::TicketTaken {
             to: self.info(ticket.issuer).id,
-            resource: self.tables.resources[ticket.resource as usize].name.clone(),
+            resource: self.tables.resources[ticket.resource].name.clone(),
             ticket: ticket.name.clone(),
             by: self.info(by).name.clone(),
         });

@@ -32,10 +32,10 @@ impl Machine {
             let id = self.add_origin(key, wait_request, out);
             return Ok(Reply::Queued { wait: id, position: self.position(resource, id) });
         }
-        if self.tables.sessions[session as usize].waits.len() >= WAITS_MAX {
+        if self.tables.sessions[session].waits.len() >= WAITS_MAX {
             return Err(Refusal::Limit(Limit::Waits));
         }
-        let waiting = resource.map_or(0, |key| self.tables.resources[key as usize].waiting());
+        let waiting = resource.map_or(0, |key| self.tables.resources[key].waiting());
         if waiting as usize >= WAITERS_MAX {
             return Err(Refusal::Limit(Limit::Waiters));
         }
@@ -77,10 +77,10 @@ impl Machine {
     /// Tells all who hold a lock that somebody waits for it now.
     fn tell_holders_of_waiters(&self, key: ResourceKey, out: &mut Vec<Event>) {
         let tables = &self.tables;
-        let resource = &tables.resources[key as usize];
+        let resource = &tables.resources[key];
         let holders = resource.holds.keys(&tables.holds, |h| &h.in_resource);
         out.extend(holders.map(|hold| Event::LockWanted {
-            to: self.info(tables.holds[hold as usize].session).id,
+            to: self.info(tables.holds[hold].session).id,
             resource: resource.name.clone(),
             waiting: resource.waiting(),
         }));
@@ -93,7 +93,7 @@ impl Machine {
         wait_request: WaitRequest,
         out: &mut Vec<Event>,
     ) -> WaitId {
-        let wait = &mut self.tables.waits[key as usize];
+        let wait = &mut self.tables.waits[key];
         match wait_request.origin {
             WaitOrigin::Socket => wait.socket = wait.socket.max(Some(wait_request.timeout)),
             WaitOrigin::Request(request) => wait.requests.push(request),
@@ -111,7 +111,7 @@ impl Machine {
 
     /// Takes a wait that no origin is left of out of its queue.
     fn give_up_if_deserted(&mut self, key: WaitKey, out: &mut Vec<Event>) {
-        let wait = &self.tables.waits[key as usize];
+        let wait = &self.tables.waits[key];
         if wait.is_deserted() {
             let resource = wait.resource;
             self.change(resource, |machine| {
@@ -131,7 +131,7 @@ impl Machine {
         let Some(key) = self.tables.find_wait(id) else {
             return Ok(Reply::Cancelled(false));
         };
-        let wait = &mut self.tables.waits[key as usize];
+        let wait = &mut self.tables.waits[key];
         if wait.session != session_key || wait.socket.take().is_none() {
             return Ok(Reply::Cancelled(false));
         }
@@ -142,10 +142,10 @@ impl Machine {
 
     pub(super) fn time_out(&mut self, id: WaitId, out: &mut Vec<Event>) -> Reply {
         if let Some(key) = self.tables.find_wait(id) {
-            let wait = &mut self.tables.waits[key as usize];
+            let wait = &mut self.tables.waits[key];
             if wait.socket.take().is_some() {
-                let resource = self.tables.resources[wait.resource as usize].name.clone();
-                let to = self.tables.sessions[wait.session as usize].info.id;
+                let resource = self.tables.resources[wait.resource].name.clone();
+                let to = self.tables.sessions[wait.session].info.id;
                 out.push(Event::WaitEnded { to, wait: id, resource });
                 self.give_up_if_deserted(key, out);
             }
@@ -160,7 +160,7 @@ impl Machine {
         out: &mut Vec<Event>,
     ) -> Reply {
         if let Some(key) = self.tables.find_wait(id) {
-            let wait = &mut self.tables.waits[key as usize];
+            let wait = &mut self.tables.waits[key];
             let before = wait.requests.len();
             wait.requests.retain(|&waiting| waiting != request);
             if wait.requests.len() < before {
@@ -174,9 +174,8 @@ impl Machine {
     /// After a restart the connections of all requests are gone.
     pub(super) fn drop_requests(&mut self, out: &mut Vec<Event>) {
         let mut waits: Vec<(WaitId, WaitKey)> = Vec::new();
-        for (key, wait) in &mut self.tables.waits {
+        for (key, wait) in self.tables.waits.iter_mut() {
             if !std::mem::take(&mut wait.requests).is_empty() && wait.is_deserted() {
-                let Ok(key) = WaitKey::try_from(key) else { panic!("a key is too large") };
                 waits.push((wait.id, key));
             }
         }

@@ -5,7 +5,7 @@ use super::event::Event;
 use super::list::Link;
 use super::names::{Name, SessionId, WATCHES_MAX};
 use super::rows::{SessionKey, Watch, WatchKey};
-use super::tables::{Machine, enter};
+use super::tables::Machine;
 
 impl Machine {
     pub(super) fn watch(
@@ -19,9 +19,9 @@ impl Machine {
             .resource_key(name.as_str())
             .and_then(|resource| self.tables.find_watch(session, resource));
         if let Some(key) = found {
-            self.tables.watches[key as usize].changes = changes;
+            self.tables.watches[key].changes = changes;
         } else {
-            if self.tables.sessions[session as usize].watches.len() >= WATCHES_MAX {
+            if self.tables.sessions[session].watches.len() >= WATCHES_MAX {
                 return Err(Refusal::Limit(Limit::Watches));
             }
             let resource = self.resource_entry(name);
@@ -37,11 +37,11 @@ impl Machine {
     pub(super) fn place_watch(&mut self, watch: Watch) {
         let (session, resource) = (watch.session, watch.resource);
         let tables = &mut self.tables;
-        let key = enter(&mut tables.watches, watch);
+        let key = tables.watches.insert(watch);
         tables.watch_of.insert((session, resource), key);
-        let list = &mut tables.sessions[session as usize].watches;
+        let list = &mut tables.sessions[session].watches;
         list.push(&mut tables.watches, key, |w| &mut w.in_session);
-        let list = &mut tables.resources[resource as usize].watchers;
+        let list = &mut tables.resources[resource].watchers;
         list.push(&mut tables.watches, key, |w| &mut w.in_resource);
     }
 
@@ -56,7 +56,7 @@ impl Machine {
     }
 
     pub(super) fn drop_watches(&mut self, session: SessionKey) {
-        let watches = self.tables.sessions[session as usize].watches;
+        let watches = self.tables.sessions[session].watches;
         let keys: Vec<WatchKey> = watches.keys(&self.tables.watches, |w| &w.in_session).collect();
         for key in keys {
             self.drop_watch(key);
@@ -65,21 +65,21 @@ impl Machine {
 
     fn drop_watch(&mut self, key: WatchKey) {
         let tables = &mut self.tables;
-        let watch = &tables.watches[key as usize];
+        let watch = &tables.watches[key];
         let (session, resource) = (watch.session, watch.resource);
-        let list = &mut tables.sessions[session as usize].watches;
+        let list = &mut tables.sessions[session].watches;
         list.remove(&mut tables.watches, key, |w| &mut w.in_session);
-        let list = &mut tables.resources[resource as usize].watchers;
+        let list = &mut tables.resources[resource].watchers;
         list.remove(&mut tables.watches, key, |w| &mut w.in_resource);
         tables.watch_of.remove((session, resource), key);
-        tables.watches.remove(key as usize);
+        tables.watches.remove(key);
         self.drop_if_unused(resource);
     }
 
     /// Reports every watched resource that the command has changed, once.
     pub(super) fn announce_changes(&mut self, out: &mut Vec<Event>) {
         for touched in self.touched.drain(..) {
-            let resource = &mut self.tables.resources[touched.resource as usize];
+            let resource = &mut self.tables.resources[touched.resource];
             resource.touched = None;
             let after = resource.figures();
             let freed = touched.freed && after.free > 0;

@@ -15,7 +15,7 @@ impl Machine {
     /// What is at stake when a session ends; `None` when there is no such session.
     #[must_use]
     pub fn stakes(&self, id: &SessionId) -> Option<Stakes> {
-        let session = &self.tables.sessions[self.living_key(id)? as usize];
+        let session = &self.tables.sessions[self.living_key(id)?];
         Some(Stakes {
             name: session.info.name.clone(),
             locks: session.locks.len(),
@@ -28,7 +28,7 @@ impl Machine {
     #[must_use]
     pub fn weight(&self, id: &SessionId) -> usize {
         let key = self.tables.find_session(id);
-        let session = key.map(|key| &self.tables.sessions[key as usize]);
+        let session = key.map(|key| &self.tables.sessions[key]);
         session.map_or(0, |s| 1 + s.holds() + s.waits.len() + s.watches.len() + s.issued.len())
     }
 
@@ -50,7 +50,7 @@ impl Machine {
     #[must_use]
     pub fn figures(&self, name: &str) -> Figures {
         let key = self.resource_key(name);
-        key.map(|key| self.tables.resources[key as usize].figures()).unwrap_or_default()
+        key.map(|key| self.tables.resources[key].figures()).unwrap_or_default()
     }
 
     /// How many times a resource was emptied so far.

@@ -6,14 +6,13 @@
 
 use std::ops::Bound;
 
-use slab::Slab;
-
 use super::types::{IssuedState, ResourceView, SessionView, TicketView};
+use crate::machine::arena::Arena;
 use crate::machine::names::{Fence, Name, SessionId};
 use crate::machine::rows::{ResourceKey, SessionKey, Ticket};
 use crate::machine::tables::Machine;
 
-const SLOTS_MAX: usize = 16 * 1024;
+const SLOTS_MAX: u32 = 16 * 1024;
 /// Most of them that it shows.
 pub const SLICE_MAX: usize = 1024;
 
@@ -21,7 +20,7 @@ pub const SLICE_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub struct Scan {
     /// The key to go on from.
-    next: usize,
+    next: u32,
     /// The claim to go on behind.
     claim: Option<(ResourceKey, Fence)>,
     /// What was issued or granted later has come since the first slice.
@@ -36,14 +35,14 @@ impl Scan {
     }
 
     /// Goes on through a table: `pick` says what is shown of an entry.
-    fn go_on<T, V>(&mut self, slab: &Slab<T>, mut pick: impl FnMut(&T) -> Option<V>) -> Vec<V> {
+    fn go_on<T, V>(&mut self, rows: &Arena<T>, mut pick: impl FnMut(&T) -> Option<V>) -> Vec<V> {
         let mut seen = Vec::new();
-        let end = slab.capacity().min(self.next + SLOTS_MAX);
+        let end = rows.end().min(self.next + SLOTS_MAX);
         while self.next < end && seen.len() < SLICE_MAX {
-            seen.extend(slab.get(self.next).and_then(&mut pick));
+            seen.extend(rows.get(self.next).and_then(&mut pick));
             self.next += 1;
         }
-        self.done = self.next >= slab.capacity();
+        self.done = self.next >= rows.end();
         seen
     }
 }
@@ -52,14 +51,14 @@ impl Machine {
     /// How much a session's view would list; `None` when there is no such session.
     #[must_use]
     pub fn session_size(&self, id: &SessionId) -> Option<usize> {
-        let session = &self.tables.sessions[self.living_key(id)? as usize];
+        let session = &self.tables.sessions[self.living_key(id)?];
         Some(session.holds() + session.issued.len())
     }
 
     /// How much a resource's view would list; `None` when it is not known.
     #[must_use]
     pub fn resource_size(&self, name: &str) -> Option<usize> {
-        let resource = &self.tables.resources[self.known_key(name).ok()? as usize];
+        let resource = &self.tables.resources[self.known_key(name).ok()?];
         Some(resource.tickets.len().max(1))
     }
 
@@ -67,7 +66,7 @@ impl Machine {
     #[must_use]
     pub fn issued_count(&self, id: &SessionId) -> usize {
         let key = self.living_key(id);
-        key.map_or(0, |key| self.tables.sessions[key as usize].issued.len())
+        key.map_or(0, |key| self.tables.sessions[key].issued.len())
     }
 
     /// A session's view without its tickets.
@@ -144,7 +143,7 @@ impl Machine {
         let key = self.living_key(id)?;
         let (_, next_fence) = scan.begin(self);
         let behind = scan.claim.map_or(Bound::Unbounded, Bound::Excluded);
-        let claims = &self.tables.sessions[key as usize].by_resource;
+        let claims = &self.tables.sessions[key].by_resource;
         let mut seen = Vec::new();
         let mut passed = 0;
         for (&(resource, fence), &hold) in claims.range((behind, Bound::Unbounded)) {

@@ -28,7 +28,7 @@ impl Machine {
     }
 
     fn hold_states(&self, key: SessionKey) -> Vec<Grant> {
-        let session = &self.tables.sessions[key as usize];
+        let session = &self.tables.sessions[key];
         let lists = [session.locks, session.claims].into_iter();
         let keys = lists.flat_map(|list| list.keys(&self.tables.holds, |h| &h.in_session));
         let mut holds: Vec<Grant> = keys.map(|key| self.grant(key)).collect();
@@ -39,11 +39,11 @@ impl Machine {
 
     fn wait_states(&self, key: SessionKey) -> Vec<WaitState> {
         let tables = &self.tables;
-        let waits = tables.sessions[key as usize].waits.keys(&tables.waits, |w| &w.in_session);
+        let waits = tables.sessions[key].waits.keys(&tables.waits, |w| &w.in_session);
         waits
             .filter_map(|key| {
-                let wait = &tables.waits[key as usize];
-                let resource = &tables.resources[wait.resource as usize];
+                let wait = &tables.waits[key];
+                let resource = &tables.resources[wait.resource];
                 Some(WaitState {
                     wait: wait.id,
                     resource: resource.name.clone(),
@@ -58,12 +58,12 @@ impl Machine {
 
     fn watch_states(&self, key: SessionKey) -> Vec<WatchState> {
         let tables = &self.tables;
-        let watches = tables.sessions[key as usize].watches;
+        let watches = tables.sessions[key].watches;
         watches
             .keys(&tables.watches, |w| &w.in_session)
             .map(|key| {
-                let watch = &tables.watches[key as usize];
-                let resource = &tables.resources[watch.resource as usize];
+                let watch = &tables.watches[key];
+                let resource = &tables.resources[watch.resource];
                 let (name, figures) = (resource.name.clone(), resource.figures());
                 WatchState { resource: name, changes: watch.changes, figures }
             })
@@ -72,16 +72,16 @@ impl Machine {
 
     fn issued_states(&self, key: SessionKey) -> Vec<IssuedState> {
         let tables = &self.tables;
-        let issued = tables.sessions[key as usize].issued;
+        let issued = tables.sessions[key].issued;
         issued
             .keys(&tables.tickets, |t| &t.in_issued)
-            .map(|key| self.issued_state(&tables.tickets[key as usize]))
+            .map(|key| self.issued_state(&tables.tickets[key]))
             .collect()
     }
 
     pub(super) fn issued_state(&self, ticket: &Ticket) -> IssuedState {
         IssuedState {
-            resource: self.tables.resources[ticket.resource as usize].name.clone(),
+            resource: self.tables.resources[ticket.resource].name.clone(),
             ticket: ticket.name.clone(),
             claimed: ticket.hold.is_some(),
         }

@@ -14,7 +14,7 @@ impl Machine {
     pub fn session_view(&self, id: &SessionId) -> Option<SessionView> {
         let key = self.living_key(id)?;
         let tables = &self.tables;
-        let session = &tables.sessions[key as usize];
+        let session = &tables.sessions[key];
         let claims = session.claims.keys(&tables.holds, |h| &h.in_session);
         let issued = session.issued.keys(&tables.tickets, |t| &t.in_issued);
         Some(SessionView {
@@ -28,14 +28,14 @@ impl Machine {
     /// The locks that a session holds, in order of their fences.
     pub(super) fn lock_names(&self, key: SessionKey) -> Vec<Name> {
         let tables = &self.tables;
-        let locks = tables.sessions[key as usize].locks.keys(&tables.holds, |h| &h.in_session);
-        let resource = |hold: HoldKey| tables.holds[hold as usize].resource;
-        locks.map(|hold| tables.resources[resource(hold) as usize].name.clone()).collect()
+        let locks = tables.sessions[key].locks.keys(&tables.holds, |h| &h.in_session);
+        let resource = |hold: HoldKey| tables.holds[hold].resource;
+        locks.map(|hold| tables.resources[resource(hold)].name.clone()).collect()
     }
 
     /// The ticket that is held, if it is one.
     pub(super) fn held_ticket(&self, hold: HoldKey) -> Option<TicketView> {
-        match self.tables.holds[hold as usize].what {
+        match self.tables.holds[hold].what {
             Held::Ticket(ticket) => Some(self.ticket_view(ticket)),
             Held::Lock => None,
         }
@@ -45,7 +45,7 @@ impl Machine {
     #[must_use]
     pub fn resource_view(&self, name: &str) -> Option<ResourceView> {
         let key = self.known_key(name).ok()?;
-        let all = self.tables.resources[key as usize].tickets;
+        let all = self.tables.resources[key].tickets;
         let keys = all.keys(&self.tables.tickets, |t| &t.in_all);
         let tickets = keys.map(|key| self.ticket_view(key)).collect();
         Some(ResourceView { tickets, ..self.resource_head_at(key) })
@@ -53,7 +53,7 @@ impl Machine {
 
     /// A resource's view without its tickets.
     pub(super) fn resource_head_at(&self, key: ResourceKey) -> ResourceView {
-        let resource = &self.tables.resources[key as usize];
+        let resource = &self.tables.resources[key];
         let holder = resource.holds.first().filter(|_| resource.kind == Some(Kind::Lock));
         let holder = holder.map(|hold| self.holder(hold));
         let (name, is_lock) = (resource.name.clone(), resource.last == Kind::Lock);
@@ -61,17 +61,17 @@ impl Machine {
     }
 
     fn holder(&self, hold: HoldKey) -> (Arc<SessionInfo>, Fence) {
-        let hold = &self.tables.holds[hold as usize];
+        let hold = &self.tables.holds[hold];
         (self.info(hold.session).clone(), hold.fence)
     }
 
     fn ticket_view(&self, key: TicketKey) -> TicketView {
-        self.view_of(&self.tables.tickets[key as usize])
+        self.view_of(&self.tables.tickets[key])
     }
 
     pub(super) fn view_of(&self, ticket: &Ticket) -> TicketView {
         TicketView {
-            resource: self.tables.resources[ticket.resource as usize].name.clone(),
+            resource: self.tables.resources[ticket.resource].name.clone(),
             ticket: ticket.name.clone(),
             data: ticket.data.clone(),
             issuer: self.info(ticket.issuer).clone(),
@@ -91,22 +91,22 @@ impl Machine {
     ) -> Result<Option<Fence>, Refusal> {
         let session = self.session_key(*session)?;
         let key = self.known_key(resource)?;
-        if self.tables.resources[key as usize].kind == Some(Kind::Lock) {
+        if self.tables.resources[key].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
         let ticket = self.tables.find_ticket(key, ticket);
         let hold = ticket.and_then(|ticket| self.ticket_hold(ticket, session));
-        Ok(hold.map(|hold| self.tables.holds[hold as usize].fence))
+        Ok(hold.map(|hold| self.tables.holds[hold].fence))
     }
 
     /// Who watches a resource, oldest watch first, and whether it is told of every change.
     pub fn watchers(&self, name: &str) -> impl Iterator<Item = (SessionId, bool)> {
         let tables = &self.tables;
         let key = self.resource_key(name);
-        let list = key.map(|key| tables.resources[key as usize].watchers).unwrap_or_default();
+        let list = key.map(|key| tables.resources[key].watchers).unwrap_or_default();
         list.keys(&tables.watches, |w| &w.in_resource).map(|key| {
-            let watch = &tables.watches[key as usize];
-            (tables.sessions[watch.session as usize].info.id, watch.changes)
+            let watch = &tables.watches[key];
+            (tables.sessions[watch.session].info.id, watch.changes)
         })
     }
 }

@@ -42,7 +42,7 @@ impl Machine {
         let tables = &self.tables;
         let id = |key: SessionKey| self.info(key).id;
         let grant = |hold: HoldKey| {
-            let hold = &tables.holds[hold as usize];
+            let hold = &tables.holds[hold];
             (id(hold.session), hold.fence)
         };
         let mut waits: Vec<WaitSnapshot> = Vec::new();
@@ -50,7 +50,7 @@ impl Machine {
             for list in std::iter::once(&queue.any).chain(queue.named.values()) {
                 let keys = list.keys(&tables.waits, |w| &w.in_queue);
                 waits.extend(keys.map(|key| {
-                    let wait = &tables.waits[key as usize];
+                    let wait = &tables.waits[key];
                     WaitSnapshot {
                         id: wait.id,
                         session: id(wait.session),
@@ -73,7 +73,7 @@ impl Machine {
                 .tickets
                 .keys(&tables.tickets, |t| &t.in_all)
                 .map(|key| {
-                    let ticket = &tables.tickets[key as usize];
+                    let ticket = &tables.tickets[key];
                     TicketSnapshot {
                         name: ticket.name.clone(),
                         data: ticket.data.clone(),
@@ -90,7 +90,7 @@ impl Machine {
                 .watchers
                 .keys(&tables.watches, |w| &w.in_resource)
                 .map(|key| {
-                    let watch = &tables.watches[key as usize];
+                    let watch = &tables.watches[key];
                     let session = id(watch.session);
                     WatchSnapshot { session, changes: watch.changes, number: watch.number }
                 })

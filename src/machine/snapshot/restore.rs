@@ -1,5 +1,5 @@
 //! A machine made of a snapshot's plain values. What stands in ordered lists is entered in order,
-//! whatever keys the slabs had before.
+//! whatever keys the rows had before.
 
 use std::num::NonZeroU64;
 
@@ -57,7 +57,7 @@ impl Machine {
         }
         self.open(info.id, info.name.clone(), info.ttl, info.source.clone());
         let key = self.restored(info.id)?;
-        self.tables.sessions[key as usize].condemned = *condemned;
+        self.tables.sessions[key].condemned = *condemned;
         self.tables.condemned += usize::from(*condemned);
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Machine {
     /// A condemned session has nothing but holds.
     fn restored_living(&self, id: SessionId) -> Result<SessionKey, BadSnapshot> {
         let key = self.restored(id)?;
-        let is_condemned = self.tables.sessions[key as usize].condemned;
+        let is_condemned = self.tables.sessions[key].condemned;
         if is_condemned { Err(BadSnapshot::Contradiction) } else { Ok(key) }
     }
 
@@ -85,7 +85,7 @@ impl Machine {
             return Err(BadSnapshot::Contradiction);
         }
         let key = self.resource_entry(&from.name);
-        let resource = &mut self.tables.resources[key as usize];
+        let resource = &mut self.tables.resources[key];
         resource.known = from.known;
         resource.last = from.last;
         resource.kind = stands(from).then_some(from.last);
@@ -149,8 +149,8 @@ impl Machine {
         free.sort_unstable();
         let tables = &mut self.tables;
         for (_, key) in free {
-            let resource = tables.tickets[key as usize].resource;
-            let list = &mut tables.resources[resource as usize].free;
+            let resource = tables.tickets[key].resource;
+            let list = &mut tables.resources[resource].free;
             list.push(&mut tables.tickets, key, |t| &mut t.in_free);
         }
     }
@@ -206,7 +206,7 @@ impl Machine {
                 in_queue: Link::default(),
                 in_session: Link::default(),
             };
-            let kind = self.tables.resources[resource as usize].last;
+            let kind = self.tables.resources[resource].last;
             self.change(resource, |machine| machine.enter_queue(wait, kind));
         }
         Ok(())
