@@ -61,7 +61,7 @@ async fn serve(options: &Options) -> Result<(), String> {
     let mut interrupt = listen_for(SignalKind::interrupt())?;
     let server = Server::bind(config).await.map_err(|why| match why {
         NotStarted::Listening(why) => format!("cannot listen on {}: {why}", options.listen),
-        NotStarted::PersistenceConfig(why) => why.to_string(),
+        NotStarted::Persistence(why) => why.to_string(),
     })?;
     let address = server.address().map_err(|why| format!("cannot listen: {why}"))?;
     // Nobody may be reading: that is no reason not to serve.

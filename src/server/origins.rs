@@ -105,7 +105,7 @@ impl Authority {
 }
 
 /// What a request says of the name it asks for.
-enum Asked {
+enum AskedHost {
     /// HTTP/1.0 may say nothing.
     Nothing,
     Authority(Authority),
@@ -113,20 +113,20 @@ enum Asked {
     Odd(String),
 }
 
-fn asked(parts: &Parts) -> Asked {
+fn asked(parts: &Parts) -> AskedHost {
     let mut hosts = parts.headers.get_all(HOST).iter();
     // The target's authority counts where it has one (RFC 9112, section 3.2.2).
     let text = match (parts.uri.authority(), hosts.next(), hosts.next()) {
         (Some(authority), ..) => {
             authority.as_str().rsplit('@').next().unwrap_or_default().to_owned()
         }
-        (None, None, _) => return Asked::Nothing,
+        (None, None, _) => return AskedHost::Nothing,
         (None, Some(host), None) => told(host),
-        (None, Some(_), Some(_)) => return Asked::Odd("several names".to_owned()),
+        (None, Some(_), Some(_)) => return AskedHost::Odd("several names".to_owned()),
     };
     match Authority::read(&text) {
-        Some(authority) => Asked::Authority(authority),
-        None => Asked::Odd(text.chars().take(TOLD_MAX).collect()),
+        Some(authority) => AskedHost::Authority(authority),
+        None => AskedHost::Odd(text.chars().take(TOLD_MAX).collect()),
     }
 }
 
@@ -170,14 +170,16 @@ impl Origins {
             return Ok(());
         }
         let host = match asked(parts) {
-            Asked::Nothing => None,
-            Asked::Authority(host) if self.is_ours(&host) => Some(host),
-            Asked::Authority(Authority { host, .. }) if self.matters(&parts.headers) => {
+            AskedHost::Nothing => None,
+            AskedHost::Authority(host) if self.is_ours(&host) => Some(host),
+            AskedHost::Authority(Authority { host, .. }) if self.matters(&parts.headers) => {
                 return Err(Foreign::Host(host.chars().take(TOLD_MAX).collect()));
             }
-            Asked::Authority(host) => Some(host),
-            Asked::Odd(text) if self.matters(&parts.headers) => return Err(Foreign::NoHost(text)),
-            Asked::Odd(_) => None,
+            AskedHost::Authority(host) => Some(host),
+            AskedHost::Odd(text) if self.matters(&parts.headers) => {
+                return Err(Foreign::NoHost(text));
+            }
+            AskedHost::Odd(_) => None,
         };
         self.check_page(&parts.headers, host.as_ref())
     }

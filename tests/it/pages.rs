@@ -60,7 +60,7 @@ async fn every_published_file_of_the_helper_is_served_as_it_is() {
     assert!(names.iter().any(|name| name == "index.js"));
     for name in names {
         let answer = client.ask_at(&format!("GET /client/{name}")).await;
-        assert_eq!(answer.status, 200, "{name} is missing in the list in src/server/pages.rs");
+        assert_eq!(answer.status, 200, "{name} is not in src/server/http/helper.rs");
         assert!(answer.body == file(&format!("client-js/{name}")).as_bytes(), "{name}");
     }
     for name in ["protocol.md", "asyncapi.yaml", "durability.md"] {

@@ -11,9 +11,9 @@ const MASK_BYTES: u64 = 4;
 
 /// What comes next.
 #[derive(Clone, Copy, Debug)]
-enum Next {
+enum Awaited {
     Opcode,
-    WaitTimeout,
+    Length,
     /// More bytes of a long length.
     Longer {
         missing: u8,
@@ -36,7 +36,7 @@ pub(super) enum Stop {
 /// Follows the frames of a client.
 #[derive(Debug)]
 pub(super) struct Frames {
-    next: Next,
+    next: Awaited,
     /// The first byte of the frame under way.
     first: u8,
     /// Bytes of the message under way, as far as its frames have begun.
@@ -49,7 +49,7 @@ pub(super) struct Frames {
 impl Frames {
     /// Begins before the first frame. Messages and frames may have so many bytes.
     pub(super) fn new(max_bytes: u64) -> Self {
-        let next = Next::Opcode;
+        let next = Awaited::Opcode;
         Self { next, first: 0, message_bytes: 0, max_bytes, has_fragment: false }
     }
 
@@ -69,24 +69,24 @@ impl Frames {
         while let Some(&byte) = bytes.get(at) {
             let mut used = 1;
             match self.next {
-                Next::Opcode if byte & OPCODE == CLOSE => return Some((at, Stop::Close)),
-                Next::Opcode => (self.first, self.next) = (byte, Next::WaitTimeout),
-                Next::WaitTimeout => {
+                Awaited::Opcode if byte & OPCODE == CLOSE => return Some((at, Stop::Close)),
+                Awaited::Opcode => (self.first, self.next) = (byte, Awaited::Length),
+                Awaited::Length => {
                     let masked = byte & MASKED != 0;
                     match byte & !MASKED {
-                        126 => self.next = Next::Longer { missing: 2, so_far: 0, masked },
-                        127 => self.next = Next::Longer { missing: 8, so_far: 0, masked },
+                        126 => self.next = Awaited::Longer { missing: 2, so_far: 0, masked },
+                        127 => self.next = Awaited::Longer { missing: 8, so_far: 0, masked },
                         length => self.begin(u64::from(length), masked),
                     }
                 }
-                Next::Longer { missing, so_far, masked } => {
+                Awaited::Longer { missing, so_far, masked } => {
                     let so_far = so_far << 8 | u64::from(byte);
                     match missing - 1 {
                         0 => self.begin(so_far, masked),
-                        missing => self.next = Next::Longer { missing, so_far, masked },
+                        missing => self.next = Awaited::Longer { missing, so_far, masked },
                     }
                 }
-                Next::Rest(left) => {
+                Awaited::Rest(left) => {
                     let there = bytes.len() - at;
                     used = usize::try_from(left).map_or(there, |left| left.min(there));
                     self.rest(left - used as u64);
@@ -114,7 +114,7 @@ impl Frames {
 
     /// So many bytes of the frame are still to come.
     fn rest(&mut self, left: u64) {
-        self.next = if left > 0 { Next::Rest(left) } else { Next::Opcode };
+        self.next = if left > 0 { Awaited::Rest(left) } else { Awaited::Opcode };
         if left > 0 || self.is_control() {
             return;
         }

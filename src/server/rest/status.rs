@@ -1,48 +1,31 @@
 //! `GET /status`: how the server is.
 
 use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use crate::driver::{Durability, PersistenceStatus};
-use crate::wire::rest as shapes;
+use crate::server::app::App;
+use crate::server::http::request::Call;
+use crate::server::http::response;
+use crate::wire::rest;
 
-use super::App;
-use super::answer::{self, Answer};
-use super::call::Call;
-use crate::wire::Problem;
+use super::outcome::Outcome;
 
-/// When the server was started.
-#[derive(Debug)]
-pub(crate) struct Started {
-    wall: SystemTime,
-    running: tokio::time::Instant,
-}
-
-impl Started {
-    #[expect(clippy::disallowed_methods, reason = "for the status page; nothing depends on it")]
-    pub(crate) fn now() -> Self {
-        Self { wall: SystemTime::now(), running: tokio::time::Instant::now() }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "for the status page; nothing depends on it")]
-    fn ago(&self) -> std::time::Duration {
-        self.running.elapsed()
-    }
-}
-
-pub(super) async fn status(app: App, _: Call) -> Result<Answer, Problem> {
+pub(crate) async fn show(app: Arc<App>, _: Call) -> Outcome {
     let status = app.driver.status();
     let uptime = app.started.ago();
     let started = humantime::format_rfc3339_nanos(app.started.wall).to_string();
-    let page = shapes::Status {
+    let page = rest::Status {
         version: env!("CARGO_PKG_VERSION"),
-        uptime: shapes::go_duration(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX)),
+        uptime: rest::go_duration(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX)),
         started: humantime::format_rfc3339_seconds(app.started.wall).to_string(),
         uptime_ns: u64::try_from(uptime.as_nanos()).unwrap_or(u64::MAX),
         started_at: started,
         num_cpus: std::thread::available_parallelism().map_or(1, NonZero::get),
         sessions: 0,
-        sockets: app.sockets.load(std::sync::atomic::Ordering::Relaxed),
+        sockets: app.sockets.load(Ordering::Relaxed),
         resources: 0,
         tickets: 0,
         locks: 0,
@@ -53,15 +36,15 @@ pub(super) async fn status(app: App, _: Call) -> Result<Answer, Problem> {
         resident_bytes: resident_bytes().unwrap_or(0),
         kept: status.kept.map(kept).unwrap_or_default(),
     };
-    Ok(answer::json(shapes::json(&page.with(status.counts))))
+    Ok(response::json(rest::json(&page.with(status.counts))))
 }
 
-fn kept(kept: PersistenceStatus) -> shapes::Persistence {
+fn kept(kept: PersistenceStatus) -> rest::Persistence {
     let written = |ms| {
         let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(ms);
         humantime::format_rfc3339_millis(at).to_string()
     };
-    shapes::Persistence {
+    rest::Persistence {
         durability: match kept.durability {
             Durability::Always => "always",
             Durability::Interval => "interval",

@@ -11,10 +11,9 @@ use axum::http::request::Parts;
 use futures::future::BoxFuture;
 
 use crate::machine::{DATA_MAX_BYTES, Data, Name, SessionId, Ttl};
+use crate::server::net::limits::Admission;
+use crate::server::net::peer::Peer;
 use crate::wire::{Code, Problem, query};
-
-use super::connections::Peer;
-use super::guard::Visit;
 
 /// How long a request's body may take to arrive.
 const BODY_MAX: Duration = Duration::from_secs(20);
@@ -28,12 +27,13 @@ const PREFER: &str = "prefer";
 
 /// How long a client would wait for a grant.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
+pub(crate) struct WaitWish {
     pub(crate) ms: u32,
     /// Whether the header said so.
     pub(crate) preferred: bool,
 }
 
+/// A request.
 pub(crate) struct Call {
     parts: Parts,
     body: Body,
@@ -88,14 +88,14 @@ impl Call {
     }
 
     /// How long the client would wait for a grant.
-    pub(crate) fn wait(&self) -> Result<Wait, Problem> {
+    pub(crate) fn wait(&self) -> Result<WaitWish, Problem> {
         if let Some(ms) = self.query().wait_ms()? {
-            return Ok(Wait { ms, preferred: false });
+            return Ok(WaitWish { ms, preferred: false });
         }
         let prefer = self.parts.headers.get_all(PREFER).iter();
         let prefer: Vec<&str> = prefer.filter_map(|value| value.to_str().ok()).collect();
         let preferred = query::preferred_wait_ms(&prefer.join(","));
-        Ok(Wait { ms: preferred.unwrap_or(0), preferred: preferred.is_some() })
+        Ok(WaitWish { ms: preferred.unwrap_or(0), preferred: preferred.is_some() })
     }
 
     /// The address that the request comes from.
@@ -108,8 +108,8 @@ impl Call {
     }
 
     /// The connection that the request came by, as far as it counts.
-    pub(crate) fn visit(&self) -> Option<Arc<Visit>> {
-        self.peer().map(|peer| peer.visit.clone())
+    pub(crate) fn admission(&self) -> Option<Arc<Admission>> {
+        self.peer().map(|peer| peer.admission.clone())
     }
 
     /// What waits, given the session's ttl, until the client of a request in a queue has closed its
@@ -127,12 +127,12 @@ impl Call {
 
     /// Whether the address has connections and requests left.
     pub(crate) fn check_bounds(&self) -> Result<(), Problem> {
-        let Some(Peer { visit, .. }) = self.peer() else { return Ok(()) };
-        if visit.is_too_many() {
-            visit.tell_too_many();
+        let Some(Peer { admission, .. }) = self.peer() else { return Ok(()) };
+        if admission.is_too_many() {
+            admission.tell_too_many();
             return Err(Problem::new(Code::Limit, "too many connections from this address"));
         }
-        if !visit.may_ask() {
+        if !admission.may_ask() {
             return Err(Problem::new(Code::Limit, "too many requests from this address"));
         }
         Ok(())

@@ -7,10 +7,14 @@ use rustix::net::sockopt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Config, Server, connections, routes};
 use crate::driver::Driver;
 use crate::machine::{Command, Name, SessionId, SessionName, Ttl};
+use crate::server::config::Config;
+use crate::server::http::routes;
+use crate::server::lifecycle::Server;
 use crate::wire::write_id;
+
+use super::connection;
 
 /// What the kernel was told: whether it probes, how often in s, and how long nobody may answer, in
 /// ms.
@@ -48,7 +52,7 @@ impl Pair {
         let theirs = stream.try_clone().unwrap().into();
         let stream = TcpStream::from_std(stream).unwrap();
         let router = routes::router(&server.app);
-        tokio::spawn(connections::serve(stream, peer, server.app.clone(), router));
+        tokio::spawn(connection::serve(stream, peer, server.app.clone(), router));
         Self { client: client.unwrap(), theirs }
     }
 

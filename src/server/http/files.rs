@@ -1,5 +1,6 @@
-//! The pages: the helper for JavaScript under `/client/`, the documents under `/docs/`, and at `/`
-//! a page that shows what all this is. They are part of the binary and know nothing of the driver.
+//! The files that are served: the helper for JavaScript under `/client/`, the documents under
+//! `/docs/`, and at `/` a page that shows what all this is. They are part of the binary and know
+//! nothing of the driver.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
@@ -11,23 +12,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::answer::Answer;
+use super::helper::HELPER;
 use super::package;
-
-/// Files of the helper, as they are published.
-macro_rules! helper {
-    ($($file:literal)*) => {
-        &[$((concat!("/client/", $file), include_str!(concat!("../../client-js/", $file)))),*]
-    };
-}
-
-/// The helper: every file that a page or a reader could ask for. A test compares the list with the
-/// directory.
-pub(super) const HELPER: &[(&str, &str)] = helper![
-    "abort.js" "bytes.js" "clock.js" "codes.js" "core.js" "error.js" "holds.js" "index.d.ts"
-    "index.js" "iterators.js" "known.js" "names.js" "README.md" "requests.js" "resume.js"
-    "session.js" "tables.js" "transport.js" "waitqueue.js"
-];
+use super::response::HttpAnswer;
 
 /// All else: where it is found, and what it holds.
 const TEXTS: &[(&str, &str)] = &[
@@ -35,9 +22,9 @@ const TEXTS: &[(&str, &str)] = &[
     ("/page.css", include_str!("page/page.css")),
     ("/page.js", include_str!("page/page.js")),
     ("/page.svg", include_str!("page/page.svg")),
-    ("/docs/protocol.md", include_str!("../../docs/protocol.md")),
-    ("/docs/asyncapi.yaml", include_str!("../../docs/asyncapi.yaml")),
-    ("/docs/durability.md", include_str!("../../docs/durability.md")),
+    ("/docs/protocol.md", include_str!("../../../docs/protocol.md")),
+    ("/docs/asyncapi.yaml", include_str!("../../../docs/asyncapi.yaml")),
+    ("/docs/durability.md", include_str!("../../../docs/durability.md")),
 ];
 
 /// What stands in for the directory of the helper; each is a way from there.
@@ -95,7 +82,7 @@ impl Page {
     }
 
     /// The page, or that whoever asks has it already.
-    pub(crate) fn answer(&self, asked: &HeaderMap) -> Answer {
+    pub(crate) fn answer(&self, asked: &HeaderMap) -> HttpAnswer {
         let known = knows(asked, &self.tag);
         let mut answer =
             Response::new(Body::from(if known { Bytes::new() } else { self.content.clone() }));
@@ -119,7 +106,7 @@ impl Page {
 
 /// Shows the way to the file that stands in for a directory. It leads from where one is, for there
 /// may be a proxy in front.
-pub(crate) fn redirect(way: &'static str) -> Answer {
+pub(crate) fn redirect(way: &'static str) -> HttpAnswer {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     let headers = answer.headers_mut();

@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::http::header::{CONNECTION, HOST};
 use axum::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version};
 
-use super::answer;
-use super::call::wants_documents;
+use super::request::wants_documents;
+use super::response;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
@@ -18,7 +18,7 @@ pub(crate) fn refused<B>(request: &Request<B>) -> Option<Response<Body>> {
     }
     let documents = wants_documents(request.headers());
     let detail = "a request has one Host header";
-    Some(answer::refusal_that_says(StatusCode::BAD_REQUEST, detail, documents))
+    Some(response::refusal_that_says(StatusCode::BAD_REQUEST, detail, documents))
 }
 
 /// Whether a client would go on with the connection after this request. (RFC 9112, section 9.3)

@@ -7,7 +7,7 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use crate::machine::Fence;
 use crate::wire::{Problem, problem};
 
-use super::call::Wait;
+use super::request::WaitWish;
 
 /// The header that carries the fence of what was granted or confirmed.
 pub(crate) const FENCE_HEADER: HeaderName = HeaderName::from_static("ticketd-fence");
@@ -20,15 +20,16 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const DOCUMENT: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-pub(crate) type Answer = Response<Body>;
+/// An answer that is on its way out.
+pub(crate) type HttpAnswer = Response<Body>;
 
 /// An answer 200 in JSON.
-pub(crate) fn json(text: impl Into<Body>) -> Answer {
+pub(crate) fn json(text: impl Into<Body>) -> HttpAnswer {
     typed(StatusCode::OK, JSON, text)
 }
 
 /// The same, with the fence of a hold.
-pub(crate) fn json_with_fence(text: impl Into<Body>, fence: Fence) -> Answer {
+pub(crate) fn json_with_fence(text: impl Into<Body>, fence: Fence) -> HttpAnswer {
     let mut answer = json(text);
     answer.headers_mut().insert(FENCE_HEADER, HeaderValue::from(fence.0));
     answer
@@ -36,7 +37,7 @@ pub(crate) fn json_with_fence(text: impl Into<Body>, fence: Fence) -> Answer {
 
 /// The answer to a request that would wait. How long is told if a header said so, since a header
 /// may be ignored. (RFC 7240, section 3)
-pub(crate) fn after(wait: Wait, mut answer: Answer) -> Answer {
+pub(crate) fn after(wait: WaitWish, mut answer: HttpAnswer) -> HttpAnswer {
     let applied = wait.preferred.then(|| format!("wait={}", wait.ms / 1000));
     if let Some(Ok(applied)) = applied.map(HeaderValue::try_from) {
         answer.headers_mut().insert(PREFERENCE_APPLIED, applied);
@@ -45,7 +46,7 @@ pub(crate) fn after(wait: Wait, mut answer: Answer) -> Answer {
 }
 
 /// An error, in the form that the client asks for.
-pub(crate) fn problem(problem: &Problem, documents: bool) -> Answer {
+pub(crate) fn problem(problem: &Problem, documents: bool) -> HttpAnswer {
     let status = StatusCode::from_u16(problem.code.status());
     let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = if documents {
@@ -60,13 +61,13 @@ pub(crate) fn problem(problem: &Problem, documents: bool) -> Answer {
 }
 
 /// What HTTP itself refuses: there is no such path, or not with this method.
-pub(crate) fn refusal(status: StatusCode, documents: bool) -> Answer {
+pub(crate) fn refusal(status: StatusCode, documents: bool) -> HttpAnswer {
     let detail = status.canonical_reason().unwrap_or("error").to_lowercase();
     refusal_that_says(status, &detail, documents)
 }
 
 /// The same in words of its own.
-pub(crate) fn refusal_that_says(status: StatusCode, detail: &str, documents: bool) -> Answer {
+pub(crate) fn refusal_that_says(status: StatusCode, detail: &str, documents: bool) -> HttpAnswer {
     if documents {
         typed(status, DOCUMENT, problem::document(status.as_u16(), None, detail))
     } else {
@@ -74,7 +75,7 @@ pub(crate) fn refusal_that_says(status: StatusCode, detail: &str, documents: boo
     }
 }
 
-fn typed(status: StatusCode, media: HeaderValue, body: impl Into<Body>) -> Answer {
+fn typed(status: StatusCode, media: HeaderValue, body: impl Into<Body>) -> HttpAnswer {
     let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, media);

@@ -31,13 +31,13 @@ struct Taken {
 
 /// A connection as one of those that its address may have.
 #[derive(Debug)]
-struct Place {
+struct Standing {
     address: IpAddr,
-    /// Whether it is counted. Changes under the guard's lock only.
+    /// Whether it is counted. Changes under the lock of the limits only.
     counts: AtomicBool,
 }
 
-impl Place {
+impl Standing {
     fn counts(&self) -> bool {
         self.counts.load(Ordering::Relaxed)
     }
@@ -48,14 +48,14 @@ impl Place {
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct Usage {
     /// All addresses that have a connection, or spent requests a moment ago.
     addresses: HashMap<IpAddr, Taken>,
     /// By which connection sessions have a socket; empty while connections are not bounded.
-    seats: HashMap<SessionId, Arc<Place>>,
+    seats: HashMap<SessionId, Arc<Standing>>,
 }
 
-impl Inner {
+impl Usage {
     fn taken(&mut self, address: IpAddr, bounds: Bounds) -> &mut Taken {
         self.addresses.entry(address).or_insert_with(|| Taken {
             connections: 0,
@@ -65,20 +65,20 @@ impl Inner {
     }
 
     /// Counts a connection if its address may have one more.
-    fn count(&mut self, place: &Place, bounds: Bounds) -> bool {
-        let taken = self.taken(place.address, bounds);
+    fn count(&mut self, standing: &Standing, bounds: Bounds) -> bool {
+        let taken = self.taken(standing.address, bounds);
         let counts = bounds.connections == 0 || taken.connections < bounds.connections;
         taken.connections += u32::from(counts);
-        place.set(counts);
+        standing.set(counts);
         counts
     }
 }
 
 /// Knows what addresses take.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub(crate) struct AddressLimits {
     bounds: Bounds,
-    inner: Mutex<Inner>,
+    usage: Mutex<Usage>,
     notices: Arc<Notices>,
 }
 
@@ -90,14 +90,14 @@ fn now() -> Instant {
     Instant::now()
 }
 
-impl Guard {
+impl AddressLimits {
     pub(crate) fn new(bounds: Bounds, notices: Arc<Notices>) -> Arc<Self> {
-        Arc::new(Self { bounds, inner: Mutex::default(), notices })
+        Arc::new(Self { bounds, usage: Mutex::default(), notices })
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        match self.inner.lock() {
-            Ok(inner) => inner,
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        match self.usage.lock() {
+            Ok(usage) => usage,
             Err(poisoned) => poisoned.into_inner(),
         }
     }
@@ -107,42 +107,42 @@ impl Guard {
     }
 
     /// Counts a connection of an address for as long as what is returned lives.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Visit {
-        let place = Place { address: address.to_canonical(), counts: AtomicBool::new(true) };
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Admission {
+        let standing = Standing { address: address.to_canonical(), counts: AtomicBool::new(true) };
         if !self.is_off() {
-            self.inner().count(&place, self.bounds);
+            self.usage().count(&standing, self.bounds);
         }
-        Visit { guard: self.clone(), place: Arc::new(place) }
+        Admission { limits: self.clone(), standing: Arc::new(standing) }
     }
 }
 
 /// A connection of an address.
 #[derive(Debug)]
-pub(crate) struct Visit {
-    guard: Arc<Guard>,
-    place: Arc<Place>,
+pub(crate) struct Admission {
+    limits: Arc<AddressLimits>,
+    standing: Arc<Standing>,
 }
 
-impl Visit {
+impl Admission {
     /// Whether the address has as many connections as it may without this one, which does not
     /// count then.
     pub(crate) fn is_too_many(&self) -> bool {
-        !self.place.counts()
+        !self.standing.counts()
     }
 
     /// Whether the connection may be that of a socket: it counts, or does now, or takes over a
     /// session whose connection counts. A client whose line died has it counted until the server
     /// finds out, and comes back by another.
     pub(crate) fn may_speak(&self, session: Option<&SessionId>) -> bool {
-        if self.place.counts() {
+        if self.standing.counts() {
             return true;
         }
-        let mut inner = self.guard.inner();
-        let may = inner.count(&self.place, self.guard.bounds)
+        let mut usage = self.limits.usage();
+        let may = usage.count(&self.standing, self.limits.bounds)
             || session
-                .and_then(|session| inner.seats.get(session))
-                .is_some_and(|former| former.counts() && former.address == self.place.address);
-        drop(inner);
+                .and_then(|session| usage.seats.get(session))
+                .is_some_and(|former| former.counts() && former.address == self.standing.address);
+        drop(usage);
         if !may {
             self.tell_too_many();
         }
@@ -151,37 +151,38 @@ impl Visit {
 
     /// Tells the log that something is refused because the address has too many connections.
     pub(crate) fn tell_too_many(&self) {
-        self.guard.notices.refused(Kind::Connections, self.place.address);
+        self.limits.notices.refused(Kind::Connections, self.standing.address);
     }
 
     /// A socket of this connection's speaks for the session, for as long as what is returned
     /// lives. If the connection does not count yet, it takes the place of the one that did.
     pub(crate) fn sit(self: &Arc<Self>, session: SessionId) -> Option<Seat> {
-        let bounds = self.guard.bounds;
+        let bounds = self.limits.bounds;
         if bounds.connections == 0 {
             return None;
         }
-        let mut inner = self.guard.inner();
-        let former = inner.seats.insert(session, self.place.clone());
-        if !self.place.counts() {
-            match former.filter(|former| former.counts() && former.address == self.place.address) {
+        let mut usage = self.limits.usage();
+        let former = usage.seats.insert(session, self.standing.clone());
+        if !self.standing.counts() {
+            match former.filter(|former| former.counts() && former.address == self.standing.address)
+            {
                 Some(former) => former.set(false),
                 // It has gone just now.
-                None => inner.taken(self.place.address, bounds).connections += 1,
+                None => usage.taken(self.standing.address, bounds).connections += 1,
             }
-            self.place.set(true);
+            self.standing.set(true);
         }
-        Some(Seat { visit: self.clone(), session })
+        Some(Seat { admission: self.clone(), session })
     }
 
     /// Whether the address may make another request now; then it counts.
     pub(crate) fn may_ask(&self) -> bool {
-        let rate = u64::from(self.guard.bounds.rate);
+        let rate = u64::from(self.limits.bounds.rate);
         if rate == 0 {
             return true;
         }
-        let mut inner = self.guard.inner();
-        let Some(taken) = inner.addresses.get_mut(&self.place.address) else { return true };
+        let mut usage = self.limits.usage();
+        let Some(taken) = usage.addresses.get_mut(&self.standing.address) else { return true };
         let now = now();
         let micros = u64::try_from((now - taken.filled).as_micros()).unwrap_or(u64::MAX);
         let earned = micros.saturating_mul(rate);
@@ -193,29 +194,29 @@ impl Visit {
                 true
             }
             None => {
-                drop(inner);
-                self.guard.notices.refused(Kind::Rate, self.place.address);
+                drop(usage);
+                self.limits.notices.refused(Kind::Rate, self.standing.address);
                 false
             }
         }
     }
 }
 
-impl Drop for Visit {
+impl Drop for Admission {
     fn drop(&mut self) {
-        if self.guard.is_off() {
+        if self.limits.is_off() {
             return;
         }
-        let mut inner = self.guard.inner();
-        if !self.place.counts() {
+        let mut usage = self.limits.usage();
+        if !self.standing.counts() {
             return;
         }
-        let addresses = &mut inner.addresses;
-        let Some(taken) = addresses.get_mut(&self.place.address) else { return };
+        let addresses = &mut usage.addresses;
+        let Some(taken) = addresses.get_mut(&self.standing.address) else { return };
         taken.connections -= 1;
-        if self.guard.bounds.rate == 0 {
+        if self.limits.bounds.rate == 0 {
             if taken.connections == 0 {
-                addresses.remove(&self.place.address);
+                addresses.remove(&self.standing.address);
             }
             return;
         }
@@ -232,16 +233,16 @@ impl Drop for Visit {
 /// A connection as that of a session's socket.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    visit: Arc<Visit>,
+    admission: Arc<Admission>,
     session: SessionId,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut inner = self.visit.guard.inner();
-        let seat = inner.seats.get(&self.session);
-        if seat.is_some_and(|place| Arc::ptr_eq(place, &self.visit.place)) {
-            inner.seats.remove(&self.session);
+        let mut usage = self.admission.limits.usage();
+        let seat = usage.seats.get(&self.session);
+        if seat.is_some_and(|standing| Arc::ptr_eq(standing, &self.admission.standing)) {
+            usage.seats.remove(&self.session);
         }
     }
 }
@@ -257,68 +258,68 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_budget_is_spent_and_earned_again_however_often_one_reconnects() {
-        let guard = Guard::new(Bounds { connections: 0, rate: 2 }, Arc::default());
-        assert!(guard.enter(HOME).may_ask() && guard.enter(HOME).may_ask());
-        assert!(!guard.enter(HOME).may_ask());
+        let limits = AddressLimits::new(Bounds { connections: 0, rate: 2 }, Arc::default());
+        assert!(limits.enter(HOME).may_ask() && limits.enter(HOME).may_ask());
+        assert!(!limits.enter(HOME).may_ask());
         tokio::time::advance(Duration::from_millis(500)).await;
-        let visit = guard.enter(HOME);
-        assert!(visit.may_ask() && !visit.may_ask());
+        let admission = limits.enter(HOME);
+        assert!(admission.may_ask() && !admission.may_ask());
     }
 
     #[test]
     fn connections_are_counted_while_they_last() {
-        let guard = Guard::new(Bounds { connections: 1, rate: 0 }, Arc::default());
-        let first = guard.enter(HOME);
-        assert!(!first.is_too_many() && guard.enter(HOME).is_too_many());
+        let limits = AddressLimits::new(Bounds { connections: 1, rate: 0 }, Arc::default());
+        let first = limits.enter(HOME);
+        assert!(!first.is_too_many() && limits.enter(HOME).is_too_many());
         drop(first);
-        assert!(!guard.enter(HOME).is_too_many());
+        assert!(!limits.enter(HOME).is_too_many());
         let mapped = "::ffff:127.0.0.1".parse().unwrap();
-        let first = guard.enter(mapped);
-        assert!(guard.enter(HOME).is_too_many(), "it is the same address");
+        let first = limits.enter(mapped);
+        assert!(limits.enter(HOME).is_too_many(), "it is the same address");
         drop(first);
-        let off = Guard::new(Bounds::default(), Arc::default());
-        let visits: Vec<_> = (0..100).map(|_| off.enter(HOME)).collect();
-        assert!(visits.iter().all(|visit| !visit.is_too_many() && visit.may_ask()));
+        let off = AddressLimits::new(Bounds::default(), Arc::default());
+        let admissions: Vec<_> = (0..100).map(|_| off.enter(HOME)).collect();
+        assert!(admissions.iter().all(|admission| !admission.is_too_many() && admission.may_ask()));
     }
 
     const SESSION: SessionId = SessionId([1; 20]);
     const OTHER: SessionId = SessionId([2; 20]);
 
-    fn enter(guard: &Arc<Guard>, address: IpAddr) -> Arc<Visit> {
-        Arc::new(guard.enter(address))
+    fn enter(limits: &Arc<AddressLimits>, address: IpAddr) -> Arc<Admission> {
+        Arc::new(limits.enter(address))
     }
 
     /// A client with as many sockets as it may have loses a line, and is back before the server
     /// has found out: its own dead line kept it out, with a code that says "do not come back".
     #[test]
     fn who_takes_over_takes_the_place_in_the_count_too() {
-        let guard = Guard::new(Bounds { connections: 2, rate: 0 }, Arc::default());
-        let [dead, other] = [enter(&guard, HOME), enter(&guard, HOME)];
+        let limits = AddressLimits::new(Bounds { connections: 2, rate: 0 }, Arc::default());
+        let [dead, other] = [enter(&limits, HOME), enter(&limits, HOME)];
         let (dead_seat, other_seat) = (dead.sit(SESSION), other.sit(OTHER));
-        let back = enter(&guard, HOME);
+        let back = enter(&limits, HOME);
         assert!(!back.may_speak(None) && !back.may_speak(Some(&SessionId([3; 20]))));
         assert!(back.may_speak(Some(&SESSION)));
         let back_seat = back.sit(SESSION);
         assert!(!back.is_too_many() && dead.is_too_many());
         drop((dead_seat, dead));
-        assert!(guard.enter(HOME).is_too_many(), "there are still two");
+        assert!(limits.enter(HOME).is_too_many(), "there are still two");
         // Its seat is its own: the dead one's end did not take it away.
-        let again = enter(&guard, HOME);
+        let again = enter(&limits, HOME);
         assert!(again.may_speak(Some(&SESSION)));
         drop((back_seat, back));
         assert!(again.may_speak(None), "a place has come free");
         drop((other_seat, other));
-        assert!(guard.inner().seats.is_empty());
-        let last = enter(&guard, HOME);
-        assert!(!last.is_too_many() && enter(&guard, HOME).is_too_many());
+        assert!(limits.usage().seats.is_empty());
+        let last = enter(&limits, HOME);
+        assert!(!last.is_too_many() && enter(&limits, HOME).is_too_many());
     }
 
     #[test]
     fn nobody_takes_the_place_of_another_address() {
-        let guard = Guard::new(Bounds { connections: 1, rate: 0 }, Arc::default());
+        let limits = AddressLimits::new(Bounds { connections: 1, rate: 0 }, Arc::default());
         let away = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-        let [home, theirs] = [enter(&guard, HOME), enter(&guard, away)];
+        let [home, theirs] = [enter(&limits, HOME), enter(&limits, away)];
         let _seats = [home.sit(SESSION), theirs.sit(OTHER)];
-        assert!(!enter(&guard, HOME).may_speak(Some(&OTHER)));
+        assert!(!enter(&limits, HOME).may_speak(Some(&OTHER)));
     }
 }

@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use flate2::{Compression, GzBuilder};
 use tar::{Builder, EntryType, Header};
 
-use super::pages::HELPER;
+use super::helper::HELPER;
 
 /// What the package has besides the files that are served one by one.
 const ONLY_PACKED: [(&str, &str); 2] = [
-    ("LICENSE", include_str!("../../client-js/LICENSE")),
-    ("package.json", include_str!("../../client-js/package.json")),
+    ("LICENSE", include_str!("../../../client-js/LICENSE")),
+    ("package.json", include_str!("../../../client-js/package.json")),
 ];
 
 /// The time of every entry, in seconds since 1970: that which npm gives. Tools that were made

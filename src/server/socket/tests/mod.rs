@@ -17,7 +17,9 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_util::sync::CancellationToken;
 
-use super::socket::{Context, Incoming, Socket, serve};
+use super::context::Context;
+use super::incoming::{Incoming, Socket};
+use super::serve::serve;
 use crate::driver::Driver;
 
 const EXPIRE_MS: u32 = 500;
@@ -82,7 +84,7 @@ impl Peer {
             source: "here".into(),
             stopping: CancellationToken::new(),
             nameless: None,
-            visit: None,
+            admission: None,
         };
         tokio::spawn(serve(Box::new(Line { from: from_client, to: to_client }), context));
         Self { to, from, pongs: true }

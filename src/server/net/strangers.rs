@@ -11,25 +11,25 @@ pub const NAMELESS_MAX: usize = 1000;
 pub const NAMELESS_OF_ONE_MAX: usize = 100;
 
 #[derive(Debug, Default)]
-struct Counts {
+struct StrangerCounts {
     all: usize,
     /// Those that there are any of.
     of_one: HashMap<IpAddr, usize>,
 }
 
-/// Counts them.
+/// StrangerCounts them.
 #[derive(Debug, Default)]
-pub(crate) struct Strangers(Mutex<Counts>);
+pub(crate) struct Strangers(Mutex<StrangerCounts>);
 
 impl Strangers {
-    fn counts(&self) -> MutexGuard<'_, Counts> {
+    fn counts(&self) -> MutexGuard<'_, StrangerCounts> {
         match self.0.lock() {
             Ok(counts) => counts,
             Err(poisoned) => poisoned.into_inner(),
         }
     }
 
-    /// Counts one for as long as what is returned lives, unless there are too many.
+    /// StrangerCounts one for as long as what is returned lives, unless there are too many.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Stranger> {
         let home = home(address);
         let mut counts = self.counts();

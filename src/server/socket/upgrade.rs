@@ -2,10 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
 use axum::http::header::{
     ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -15,14 +13,17 @@ use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::notices::Kind;
+use crate::server::app::App;
+use crate::server::http::request::{Call, wants_documents};
+use crate::server::http::response::{self, HttpAnswer};
+use crate::server::net::counted::Counted;
+use crate::server::net::peer::Peer;
 use crate::wire::socket::SUBPROTOCOL;
 use crate::wire::{Code, Problem};
 
-use super::App;
-use super::answer::{self, Answer};
-use super::call::{Call, wants_documents};
-use super::connections::Peer;
-use super::socket::{Context, WebSocket, serve};
+use super::context::Context;
+use super::serve::serve;
+use super::stream::WebSocket;
 
 const GET: HeaderValue = HeaderValue::from_static("GET");
 const UPGRADES: HeaderValue = HeaderValue::from_static("upgrade");
@@ -30,33 +31,15 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 /// The version of RFC 6455.
 const VERSION: HeaderValue = HeaderValue::from_static("13");
 
-/// Counts something as long as it lives.
-#[derive(Debug)]
-pub(crate) struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    pub(crate) fn new(counter: &Arc<AtomicUsize>) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-pub(super) async fn upgrade(State(app): State<App>, request: Request) -> Answer {
-    let call = Call::new(request);
-    let (source, visit) = (call.source(), call.visit());
+pub(crate) async fn upgrade(app: &Arc<App>, call: Call) -> HttpAnswer {
+    let (source, admission) = (call.source(), call.admission());
     let mut parts = call.into_parts();
     let documents = wants_documents(&parts.headers);
     if parts.method != Method::GET {
         return refused(StatusCode::METHOD_NOT_ALLOWED, documents, [(ALLOW, GET)]);
     }
     if let Err(problem) = app.admit(&parts) {
-        return answer::problem(&problem, documents);
+        return response::problem(&problem, documents);
     }
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let Some(upgrade) = upgrade.filter(|_| is_meant(&parts.headers)) else {
@@ -65,7 +48,7 @@ pub(super) async fn upgrade(State(app): State<App>, request: Request) -> Answer 
         return refused(StatusCode::UPGRADE_REQUIRED, documents, headers);
     };
     let Some(key) = parts.headers.get(SEC_WEBSOCKET_KEY) else {
-        return answer::refusal(StatusCode::BAD_REQUEST, documents);
+        return response::refusal(StatusCode::BAD_REQUEST, documents);
     };
     let answer = switching(key, &parts.headers);
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.address.ip());
@@ -73,11 +56,11 @@ pub(super) async fn upgrade(State(app): State<App>, request: Request) -> Answer 
     else {
         app.notices.refused(Kind::Nameless, &source);
         let problem = Problem::new(Code::Limit, "too many sockets have not said hello");
-        return answer::problem(&problem, documents);
+        return response::problem(&problem, documents);
     };
     let (open, task) = (Counted::new(&app.sockets), app.tasks.token());
     let (driver, stopping) = (app.driver.clone(), app.stopping.clone());
-    let context = Context { driver, source, stopping, nameless: Some(nameless), visit };
+    let context = Context { driver, source, stopping, nameless: Some(nameless), admission };
     tokio::spawn(async move {
         if let Some(socket) = Box::pin(WebSocket::upgraded(upgrade)).await {
             serve(socket, context).await;
@@ -91,8 +74,8 @@ fn refused<const N: usize>(
     status: StatusCode,
     documents: bool,
     headers: [(HeaderName, HeaderValue); N],
-) -> Answer {
-    let mut answer = answer::refusal(status, documents);
+) -> HttpAnswer {
+    let mut answer = response::refusal(status, documents);
     answer.headers_mut().extend(headers);
     answer
 }
@@ -115,7 +98,7 @@ fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 }
 
 /// The answer to a handshake that is accepted.
-fn switching(key: &HeaderValue, headers: &HeaderMap) -> Answer {
+fn switching(key: &HeaderValue, headers: &HeaderMap) -> HttpAnswer {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use crate::wire::socket::{FRAME_MAX_BYTES, HELLO_MAX_BYTES};
 
 use super::frames::{Frames, Stop};
-use super::{Incoming, Socket};
+use super::incoming::{Incoming, Socket};
 
 /// What is read from a socket at a time, and gathered before it is written, in bytes. A socket
 /// that is silent costs this much.
@@ -29,7 +29,7 @@ const WRITE_MAX_BYTES: usize = 256 * 1024;
 
 /// A socket of a client's.
 #[derive(Debug)]
-pub(crate) struct WebSocket<S>(WebSocketStream<Line<S>>);
+pub(crate) struct WebSocket<S>(WebSocketStream<FrameGate<S>>);
 
 impl WebSocket<TokioIo<Upgraded>> {
     /// What a connection becomes, unless it is lost before.
@@ -52,7 +52,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             .max_write_buffer_size(WRITE_MAX_BYTES)
             .max_message_size(Some(FRAME_MAX_BYTES))
             .max_frame_size(Some(FRAME_MAX_BYTES));
-        let line = Line::new(stream, HELLO_MAX_BYTES as u64);
+        let line = FrameGate::new(stream, HELLO_MAX_BYTES as u64);
         Self(WebSocketStream::from_raw_socket(line, Role::Server, Some(config)).await)
     }
 }
@@ -112,7 +112,7 @@ enum Passing {
 
 /// A connection whose bytes are looked at on their way in.
 #[derive(Debug)]
-struct Line<S> {
+struct FrameGate<S> {
     stream: S,
     frames: Frames,
     passing: Passing,
@@ -120,7 +120,7 @@ struct Line<S> {
     held: Vec<u8>,
 }
 
-impl<S> Line<S> {
+impl<S> FrameGate<S> {
     fn new(stream: S, max_bytes: u64) -> Self {
         let frames = Frames::new(max_bytes);
         Self { stream, frames, passing: Passing::All, held: Vec::new() }
@@ -146,8 +146,8 @@ impl<S> Line<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
-    /// When nothing passes it is pending, and nobody is woken: [`Line::seen`] is to be asked.
+impl<S: AsyncRead + Unpin> AsyncRead for FrameGate<S> {
+    /// When nothing passes it is pending, and nobody is woken: [`FrameGate::seen`] is to be asked.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -193,7 +193,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FrameGate<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

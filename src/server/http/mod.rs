@@ -1,0 +1,11 @@
+//! HTTP: which path leads where, requests as handlers see them, answers as they are sent, and the
+//! files that are the same for everybody.
+
+pub(crate) mod cors;
+pub(crate) mod files;
+mod helper;
+pub(crate) mod keep_alive;
+mod package;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod routes;

@@ -1,0 +1,132 @@
+//! A server's life: it takes its port and what the journal keeps, serves, and stops in order.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::driver::{Driver, JournalWriter, PersistenceError, WriterThread};
+
+use super::app::App;
+use super::config::Config;
+use super::http::routes;
+use super::net::accept;
+
+/// How long a server that stops waits for requests and sockets under way.
+pub const STOPPING_MAX: Duration = Duration::from_secs(5);
+
+/// A server that has its port but does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    pub(crate) app: Arc<App>,
+    journal: Option<JournalWriter>,
+}
+
+/// Why a server does not start.
+#[derive(Debug)]
+pub enum NotStarted {
+    /// The address makes no sense or is taken.
+    Listening(io::Error),
+    /// The journal cannot be opened.
+    Persistence(PersistenceError),
+}
+
+impl fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listening(why) => write!(f, "cannot listen: {why}"),
+            Self::Persistence(why) => why.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NotStarted {}
+
+impl Server {
+    /// Takes the port, and up what the journal keeps.
+    ///
+    /// # Errors
+    /// [`NotStarted`]: nothing is served then.
+    pub async fn bind(config: Config) -> Result<Self, NotStarted> {
+        let Some(persistence) = config.keeping.clone() else {
+            let driver = Driver::new(config.expire_ms);
+            return Self::bind_with(config, driver).await.map_err(NotStarted::Listening);
+        };
+        let opened = JournalWriter::open(config.expire_ms, persistence);
+        let (driver, journal) = opened.map_err(NotStarted::Persistence)?;
+        let server = Self::bind_with(config, driver).await.map_err(NotStarted::Listening)?;
+        Ok(Self { journal: Some(journal), ..server })
+    }
+
+    /// Takes the port, over a driver of the caller's.
+    ///
+    /// # Errors
+    /// When the address makes no sense or is taken.
+    pub async fn bind_with(config: Config, driver: Driver) -> io::Result<Self> {
+        let listener = accept::bind(&config.listen).await?;
+        let loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
+        let app = Arc::new(App::new(config, driver, loopback));
+        Ok(Self { listener, app, journal: None })
+    }
+
+    /// The address that it has.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` is done, then finishes what is under way (at most [`STOPPING_MAX`]).
+    ///
+    /// # Errors
+    /// Why it ended by itself: what it serves cannot be kept any more.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), String> {
+        let Self { listener, app, journal } = self;
+        let clockwork = tokio::spawn(app.driver.clone().run());
+        let journal = journal.map(WriterThread::new).transpose().map_err(|why| why.to_string())?;
+        let router = routes::router(&app);
+        let mut ended = Ok(());
+        tokio::select! {
+            () = stop => {}
+            () = accept::accept(&listener, &app, &router) => {}
+            why = app.driver.failed() => ended = Err(why),
+        }
+        drop(listener);
+        say_what_is_under_way(&app, ended.as_ref().err());
+        app.driver.stop_waiting();
+        app.driver.dismiss_sockets(0);
+        app.stopping.cancel();
+        app.tasks.close();
+        if tokio::time::timeout(STOPPING_MAX, app.tasks.wait()).await.is_err() {
+            tracing::warn!(left = app.tasks.len(), "stopped with connections under way");
+        } else {
+            tracing::info!("stopped");
+        }
+        app.notices.finish();
+        clockwork.abort();
+        let Some(journal) = journal else { return ended };
+        match tokio::task::spawn_blocking(|| journal.finish()).await {
+            Ok(Ok(())) => ended,
+            Ok(Err(why)) => Err(why.to_string()),
+            Err(_) => Err("the last image was not written".to_owned()),
+        }
+    }
+}
+
+/// Tells what a server that stops still has to do, and why it stops if nobody told it to.
+fn say_what_is_under_way(app: &App, why: Option<&String>) {
+    let connections = app.tasks.len();
+    let sockets = app.sockets.load(Ordering::Relaxed);
+    let counts = app.driver.status().counts;
+    let (sessions, waits) = (counts.sessions, counts.waits);
+    match why {
+        None => tracing::info!(connections, sockets, sessions, waits, "stopping"),
+        Some(why) => tracing::error!(connections, sockets, sessions, waits, "stopping: {why}"),
+    }
+}

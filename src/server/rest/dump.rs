@@ -1,0 +1,29 @@
+//! Dumps: everything there is, or one resource.
+
+use std::sync::Arc;
+
+use crate::machine::Refusal;
+use crate::server::app::App;
+use crate::server::http::request::Call;
+use crate::server::http::response;
+use crate::wire::rest;
+
+use super::outcome::Outcome;
+use super::pieces;
+
+pub(crate) async fn sessions(app: Arc<App>, _: Call) -> Outcome {
+    let ids = app.driver.session_ids().await?;
+    Ok(response::json(pieces::dump(app.driver.clone(), ids)))
+}
+
+pub(crate) async fn resources(app: Arc<App>, _: Call) -> Outcome {
+    let names = app.driver.resource_names().await?;
+    Ok(response::json(pieces::dump(app.driver.clone(), names)))
+}
+
+pub(crate) async fn resource(app: Arc<App>, call: Call) -> Outcome {
+    let name = call.resource()?;
+    let before = format!("{{{}:", rest::json(&name.as_str()));
+    let dump = pieces::one(&app.driver, &name, &before, "}").await?;
+    dump.map(response::json).ok_or_else(|| Refusal::ResourceNotFound.into())
+}

@@ -1,0 +1,71 @@
+//! Tickets: issued, revoked, claimed, asked about, released.
+
+use std::sync::Arc;
+
+use crate::machine::{Command, Grant, Refusal, Reply};
+use crate::server::app::App;
+use crate::server::http::request::Call;
+use crate::server::http::response;
+use crate::wire::rest;
+
+use super::outcome::{Outcome, bug, done, known};
+use super::waiting;
+
+pub(crate) async fn issue(app: Arc<App>, call: Call) -> Outcome {
+    let (resource, session) = (call.resource()?, call.session()?);
+    let ticket = call.query().ticket()?;
+    // The request is under way while its body is.
+    let held = session.map(|session| app.driver.pin(session));
+    let data = call.data().await?;
+    drop(held);
+    let session = known(session)?;
+    let command = Command::Issue { session, resource, ticket, data, notify: false };
+    done(&app, session, command, "\"Ok\"").await
+}
+
+pub(crate) async fn revoke(app: Arc<App>, call: Call) -> Outcome {
+    let (resource, session) = (call.resource()?, call.session()?);
+    let ticket = call.query().ticket()?;
+    let session = known(session)?;
+    done(&app, session, Command::Revoke { session, resource, ticket }, "\"Ok\"").await
+}
+
+pub(crate) async fn claim(app: Arc<App>, mut call: Call) -> Outcome {
+    let (resource, session) = (call.resource()?, call.session()?);
+    let (ticket, wait) = (call.query().optional_ticket()?, call.wait()?);
+    let session = known(session)?;
+    let command =
+        |wait_request| Command::Claim { session, resource, ticket, wait_request, again: true };
+    let answer = waiting::ask(&app, &mut call, session, wait, command).await?;
+    match &answer.reply {
+        Ok(Reply::Granted { grant: Grant::Ticket(grant), .. }) => {
+            let claim = rest::json(&rest::Claim::from(grant));
+            answer.hand_over();
+            Ok(response::after(wait, response::json_with_fence(claim, grant.fence)))
+        }
+        Ok(Reply::NotGranted) | Err(Refusal::TicketHeld) => {
+            let nothing = rest::json(&rest::Claim::default());
+            Ok(response::after(wait, response::json(nothing)))
+        }
+        Ok(reply) => Err(bug(reply)),
+        Err(refusal) => Err((*refusal).into()),
+    }
+}
+
+pub(crate) async fn holds(app: Arc<App>, call: Call) -> Outcome {
+    let (resource, session) = (call.resource()?, call.session()?);
+    let ticket = call.query().ticket()?;
+    let session = known(session)?;
+    match app.driver.holds(session, resource.as_str(), ticket.as_str()).await?? {
+        Some(fence) => Ok(response::json_with_fence("true", fence)),
+        None => Ok(response::json("false")),
+    }
+}
+
+pub(crate) async fn release(app: Arc<App>, call: Call) -> Outcome {
+    let (resource, session) = (call.resource()?, call.session()?);
+    let (ticket, fence) = (call.query().ticket()?, call.query().fence()?);
+    let session = known(session)?;
+    let command = Command::Release { session, resource, ticket, fence, by_socket: false };
+    done(&app, session, command, "\"Ok\"").await
+}

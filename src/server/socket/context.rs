@@ -1,0 +1,34 @@
+//! What a connection needs to know beside its socket.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::Driver;
+use crate::machine::SessionId;
+use crate::server::net::limits::Admission;
+use crate::server::net::strangers::Stranger;
+
+/// What a connection needs to know beside its socket.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) driver: Driver,
+    /// The address that the socket comes from.
+    pub(crate) source: Box<str>,
+    /// Cancelled when the server is to stop.
+    pub(crate) stopping: CancellationToken,
+    /// Dropped when the socket has said `hello`.
+    pub(crate) nameless: Option<Stranger>,
+    /// The connection, as far as it counts against its address.
+    pub(crate) admission: Option<Arc<Admission>>,
+}
+
+impl Context {
+    pub(super) fn may_ask(&self) -> bool {
+        self.admission.as_ref().is_none_or(|it| it.may_ask())
+    }
+
+    pub(super) fn may_speak(&self, session: Option<&SessionId>) -> bool {
+        self.admission.as_ref().is_none_or(|it| it.may_speak(session))
+    }
+}

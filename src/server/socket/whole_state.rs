@@ -1,0 +1,83 @@
+//! A whole state on its way out, which may be large.
+
+use std::pin::pin;
+
+use futures::{Sink, SinkExt};
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use crate::driver::{Answered, Connection, Message, Unavailable, WholeState};
+use crate::machine::{IssuedState, Refusal};
+use crate::wire::socket::StateFrames;
+
+use super::end::{End, told};
+use super::feed::{feed, unstuck};
+use super::heartbeat::Pulse;
+
+/// Writes a whole state, which may take its reader a while: meanwhile heartbeats go on, and the
+/// session does not expire over its own request.
+pub(super) async fn feed_state<K, E>(
+    sink: &mut K,
+    connection: &Connection,
+    mut pulse: Option<&mut Pulse>,
+    id: Option<u64>,
+    state: WholeState,
+) -> Result<(), End>
+where
+    K: Sink<Frame, Error = E> + Unpin,
+{
+    let held = connection.pin();
+    let WholeState { mut session, resumed, epoch, ping_ms, lacks_issued } = state;
+    if lacks_issued {
+        let gone = match gather_issued(sink, connection, pulse.as_deref_mut()).await? {
+            Ok(Some(issued)) => {
+                session.issued = issued;
+                None
+            }
+            Ok(None) => Some(Answered::Reply(Err(Refusal::SessionNotFound))),
+            Err(why) => Some(Answered::Unavailable(why)),
+        };
+        if let Some(answered) = gone {
+            return feed(sink, Message::Answer(id, answered)).await;
+        }
+    }
+    for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
+        unstuck(sink.feed(Frame::text(frame))).await?;
+        // Others go before the next 64 KiB.
+        tokio::task::yield_now().await;
+        if let Some(beat) = pulse.as_mut().and_then(|pulse| pulse.due()) {
+            unstuck(sink.feed(beat)).await?;
+        }
+    }
+    drop(held);
+    Ok(())
+}
+
+/// What a large state lacks. It waits for the disk as the state did: heartbeats go on, and the
+/// socket can be ended.
+async fn gather_issued<K, E>(
+    sink: &mut K,
+    connection: &Connection,
+    mut pulse: Option<&mut Pulse>,
+) -> Result<Result<Option<Vec<IssuedState>>, Unavailable>, End>
+where
+    K: Sink<Frame, Error = E> + Unpin,
+{
+    let mut issued = pin!(connection.issued());
+    loop {
+        let beat = async {
+            match &mut pulse {
+                Some(pulse) => pulse.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let beat = tokio::select! {
+            issued = &mut issued => return Ok(issued),
+            ending = connection.outbox().was_cut() => return Err(told(ending)),
+            beat = beat => beat,
+        };
+        for answer in connection.outbox().take_beats() {
+            feed(sink, answer).await?;
+        }
+        unstuck(sink.send(beat)).await?;
+    }
+}
