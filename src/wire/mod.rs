@@ -2,6 +2,7 @@
 
 pub mod code;
 mod id;
+mod json;
 mod origin;
 pub mod problem;
 pub mod query;
@@ -11,5 +12,6 @@ pub mod views;
 
 pub use code::Code;
 pub use id::{read_id, without_ids, write_id};
+pub use json::json;
 pub use origin::{AllowedOrigin, KnownHost, Unfit, is_host};
 pub use problem::Problem;

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::machine::Refusal;
 
-use super::Code;
+use super::code::Code;
+use super::json::json;
 
 /// What went wrong, for a reader and for a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub fn document(status: u16, code: Option<&str>, detail: &str) -> String {
         code: Option<&'a str>,
     }
     let title = code.unwrap_or(detail);
-    super::rest::json(&Document { r#type: "about:blank", title, status, detail, code })
+    json(&Document { r#type: "about:blank", title, status, detail, code })
 }
 
 impl From<Refusal> for Problem {

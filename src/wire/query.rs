@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::Problem;
 use crate::machine::{
     Data, Fence, NUMBER_END, Name, SessionId, SessionName, TTL_MAX_MS, TTL_MIN_MS, Ttl,
 };
+
+use super::code::Code;
+use super::id::read_id;
+use super::problem::Problem;
 
 /// Longest wait of a REST request, in ms; longer wishes are clamped.
 pub const REST_WAIT_MAX_MS: u32 = 60_000;
@@ -171,7 +174,7 @@ pub fn data(bytes: &[u8]) -> Result<Data, Problem> {
 /// What too much data is told.
 #[must_use]
 pub fn too_large() -> Problem {
-    Problem::new(super::Code::TooLarge, "data must be at most 1024 bytes")
+    Problem::new(Code::TooLarge, "data must be at most 1024 bytes")
 }
 
 /// Reads who is asking. Text that is no id is nobody's.
@@ -180,7 +183,7 @@ pub fn too_large() -> Problem {
 /// `bad-request` when it is missing, else `None` for nobody's.
 pub fn session(text: Option<&str>) -> Result<Option<SessionId>, Problem> {
     let text = text.ok_or_else(|| Problem::bad("sessid is missing"))?;
-    Ok(super::read_id(text))
+    Ok(read_id(text))
 }
 
 #[cfg(test)]
@@ -193,7 +196,7 @@ mod tests {
         assert_eq!(query.get("name").unwrap().unwrap(), "a b+c");
         assert_eq!(query.fence().unwrap(), Some(Fence(7)));
         assert_eq!(query.get("empty").unwrap(), None);
-        assert_eq!(query.get("bad").unwrap_err().code, super::super::Code::BadRequest);
+        assert_eq!(query.get("bad").unwrap_err().code, Code::BadRequest);
         assert_eq!(query.wait_ms().unwrap(), Some(12));
     }
 

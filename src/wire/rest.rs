@@ -6,52 +6,40 @@ use serde::Serialize;
 
 use crate::machine::{Counts, SessionInfo, TicketGrant, TicketView};
 
-use super::write_id;
-
-/// A value as JSON text.
-///
-/// # Panics
-/// Never: nothing that is written here can fail to be.
-#[must_use]
-pub fn json<T: Serialize>(value: &T) -> String {
-    match serde_json::to_string(value) {
-        Ok(text) => text,
-        Err(why) => panic!("JSON: {why}"),
-    }
-}
+use super::id::write_id;
 
 /// A session.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Session {
+pub struct SessionShape {
     name: String,
     id: String,
     src: String,
     ttl: u32,
-    tickets: Vec<Ticket>,
-    issuances: Vec<Ticket>,
+    tickets: Vec<TicketShape>,
+    issuances: Vec<TicketShape>,
 }
 
 /// A ticket, or a lock in the guise of one.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Ticket {
+pub struct TicketShape {
     name: String,
     resource_name: String,
     data: Option<String>,
-    issuer: Option<Box<Session>>,
-    claimant: Option<Box<Session>>,
+    issuer: Option<Box<SessionShape>>,
+    claimant: Option<Box<SessionShape>>,
 }
 
 /// The answer to a claim.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Claim {
+pub struct ClaimShape {
     claimed: bool,
-    ticket: Ticket,
+    ticket: TicketShape,
 }
 
-impl From<&SessionInfo> for Session {
+impl From<&SessionInfo> for SessionShape {
     fn from(info: &SessionInfo) -> Self {
         Self {
             name: info.name.as_str().to_owned(),
@@ -65,8 +53,8 @@ impl From<&SessionInfo> for Session {
 }
 
 /// The original shows a lock as a ticket of its own name, issued by its holder.
-pub(super) fn lock(name: &str, holder: &SessionInfo) -> Ticket {
-    Ticket {
+pub(super) fn lock(name: &str, holder: &SessionInfo) -> TicketShape {
+    TicketShape {
         name: name.to_owned(),
         resource_name: name.to_owned(),
         data: Some(String::new()),
@@ -75,7 +63,7 @@ pub(super) fn lock(name: &str, holder: &SessionInfo) -> Ticket {
     }
 }
 
-impl From<&TicketView> for Ticket {
+impl From<&TicketView> for TicketShape {
     fn from(view: &TicketView) -> Self {
         Self {
             name: view.ticket.as_str().to_owned(),
@@ -87,9 +75,9 @@ impl From<&TicketView> for Ticket {
     }
 }
 
-impl From<&TicketGrant> for Claim {
+impl From<&TicketGrant> for ClaimShape {
     fn from(grant: &TicketGrant) -> Self {
-        let ticket = Ticket {
+        let ticket = TicketShape {
             name: grant.ticket.as_str().to_owned(),
             resource_name: grant.resource.as_str().to_owned(),
             data: Some(BASE64.encode(grant.data.as_bytes())),
@@ -103,7 +91,7 @@ impl From<&TicketGrant> for Claim {
 /// The answer to `GET /status`: the original's members, then our own.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Status {
+pub struct StatusShape {
     /// The server's version.
     pub version: &'static str,
     /// Time since the start, as Go writes it.
@@ -140,13 +128,13 @@ pub struct Status {
     pub resident_bytes: u64,
     /// What is kept on disk.
     #[serde(flatten)]
-    pub kept: Persistence,
+    pub kept: PersistenceShape,
 }
 
-/// The part of [`Status`] that is about the journal.
+/// The part of [`StatusShape`] that is about the journal.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Persistence {
+pub struct PersistenceShape {
     /// `always`, `interval`, `none`; `memory` when nothing is kept.
     pub durability: &'static str,
     /// The journal's file, in its directory.
@@ -165,7 +153,7 @@ pub struct Persistence {
     pub disk_full: bool,
 }
 
-impl Default for Persistence {
+impl Default for PersistenceShape {
     fn default() -> Self {
         Self {
             durability: "memory",
@@ -180,7 +168,7 @@ impl Default for Persistence {
     }
 }
 
-impl Status {
+impl StatusShape {
     /// The figures that count things.
     #[must_use]
     pub fn with(self, counts: Counts) -> Self {

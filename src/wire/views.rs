@@ -5,7 +5,8 @@ use std::iter::once;
 
 use crate::machine::{ResourceView, SessionView, TicketView};
 
-use super::rest::{Session, Ticket, json, lock};
+use super::json::json;
+use super::rest::{SessionShape, TicketShape, lock};
 
 /// What is larger is the last of its piece, in bytes.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -16,7 +17,7 @@ const NO_TICKETS: &str = "],\"Issuances\":[]}";
 /// A session, in pieces.
 pub fn session(view: SessionView) -> impl Iterator<Item = String> + Send {
     let SessionView { info, claims, issued, locks } = view;
-    let mut head = json(&Session::from(&*info));
+    let mut head = json(&SessionShape::from(&*info));
     debug_assert!(head.ends_with(NO_TICKETS));
     head.truncate(head.len() - NO_TICKETS.len());
     let claims = claims.into_iter().map(ticket);
@@ -46,10 +47,10 @@ pub fn resource(view: ResourceView) -> impl Iterator<Item = String> + Send {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is dropped when it is written")]
 fn ticket(view: TicketView) -> String {
-    json(&Ticket::from(&view))
+    json(&TicketShape::from(&view))
 }
 
-fn member(name: &str, ticket: &Ticket) -> String {
+fn member(name: &str, ticket: &TicketShape) -> String {
     format!("{}:{}", json(&name), json(ticket))
 }
 

@@ -6,7 +6,7 @@ use crate::machine::Refusal;
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
-use crate::wire::rest;
+use crate::wire::json;
 
 use super::outcome::Outcome;
 use super::pieces;
@@ -23,7 +23,7 @@ pub(crate) async fn resources(app: Arc<App>, _: Call) -> Outcome {
 
 pub(crate) async fn resource(app: Arc<App>, call: Call) -> Outcome {
     let name = call.resource()?;
-    let before = format!("{{{}:", rest::json(&name.as_str()));
+    let before = format!("{{{}:", json(&name.as_str()));
     let dump = pieces::one(&app.driver, &name, &before, "}").await?;
     dump.map(response::json).ok_or_else(|| Refusal::ResourceNotFound.into())
 }

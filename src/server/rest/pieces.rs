@@ -8,7 +8,7 @@ use futures::stream;
 
 use crate::driver::{Driver, Seen, Unavailable, Viewed};
 use crate::machine::{Name, ResourceView, SessionId, SessionView};
-use crate::wire::{rest::json, views, write_id};
+use crate::wire::{json, views, write_id};
 
 /// What is larger is the last of its piece of a dump, in bytes.
 const PIECE_BYTES: usize = 16 * 1024;

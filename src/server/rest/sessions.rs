@@ -6,7 +6,7 @@ use crate::machine::Command;
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
-use crate::wire::{read_id, rest, write_id};
+use crate::wire::{json, read_id, write_id};
 
 use super::outcome::{Outcome, done, known, nobody};
 use super::pieces;
@@ -14,7 +14,7 @@ use super::pieces;
 pub(crate) async fn open(app: Arc<App>, call: Call) -> Outcome {
     let (name, ttl) = (call.query().session_name()?, call.query().ttl()?);
     let session = app.driver.open(name, ttl, call.source()).await?;
-    Ok(response::json(rest::json(&write_id(&session))))
+    Ok(response::json(json(&write_id(&session))))
 }
 
 pub(crate) async fn refresh(app: Arc<App>, call: Call) -> Outcome {

@@ -9,7 +9,8 @@ use crate::driver::{Durability, PersistenceStatus};
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
-use crate::wire::rest;
+use crate::wire::json;
+use crate::wire::rest::{PersistenceShape, StatusShape, go_duration};
 
 use super::outcome::Outcome;
 
@@ -17,9 +18,9 @@ pub(crate) async fn show(app: Arc<App>, _: Call) -> Outcome {
     let status = app.driver.status();
     let uptime = app.started.ago();
     let started = humantime::format_rfc3339_nanos(app.started.wall).to_string();
-    let page = rest::Status {
+    let page = StatusShape {
         version: env!("CARGO_PKG_VERSION"),
-        uptime: rest::go_duration(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX)),
+        uptime: go_duration(u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX)),
         started: humantime::format_rfc3339_seconds(app.started.wall).to_string(),
         uptime_ns: u64::try_from(uptime.as_nanos()).unwrap_or(u64::MAX),
         started_at: started,
@@ -36,15 +37,15 @@ pub(crate) async fn show(app: Arc<App>, _: Call) -> Outcome {
         resident_bytes: resident_bytes().unwrap_or(0),
         kept: status.kept.map(kept).unwrap_or_default(),
     };
-    Ok(response::json(rest::json(&page.with(status.counts))))
+    Ok(response::json(json(&page.with(status.counts))))
 }
 
-fn kept(kept: PersistenceStatus) -> rest::Persistence {
+fn kept(kept: PersistenceStatus) -> PersistenceShape {
     let written = |ms| {
         let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(ms);
         humantime::format_rfc3339_millis(at).to_string()
     };
-    rest::Persistence {
+    PersistenceShape {
         durability: match kept.durability {
             Durability::Always => "always",
             Durability::Interval => "interval",

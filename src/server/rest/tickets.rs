@@ -6,7 +6,8 @@ use crate::machine::{Command, Grant, Refusal, Reply};
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
-use crate::wire::rest;
+use crate::wire::json;
+use crate::wire::rest::ClaimShape;
 
 use super::outcome::{Outcome, bug, done, known};
 use super::waiting;
@@ -39,12 +40,12 @@ pub(crate) async fn claim(app: Arc<App>, mut call: Call) -> Outcome {
     let answer = waiting::ask(&app, &mut call, session, wait, command).await?;
     match &answer.reply {
         Ok(Reply::Granted { grant: Grant::Ticket(grant), .. }) => {
-            let claim = rest::json(&rest::Claim::from(grant));
+            let claim = json(&ClaimShape::from(grant));
             answer.hand_over();
             Ok(response::after(wait, response::json_with_fence(claim, grant.fence)))
         }
         Ok(Reply::NotGranted) | Err(Refusal::TicketHeld) => {
-            let nothing = rest::json(&rest::Claim::default());
+            let nothing = json(&ClaimShape::default());
             Ok(response::after(wait, response::json(nothing)))
         }
         Ok(reply) => Err(bug(reply)),

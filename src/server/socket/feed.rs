@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures::{Sink, SinkExt};
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::{Bytes, Message as Frame, Utf8Bytes};
 
 use crate::driver::{Answered, ChangeEvent, Message};
-use crate::wire::socket::{self as wire, close};
+use crate::machine::{Figures, Name};
+use crate::wire::socket::{Response, SocketEvent, close};
 use crate::wire::{Code, Problem};
 
 use super::end::End;
@@ -22,26 +23,59 @@ pub(super) async fn feed<K, E>(sink: &mut K, message: Message) -> Result<(), End
 where
     K: Sink<Frame, Error = E> + Unpin,
 {
-    let text = match message {
-        Message::Answer(_, Answered::State(_)) => return Ok(()),
-        Message::Answer(id, Answered::Reply(reply)) => wire::answer_reply(id, &reply),
-        Message::Answer(id, Answered::Bad(why)) => wire::answer_error(id, &Problem::bad(why)),
-        Message::Answer(id, Answered::TooLarge(why)) => {
-            wire::answer_error(id, &Problem::new(Code::TooLarge, why))
+    match json(message) {
+        Some(json) => unstuck(sink.feed(text(json))).await,
+        None => Ok(()),
+    }
+}
+
+/// A frame of JSON text.
+pub(super) fn text(json: Vec<u8>) -> Frame {
+    match Utf8Bytes::try_from(Bytes::from(json)) {
+        Ok(text) => Frame::Text(text),
+        Err(why) => unreachable!("JSON is UTF-8: {why}"),
+    }
+}
+
+/// What an error is answered.
+pub(super) fn failed(id: Option<u64>, problem: Problem) -> Frame {
+    let mut out = Vec::new();
+    Response::Failed(problem).write(id, &mut out);
+    text(out)
+}
+
+/// A message's text; `None` when it is a whole state, or for nobody.
+fn json(message: Message) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(128);
+    match message {
+        Message::Answer(id, answered) => response(answered)?.write(id, &mut out),
+        Message::Event(event) => SocketEvent::of(event)?.write(&mut out),
+        Message::Change(what, resource, figures) => change(what, resource, figures).write(&mut out),
+        Message::GoingAway(after_ms) => SocketEvent::GoingAway { after_ms }.write(&mut out),
+    }
+    Some(out)
+}
+
+fn response(answered: Answered) -> Option<Response> {
+    Some(match answered {
+        Answered::State(_) => return None,
+        Answered::Reply(reply) => reply.into(),
+        Answered::Bad(why) => Response::Failed(Problem::bad(why)),
+        Answered::TooLarge(why) => Response::Failed(Problem::new(Code::TooLarge, why)),
+        Answered::Beat(ttl_ms) => Response::Beat { ttl_ms },
+        Answered::Done => Response::Done,
+        Answered::Unavailable(why) => Response::Failed(why.into()),
+    })
+}
+
+fn change(what: ChangeEvent, resource: Name, figures: Figures) -> SocketEvent {
+    match what {
+        ChangeEvent::TicketAvailable => {
+            SocketEvent::TicketAvailable { resource, free: figures.free }
         }
-        Message::Answer(id, Answered::Beat(ttl_ms)) => wire::beat_answer(id, ttl_ms),
-        Message::Answer(id, Answered::Done) => wire::done(id),
-        Message::Answer(id, Answered::Unavailable(why)) => {
-            wire::answer_error(id, &Problem::new(Code::Unavailable, why.to_string()))
-        }
-        Message::Change(what, resource, figures) => wire::level(level(what), &resource, figures),
-        Message::GoingAway(after_ms) => wire::going_away(after_ms),
-        Message::Event(event) => match wire::event(&event) {
-            Some(text) => text,
-            None => return Ok(()),
-        },
-    };
-    unstuck(sink.feed(Frame::text(text))).await
+        ChangeEvent::LockAvailable => SocketEvent::LockAvailable { resource },
+        ChangeEvent::Changed => SocketEvent::ResourceChanged { resource, figures },
+    }
 }
 
 /// Bounds a write. Most are done at once and need no timer.
@@ -55,13 +89,5 @@ pub(super) async fn unstuck<E>(write: impl Future<Output = Result<(), E>>) -> Re
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(None),
         Err(_) => Err(Some((close::TOO_SLOW, "too slow"))),
-    }
-}
-
-fn level(what: ChangeEvent) -> wire::LevelEvent {
-    match what {
-        ChangeEvent::TicketAvailable => wire::LevelEvent::TicketAvailable,
-        ChangeEvent::LockAvailable => wire::LevelEvent::LockAvailable,
-        ChangeEvent::Changed => wire::LevelEvent::Changed,
     }
 }

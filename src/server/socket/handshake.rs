@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::tungstenite::{Message as Frame, Utf8Bytes};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::driver::{Connection, NotAttached};
 use crate::machine::Refusal;
@@ -14,7 +14,7 @@ use crate::wire::socket::{self as wire, Hello, Op, Request, Who, close};
 
 use super::context::Context;
 use super::end::End;
-use super::feed::STUCK_MAX;
+use super::feed::{STUCK_MAX, failed};
 use super::incoming::{Heard, Socket, heard};
 
 /// How long a socket may take to say `hello`.
@@ -50,8 +50,7 @@ pub(super) async fn say_hello<S: Socket>(
             Err(problem) if is_hello => problem,
             Ok(_) | Err(_) => return Err(Some((close::NO_HELLO, "hello first"))),
         };
-        let answer = wire::answer_error(id, &problem);
-        match timeout(STUCK_MAX, socket.send(Frame::text(answer))).await {
+        match timeout(STUCK_MAX, socket.send(failed(id, problem))).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(None),
             Err(_) => return Err(Some((close::TOO_SLOW, "too slow"))),

@@ -8,7 +8,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
 use crate::driver::{Connection, ping_ms};
-use crate::wire::socket as wire;
+use crate::wire::socket::SocketEvent;
+
+use super::feed::text;
 
 /// A socket's heartbeats.
 pub(super) struct Pulse {
@@ -27,7 +29,12 @@ impl Pulse {
     }
 
     fn frame(&self) -> Frame {
-        if self.beat { Frame::text(wire::beat_event()) } else { Frame::Ping(Bytes::new()) }
+        if !self.beat {
+            return Frame::Ping(Bytes::new());
+        }
+        let mut out = Vec::new();
+        SocketEvent::Beat.write(&mut out);
+        text(out)
     }
 
     /// The next heartbeat, when it is due.

@@ -10,7 +10,7 @@ use crate::machine::{IssuedState, Refusal};
 use crate::wire::socket::StateFrames;
 
 use super::end::{End, told};
-use super::feed::{feed, unstuck};
+use super::feed::{feed, text, unstuck};
 use super::heartbeat::Pulse;
 
 /// Writes a whole state, which may take its reader a while: meanwhile heartbeats go on, and the
@@ -41,7 +41,7 @@ where
         }
     }
     for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
-        unstuck(sink.feed(Frame::text(frame))).await?;
+        unstuck(sink.feed(text(frame))).await?;
         // Others go before the next 64 KiB.
         tokio::task::yield_now().await;
         if let Some(beat) = pulse.as_mut().and_then(|pulse| pulse.due()) {

@@ -1,43 +1,26 @@
-//! The socket's frames: JSON objects to requests, answers and events to JSON (protocol, section 3).
+//! The socket's messages (protocol, section 3), each both ways: a server reads requests and writes
+//! the rest, a client the other way round.
 
+mod answer;
+mod bounds;
+mod event;
+mod figures;
 mod members;
-mod read;
+mod op;
+mod received;
+mod request;
 mod state;
-mod write;
+#[cfg(test)]
+mod tests;
+mod ticket;
+mod understood;
 
-pub use read::{Hello, NoObject, Op, Request, Who, read};
-pub use state::StateFrames;
-pub use write::{
-    LevelEvent, answer_error, answer_reply, beat_answer, beat_event, done, event, going_away, level,
-};
-
-/// The subprotocol's name.
-pub const SUBPROTOCOL: &str = "ticketd.v1";
-/// Largest frame and message, either way, in bytes.
-pub const FRAME_MAX_BYTES: usize = 64 * 1024;
-/// Largest frame and message of a client that was not welcomed yet, in bytes.
-pub const HELLO_MAX_BYTES: usize = 16 * 1024;
-
-/// The codes that a socket is closed with. Up to 4499: come back; from 4500: do not.
-pub mod close {
-    /// After `bye`.
-    pub const BYE: u16 = 1000;
-    /// The frame or message is too large.
-    pub const TOO_LARGE: u16 = 1009;
-    /// The server stops.
-    pub const GOING_AWAY: u16 = 1012;
-    /// The outbox is full or the socket does not take what is written.
-    pub const TOO_SLOW: u16 = 4001;
-    /// Too many requests.
-    pub const RATE: u16 = 4003;
-    /// No `hello` in time, or something else first.
-    pub const NO_HELLO: u16 = 4500;
-    /// A newer socket has the session.
-    pub const REPLACED: u16 = 4501;
-    /// The session has ended.
-    pub const SESSION_ENDED: u16 = 4502;
-    /// A frame is no JSON object.
-    pub const PROTOCOL: u16 = 4503;
-    /// Too many connections.
-    pub const TOO_MANY: u16 = 4505;
-}
+pub use answer::Response;
+pub use bounds::{FRAME_MAX_BYTES, HELLO_MAX_BYTES, SUBPROTOCOL, close};
+pub use event::SocketEvent;
+pub use op::{Hello, NoObject, Op, Request, Who};
+pub use received::Received;
+pub use request::read;
+pub use state::{Hold, Place, StateFrames, StateHead, StateLists};
+pub use ticket::GivenTicket;
+pub use understood::NotUnderstood;

@@ -7,7 +7,7 @@ use ticketd::machine::{
     Refusal, Reply, SessionId, SessionInfo, SessionName, SessionState, TicketGrant, Ttl, WaitId,
     WaitState, WaitTimeout, WatchState,
 };
-use ticketd::wire::socket::{self as wire, LevelEvent, StateFrames};
+use ticketd::wire::socket::{Response, SocketEvent, StateFrames};
 use ticketd::wire::{Code, Problem};
 
 fn name(text: &str) -> Name {
@@ -64,21 +64,40 @@ fn state() -> SessionState {
     }
 }
 
+fn told(event: &SocketEvent) -> String {
+    let mut out = Vec::new();
+    event.write(&mut out);
+    String::from_utf8(out).expect("JSON")
+}
+
+fn answer(id: Option<u64>, response: impl Into<Response>) -> String {
+    let mut out = Vec::new();
+    response.into().write(id, &mut out);
+    String::from_utf8(out).expect("JSON")
+}
+
 /// All of them; every variant of every type that is written stands here.
 pub(crate) fn all() -> Vec<(String, String)> {
     let mut all = answers();
-    all.extend(events().iter().filter_map(|event| Some((kind_of(event)?, wire::event(event)?))));
-    for (what, kind) in [
-        (LevelEvent::TicketAvailable, "ticket-available"),
-        (LevelEvent::LockAvailable, "lock-available"),
-        (LevelEvent::Changed, "resource-changed"),
-    ] {
-        for of in [Some(Kind::Lock), Some(Kind::Tickets), None] {
-            all.push((format!("event-{kind}"), wire::level(what, &name("jobs"), figures(of))));
-        }
+    for event in events() {
+        let kind = kind_of(&event);
+        let event = SocketEvent::of(event);
+        assert_eq!(kind.is_some(), event.is_some(), "{kind:?}");
+        all.extend(kind.zip(event.as_ref().map(told)));
     }
-    all.push(("event-beat".to_owned(), wire::beat_event()));
-    all.push(("event-going-away".to_owned(), wire::going_away(0)));
+    for of in [Some(Kind::Lock), Some(Kind::Tickets), None] {
+        let (resource, figures) = (name("jobs"), figures(of));
+        let changed = SocketEvent::ResourceChanged { resource, figures };
+        all.push(("event-resource-changed".to_owned(), told(&changed)));
+    }
+    for (kind, event) in [
+        ("ticket-available", SocketEvent::TicketAvailable { resource: name("jobs"), free: 1 }),
+        ("lock-available", SocketEvent::LockAvailable { resource: name("db") }),
+        ("beat", SocketEvent::Beat),
+        ("going-away", SocketEvent::GoingAway { after_ms: 0 }),
+    ] {
+        all.push((format!("event-{kind}"), told(&event)));
+    }
     all
 }
 
@@ -104,20 +123,20 @@ fn answers() -> Vec<(String, String)> {
         ("watch", Reply::Watching(figures(Some(Kind::Lock)))),
         ("watch", Reply::Watching(figures(None))),
     ] {
-        all.push((format!("answer-{op}"), wire::answer_reply(id, &Ok(reply))));
+        all.push((format!("answer-{op}"), answer(id, Ok(reply))));
     }
-    all.push(("answer-bye".to_owned(), wire::done(id)));
-    all.push(("answer-beat".to_owned(), wire::beat_answer(id, 5000)));
+    all.push(("answer-bye".to_owned(), answer(id, Response::Done)));
+    all.push(("answer-beat".to_owned(), answer(id, Response::Beat { ttl_ms: 5000 })));
     for code in Code::ALL {
-        let answer = wire::answer_error(None, &Problem::new(code, "why"));
-        all.push(("answer-error".to_owned(), answer));
+        let failed = Response::Failed(Problem::new(code, "why"));
+        all.push(("answer-error".to_owned(), answer(None, failed)));
     }
     for refusal in [Refusal::SessionNotFound, Refusal::Limit(Limit::Holds)] {
-        all.push(("answer-error".to_owned(), wire::answer_reply(id, &Err(refusal))));
+        all.push(("answer-error".to_owned(), answer(id, Err(refusal))));
     }
     for op in ["hello", "session"] {
         for frame in StateFrames::new(id, state(), true, &"e".repeat(27), 1666) {
-            all.push((format!("answer-{op}"), frame));
+            all.push((format!("answer-{op}"), String::from_utf8(frame).expect("JSON")));
         }
     }
     all.extend(parts());
@@ -137,9 +156,10 @@ fn parts() -> Vec<(String, String)> {
         watches: repeat(&watches),
         issued: repeat(&issued),
     };
-    let frames: Vec<_> = StateFrames::new(Some(7), large, true, &"e".repeat(27), 1666).collect();
-    let parts = frames.len() - 1;
-    frames.into_iter().take(parts).map(|frame| ("answer-part".to_owned(), frame)).collect()
+    let frames = StateFrames::new(Some(7), large, true, &"e".repeat(27), 1666);
+    let mut frames: Vec<_> = frames.map(|frame| String::from_utf8(frame).expect("JSON")).collect();
+    frames.pop();
+    frames.into_iter().map(|frame| ("answer-part".to_owned(), frame)).collect()
 }
 
 fn events() -> Vec<Event> {

@@ -1,4 +1,4 @@
-//! Frames that come in. Whatever is a JSON object gets an answer; what is wrong with it is told.
+//! Requests. Whatever is a JSON object gets an answer; what is wrong with it is told.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -6,78 +6,17 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::value::RawValue;
 
 use crate::machine::{
-    DATA_MAX_BYTES, Data, Fence, NUMBER_END, Name, SessionId, SessionName, Ttl, WAIT_MAX_MS,
-    WaitId, WaitTimeout,
+    DATA_MAX_BYTES, Data, Fence, NUMBER_END, Name, SessionName, Ttl, WAIT_MAX_MS, WaitId,
+    WaitTimeout,
 };
-use crate::wire::{Problem, query, read_id};
+use crate::wire::id::{read_id, write_id};
+use crate::wire::json::Object;
+use crate::wire::problem::Problem;
+use crate::wire::query;
 
 use super::members::{Members, Odd, Value};
-
-/// What came in is no JSON object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoObject;
-
-/// A frame's request.
-#[derive(Debug, PartialEq)]
-pub struct Request {
-    /// The client's number for it; `None` when it gave no proper one.
-    pub id: Option<u64>,
-    /// Whether it is, or is meant to be, a `hello`.
-    pub is_hello: bool,
-    /// What it wants, or why that makes no sense.
-    pub op: Result<Op, Problem>,
-}
-
-/// What a request wants.
-#[derive(Debug, PartialEq)]
-#[expect(missing_docs, reason = "the members are the contract's")]
-pub enum Op {
-    /// Open a session or take one over.
-    Hello(Hello),
-    /// A heartbeat.
-    Beat,
-    /// Tell me the state again.
-    Session,
-    /// End the session.
-    Bye,
-    /// Take a lock.
-    Lock { resource: Name, wait: Option<WaitTimeout> },
-    /// Give a lock back.
-    Unlock { resource: Name, fence: Option<Fence> },
-    /// Take a ticket.
-    Claim { resource: Name, ticket: Option<Name>, wait: Option<WaitTimeout> },
-    /// Give a ticket back.
-    Release { resource: Name, ticket: Name, fence: Option<Fence> },
-    /// Issue a ticket.
-    Issue { resource: Name, ticket: Name, data: Data, notify: bool },
-    /// Make a ticket vanish.
-    Revoke { resource: Name, ticket: Name },
-    /// Give up a wait.
-    Cancel { wait: WaitId },
-    /// Be told how a resource changes.
-    Watch { resource: Name, changes: bool },
-    /// No longer be told.
-    Unwatch { resource: Name },
-}
-
-/// The first request of a socket.
-#[derive(Debug, PartialEq)]
-pub struct Hello {
-    /// Whether the client answers beats instead of pings.
-    pub beat: bool,
-    /// Whom it speaks for.
-    pub who: Who,
-}
-
-/// Whom a socket speaks for.
-#[derive(Debug, PartialEq)]
-#[expect(missing_docs, reason = "the members are the contract's")]
-pub enum Who {
-    /// A new session.
-    New { name: SessionName, ttl: Ttl },
-    /// One that is there already; `None` for text that is nobody's id.
-    Known { session: Option<SessionId>, attempt: Option<u64> },
-}
+use super::op::{Hello, NoObject, Op, Request, Who};
+use super::ticket::write_data;
 
 /// Reads a frame.
 ///
@@ -255,6 +194,109 @@ fn flag(value: &Value<'_>, what: &str) -> Result<bool, Problem> {
         Value::Missing => Ok(false),
         Value::Bool(flag) => Ok(*flag),
         _ => Err(Problem::bad(format!("{what} must be true or false"))),
+    }
+}
+
+impl Op {
+    /// Writes it as the request of that id, behind what is in the buffer.
+    pub fn write(&self, id: u64, out: &mut Vec<u8>) {
+        let mut object = Object::begin(out);
+        object.member("id", id).member("op", self.name());
+        match self {
+            Self::Hello(hello) => hello.write(&mut object),
+            Self::Beat | Self::Session | Self::Bye => {}
+            Self::Lock { resource, wait } => {
+                object.member("resource", resource.as_str());
+                write_wait(&mut object, *wait);
+            }
+            Self::Unlock { resource, fence } => {
+                object.member("resource", resource.as_str());
+                write_fence(&mut object, *fence);
+            }
+            Self::Claim { resource, ticket, wait } => {
+                object.member("resource", resource.as_str());
+                if let Some(ticket) = ticket {
+                    object.member("ticket", ticket.as_str());
+                }
+                write_wait(&mut object, *wait);
+            }
+            Self::Release { resource, ticket, fence } => {
+                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
+                write_fence(&mut object, *fence);
+            }
+            Self::Issue { resource, ticket, data, notify } => {
+                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
+                write_data(&mut object, data);
+                object.member("notify", notify);
+            }
+            Self::Revoke { resource, ticket } => {
+                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
+            }
+            Self::Cancel { wait } => {
+                object.member("wait", wait.0);
+            }
+            Self::Watch { resource, changes } => {
+                object.member("resource", resource.as_str()).member("changes", changes);
+            }
+            Self::Unwatch { resource } => {
+                object.member("resource", resource.as_str());
+            }
+        }
+        object.end();
+    }
+
+    /// What it is called.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Hello(_) => "hello",
+            Self::Beat => "beat",
+            Self::Session => "session",
+            Self::Bye => "bye",
+            Self::Lock { .. } => "lock",
+            Self::Unlock { .. } => "unlock",
+            Self::Claim { .. } => "claim",
+            Self::Release { .. } => "release",
+            Self::Issue { .. } => "issue",
+            Self::Revoke { .. } => "revoke",
+            Self::Cancel { .. } => "cancel",
+            Self::Watch { .. } => "watch",
+            Self::Unwatch { .. } => "unwatch",
+        }
+    }
+}
+
+impl Hello {
+    fn write(&self, object: &mut Object<'_>) {
+        match &self.who {
+            Who::New { name, ttl } => {
+                object.member("name", name.as_str()).member("ttl", ttl.as_ms());
+            }
+            Who::Known { session, attempt } => {
+                object.member("session", session.as_ref().map(write_id).unwrap_or_default());
+                if let Some(attempt) = attempt {
+                    object.member("attempt", attempt);
+                }
+            }
+        }
+        object.member("liveness", if self.beat { "beat" } else { "ping" });
+    }
+}
+
+fn write_wait(object: &mut Object<'_>, wait: Option<WaitTimeout>) {
+    match wait {
+        None => {}
+        Some(WaitTimeout::Session) => {
+            object.member("wait", true);
+        }
+        Some(WaitTimeout::Ms(ms)) => {
+            object.member("wait", ms);
+        }
+    }
+}
+
+fn write_fence(object: &mut Object<'_>, fence: Option<Fence>) {
+    if let Some(Fence(fence)) = fence {
+        object.member("fence", fence);
     }
 }
 

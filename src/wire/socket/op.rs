@@ -1,0 +1,70 @@
+//! What a client may ask by its socket.
+
+use crate::machine::{Data, Fence, Name, SessionId, SessionName, Ttl, WaitId, WaitTimeout};
+use crate::wire::problem::Problem;
+
+/// What came in is no JSON object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoObject;
+
+/// A frame's request.
+#[derive(Debug, PartialEq)]
+pub struct Request {
+    /// The client's number for it; `None` when it gave no proper one.
+    pub id: Option<u64>,
+    /// Whether it is, or is meant to be, a `hello`.
+    pub is_hello: bool,
+    /// What it wants, or why that makes no sense.
+    pub op: Result<Op, Problem>,
+}
+
+/// What a request wants.
+#[derive(Debug, PartialEq)]
+#[expect(missing_docs, reason = "the members are the contract's")]
+pub enum Op {
+    /// Open a session or take one over.
+    Hello(Hello),
+    /// A heartbeat.
+    Beat,
+    /// Tell me the state again.
+    Session,
+    /// End the session.
+    Bye,
+    /// Take a lock.
+    Lock { resource: Name, wait: Option<WaitTimeout> },
+    /// Give a lock back.
+    Unlock { resource: Name, fence: Option<Fence> },
+    /// Take a ticket.
+    Claim { resource: Name, ticket: Option<Name>, wait: Option<WaitTimeout> },
+    /// Give a ticket back.
+    Release { resource: Name, ticket: Name, fence: Option<Fence> },
+    /// Issue a ticket.
+    Issue { resource: Name, ticket: Name, data: Data, notify: bool },
+    /// Make a ticket vanish.
+    Revoke { resource: Name, ticket: Name },
+    /// Give up a wait.
+    Cancel { wait: WaitId },
+    /// Be told how a resource changes.
+    Watch { resource: Name, changes: bool },
+    /// No longer be told.
+    Unwatch { resource: Name },
+}
+
+/// The first request of a socket.
+#[derive(Debug, PartialEq)]
+pub struct Hello {
+    /// Whether the client answers beats instead of pings.
+    pub beat: bool,
+    /// Whom it speaks for.
+    pub who: Who,
+}
+
+/// Whom a socket speaks for.
+#[derive(Debug, PartialEq)]
+#[expect(missing_docs, reason = "the members are the contract's")]
+pub enum Who {
+    /// A new session.
+    New { name: SessionName, ttl: Ttl },
+    /// One that is there already; `None` for text that is nobody's id.
+    Known { session: Option<SessionId>, attempt: Option<u64> },
+}
