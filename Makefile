@@ -19,6 +19,9 @@ export PATH := $(PATH):$(TOOLS)/bin
 # Set, it would have the tests rewrite their transcripts instead of checking them.
 unexport UPDATE_GOLDEN
 
+# What a client in Rust is built with: neither a web server nor a database.
+AS_CLIENT := --locked --no-default-features --features client
+
 # What the helper for JavaScript is tested with: the server as it was built, and a browser.
 export TICKETD_BIN := $(TARGET)/debug/ticketd
 FIND_CHROMIUM := client-js/test/browser/chromium.mjs
@@ -37,6 +40,9 @@ run:
 test: tools $(MODULES)
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy $(AS_CLIENT) -- -D warnings
+	@! cargo tree $(AS_CLIENT) --edges normal --prefix none | grep -E '^(axum|hyper|rusqlite) ' \
+	  || { echo 'A client has no use for these.'; exit 1; }
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
 	@if cargo deny --version >/dev/null 2>&1; then \
 	  echo 'cargo deny check bans licenses sources'; \
