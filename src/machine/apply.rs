@@ -10,7 +10,8 @@ impl Machine {
     /// # Panics
     /// When the tables disagree, which is a bug: the caller must not go on.
     pub fn apply(&mut self, command: &Command, events: &mut Vec<Event>) -> Applied {
-        let mark = self.emptied_mark;
+        assert!(self.touched.is_empty() && self.freed.is_empty(), "a command was left half done");
+        let (mark, fence, told) = (self.emptied_mark, self.next_fence, events.len());
         let reply = self.carry_out(command, events);
         if !self.touched.is_empty() {
             self.announce_changes(events);
@@ -19,6 +20,8 @@ impl Machine {
             events.push(Event::Emptied { up_to: self.emptied_mark });
         }
         let changed = changes(command, &reply);
+        assert!(changed || self.next_fence == fence, "what changed nothing took a fence");
+        assert!(reply.is_ok() || events.len() == told, "a refusal announced something");
         Applied { reply, changed }
     }
 
@@ -46,6 +49,7 @@ impl Machine {
         if !self.tables.emptied.is_empty() {
             events.push(Event::Emptied { up_to: self.emptied_mark });
         }
+        assert!(self.touched.is_empty(), "what there is was announced amid a command");
     }
 
     fn carry_out(&mut self, command: &Command, out: &mut Vec<Event>) -> Result<Reply, Refusal> {

@@ -3,35 +3,35 @@
 //! Rows stand in chunks, so that what has come to stand never moves: a table that grows takes
 //! another chunk, and no step copies it.
 
+use std::array;
 use std::ops::{Index, IndexMut};
 
-/// Rows of a chunk. Only the first one grows by and by, for tables that stay small.
-const CHUNK: usize = 1024;
+/// Rows of a chunk: few enough to be made ready in no time, and for tables that stay small.
+const CHUNK: usize = 64;
 
 #[derive(Clone, Debug)]
 enum Cell<T> {
     Taken(T),
-    /// The next vacant one, or one behind the last place.
+    /// The next vacant one, or the first of a chunk that is not there yet.
     Vacant(u32),
 }
 
 /// Rows by their keys.
 #[derive(Clone, Debug)]
 pub(super) struct Arena<T> {
-    chunks: Vec<Vec<Cell<T>>>,
-    /// Places there are, taken or vacant.
-    end: u32,
-    /// The first vacant one; `end` when there is none.
+    chunks: Vec<Box<[Cell<T>; CHUNK]>>,
+    /// The first vacant one, or the first of a chunk that is not there yet.
     vacant: u32,
     len: usize,
 }
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), end: 0, vacant: 0, len: 0 }
+        Self { chunks: Vec::new(), vacant: 0, len: 0 }
     }
 }
 
+#[inline]
 const fn split(key: u32) -> (usize, usize) {
     (key as usize / CHUNK, key as usize % CHUNK)
 }
@@ -41,30 +41,27 @@ impl<T> Arena<T> {
     #[inline]
     pub(super) fn insert(&mut self, row: T) -> u32 {
         let key = self.vacant;
-        self.len += 1;
-        if key == self.end {
-            self.append(row);
-            return key;
-        }
         let (chunk, at) = split(key);
-        let place = &mut self.chunks[chunk][at];
-        let Cell::Vacant(next) = *place else { panic!("a taken place is among the vacant") };
-        *place = Cell::Taken(row);
+        if chunk == self.chunks.len() {
+            self.grow();
+        }
+        let cell = &mut self.chunks[chunk][at];
+        let Cell::Vacant(next) = *cell else { panic!("a taken cell is among the vacant") };
+        *cell = Cell::Taken(row);
         self.vacant = next;
+        self.len += 1;
         key
     }
 
-    fn append(&mut self, row: T) {
-        assert!(self.end < u32::MAX - 1, "a table is full");
-        let (chunk, at) = split(self.end);
-        if at == 0 {
-            let room = if chunk == 0 { 0 } else { CHUNK };
-            self.chunks.push(Vec::with_capacity(room));
-        }
-        assert!(self.chunks[chunk].len() == at, "a chunk lacks a place");
-        self.chunks[chunk].push(Cell::Taken(row));
-        self.end += 1;
-        self.vacant = self.end;
+    #[cold]
+    fn grow(&mut self) {
+        let end = self.end();
+        assert!(self.vacant == end, "a table grows that has room");
+        let mut next = end;
+        self.chunks.push(Box::new(array::from_fn(|_| {
+            next += 1;
+            Cell::Vacant(next)
+        })));
     }
 
     /// Takes out a row, which must be there.
@@ -83,7 +80,7 @@ impl<T> Arena<T> {
     #[inline]
     pub(super) fn get(&self, key: u32) -> Option<&T> {
         let (chunk, at) = split(key);
-        match self.chunks.get(chunk)?.get(at)? {
+        match &self.chunks.get(chunk)?[at] {
             Cell::Taken(row) => Some(row),
             Cell::Vacant(_) => None,
         }
@@ -93,15 +90,16 @@ impl<T> Arena<T> {
         self.len
     }
 
-    /// One more than the greatest key there ever was.
+    /// Greater than all keys there are.
     pub(super) fn end(&self) -> u32 {
-        self.end
+        let Ok(end) = u32::try_from(self.chunks.len() * CHUNK) else { panic!("a table is full") };
+        end
     }
 
     /// All rows in the order of their keys, which means nothing.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        let places = (0..).zip(self.chunks.iter().flatten());
-        places.filter_map(|(key, place)| match place {
+        let cells = (0..).zip(self.chunks.iter().flat_map(|chunk| chunk.iter()));
+        cells.filter_map(|(key, cell)| match cell {
             Cell::Taken(row) => Some((key, row)),
             Cell::Vacant(_) => None,
         })
@@ -109,8 +107,8 @@ impl<T> Arena<T> {
 
     /// The same, to be changed.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        let places = (0..).zip(self.chunks.iter_mut().flatten());
-        places.filter_map(|(key, place)| match place {
+        let cells = (0..).zip(self.chunks.iter_mut().flat_map(|chunk| chunk.iter_mut()));
+        cells.filter_map(|(key, cell)| match cell {
             Cell::Taken(row) => Some((key, row)),
             Cell::Vacant(_) => None,
         })

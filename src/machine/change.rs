@@ -76,6 +76,7 @@ impl Machine {
             let tables = &mut self.tables;
             tables.emptied.remove(&mut tables.resources, key, |r| &mut r.in_emptied);
             let resource = &mut tables.resources[key];
+            assert!(resource.kind.is_none() && resource.known, "what stands is forgotten");
             resource.emptied = None;
             resource.known = false;
             tables.known -= 1;

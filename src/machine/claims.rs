@@ -44,7 +44,8 @@ impl Machine {
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
-        if let Some(key) = self.ticket_resource(name)? {
+        let resource = self.ticket_resource(name)?;
+        if let Some(key) = resource {
             if again && let Some(hold) = self.first_claim(session, key) {
                 return Ok(self.granted(hold, false));
             }
@@ -52,6 +53,10 @@ impl Machine {
                 return self.claim_free(session, free, out);
             }
         }
+        assert!(
+            resource.is_none_or(|key| self.tables.resources[key].free.is_empty()),
+            "a free ticket was passed over"
+        );
         match wait_request {
             None => Ok(Reply::NotGranted),
             Some(wait_request) => self.join(session, name, Kind::Tickets, None, wait_request, out),
@@ -80,6 +85,7 @@ impl Machine {
             machine.leave_free(ticket);
             machine.begin_hold(session, resource, Held::Ticket(ticket))
         });
+        assert!(self.ticket_hold(ticket, session) == Some(hold), "a claim was given to nobody");
         self.tell_issuer_of_claim(hold, out);
         Ok(self.granted(hold, true))
     }
@@ -104,6 +110,7 @@ impl Machine {
             return Ok(Reply::Released(false));
         };
         // Nothing below can refuse.
+        assert!(self.tables.holds[hold].resource == resource, "a claim is of another resource");
         if !by_socket {
             let (resource, ticket, reason) = (name.clone(), ticket.clone(), LossReason::Released);
             let fence = self.tables.holds[hold].fence;

@@ -40,6 +40,7 @@ impl Machine {
             }
         };
         list.push(&mut tables.holds, key, |h| &mut h.in_session);
+        assert!(tables.claims <= tables.holds.len(), "there are more claims than holds");
         let list = &mut tables.resources[resource].holds;
         assert!(what != Held::Lock || list.is_empty(), "a lock was granted twice");
         list.push(&mut tables.holds, key, |h| &mut h.in_resource);
@@ -73,12 +74,15 @@ impl Machine {
     pub(super) fn pass_on(&mut self, key: HoldKey, out: &mut Vec<Event>) {
         let resource = self.tables.holds[key].resource;
         self.change(resource, |machine| {
+            let held = machine.tables.resources[resource].holds.len();
             machine.tell_issuer_of_release(key, out);
             let ended = machine.end_hold(key);
             if let Held::Ticket(ticket) = ended.what {
                 machine.freed.push_back(ticket);
             }
             machine.admit(resource, out);
+            let left = machine.tables.resources[resource].holds.len();
+            assert!(left <= held, "more was passed on than ended");
         });
     }
 
@@ -135,6 +139,7 @@ impl Machine {
         let hold = &self.tables.holds[key];
         let Held::Ticket(ticket) = hold.what else { return };
         let ticket = &self.tables.tickets[ticket];
+        assert!(ticket.hold == Some(key), "a claim is told of that is not one");
         if ticket.notify {
             out.push(Event::TicketClaimed {
                 to: self.info(ticket.issuer).id,
@@ -151,6 +156,7 @@ impl Machine {
         let hold = &self.tables.holds[key];
         let Held::Ticket(ticket) = hold.what else { return };
         let ticket = &self.tables.tickets[ticket];
+        assert!(ticket.hold == Some(key), "a claim's end is told of after it ended");
         if ticket.notify {
             out.push(Event::TicketReleased {
                 to: self.info(ticket.issuer).id,

@@ -55,6 +55,7 @@ impl List {
     /// Appends `key`, which must not be in a list through the same link.
     #[inline]
     pub(super) fn push<T>(&mut self, rows: &mut Arena<T>, key: u32, link: LinkOf<T>) {
+        assert!(self.tail != key, "an entry came twice into a list");
         *link(&mut rows[key]) = Link { prev: self.tail, next: NONE };
         match self.tail {
             NONE => self.head = key,
@@ -67,6 +68,7 @@ impl List {
     /// Takes out `key`, which must be in this list.
     #[inline]
     pub(super) fn remove<T>(&mut self, rows: &mut Arena<T>, key: u32, link: LinkOf<T>) {
+        assert!(self.len > 0, "an entry left an empty list");
         let Link { prev, next } = std::mem::take(link(&mut rows[key]));
         match prev {
             NONE => {

@@ -37,6 +37,7 @@ impl Machine {
         // Nothing below can refuse.
         let key = self.resource_entry(name);
         let hold = self.change(key, |machine| machine.begin_hold(session, key, Held::Lock));
+        assert!(self.lock_hold(key, session) == Some(hold), "a lock was granted to nobody");
         Ok(self.granted(hold, true))
     }
 
@@ -67,6 +68,7 @@ impl Machine {
             return Err(Refusal::NotHolder);
         }
         // Nothing below can refuse.
+        assert!(self.tables.holds[hold].what == Held::Lock, "a claim is given back as a lock");
         if !by_socket {
             let fence = self.tables.holds[hold].fence;
             out.push(Event::LockLost { to: session, resource: name.clone(), fence });

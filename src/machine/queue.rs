@@ -3,7 +3,7 @@
 use super::arena::Arena;
 use super::command::{Grant, Kind};
 use super::event::Event;
-use super::names::{Name, WaitId};
+use super::names::{Name, WAITERS_MAX, WaitId};
 use super::rows::{Held, Queue, ResourceKey, TicketKey, Wait, WaitKey};
 use super::tables::Machine;
 
@@ -46,6 +46,7 @@ impl Machine {
     /// The earliest wait that accepts a ticket.
     pub(super) fn first_for_ticket(&self, ticket: TicketKey) -> Option<WaitKey> {
         let ticket = &self.tables.tickets[ticket];
+        assert!(ticket.hold.is_none(), "a held ticket is offered");
         let queue = self.tables.resources[ticket.resource].queue.as_ref()?;
         let any = queue.any.first();
         let named = queue.named.get(&ticket.name).and_then(|list| list.first());
@@ -94,6 +95,7 @@ impl Machine {
             tables.merging.insert((session, resource, ticket.as_ref()), key);
         }
         let queue = tables.resources[resource].queue.get_or_insert_default();
+        assert!(queue.ranks.len() < WAITERS_MAX, "more wait than may");
         queue.ranks.push(id.0);
         let list = match ticket {
             None => &mut queue.any,
@@ -148,6 +150,7 @@ impl Machine {
         let name = |key: ResourceKey| &self.tables.resources[key].name;
         left.sort_unstable_by(|&a, &b| name(a).cmp(name(b)));
         left.dedup();
+        assert!(self.freed.is_empty(), "a ticket became free because a wait left");
         for resource in left {
             self.change(resource, |machine| machine.admit(resource, out));
         }
@@ -167,7 +170,9 @@ impl Machine {
     /// Where a wait stands in its queue, counted from 1.
     pub(super) fn position(&self, resource: ResourceKey, wait: WaitId) -> u32 {
         let queue = &self.tables.resources[resource].queue;
-        queue.as_ref().map_or(0, |queue| queue.ranks.rank(wait.0))
+        let position = queue.as_ref().map_or(0, |queue| queue.ranks.rank(wait.0));
+        assert!(position > 0, "a wait stands in no queue");
+        position
     }
 }
 

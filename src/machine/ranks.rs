@@ -87,6 +87,7 @@ impl Ranks {
         }
         let mut lives = counts.iter().map(|&count| count == 1);
         self.numbers.retain(|_| lives.next() == Some(true));
+        assert!(self.numbers.len() == self.living, "the living were miscounted");
         self.numbers.shrink_to(self.living * 2);
         let all = 1..=self.numbers.len();
         self.tree = all.map(|at| u32::try_from(lowbit(at)).unwrap_or(u32::MAX)).collect();

@@ -141,6 +141,10 @@ pub(super) struct Watch {
     pub(super) in_resource: Link,
 }
 
+// What there may be a million of.
+const _: () = assert!(size_of::<Hold>() <= 40 && size_of::<Ticket>() <= 104);
+const _: () = assert!(size_of::<Resource>() <= 120 && size_of::<Wait>() <= 104);
+
 impl Held {
     pub(super) fn kind(self) -> Kind {
         match self {
@@ -181,6 +185,7 @@ impl Resource {
     }
 
     pub(super) fn figures(&self) -> Figures {
+        assert!(self.free.len() <= self.tickets.len(), "more tickets are free than there are");
         let (free, held) = (self.free.count(), self.holds.count());
         Figures { kind: self.kind, free, held, waiting: self.waiting() }
     }

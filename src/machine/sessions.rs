@@ -18,6 +18,7 @@ impl Machine {
         ttl: Ttl,
         source: Box<str>,
     ) -> Reply {
+        assert!(self.tables.find_session(&id).is_none(), "a session was opened twice");
         let session = Session {
             info: Arc::new(SessionInfo { id, name, ttl, source }),
             locks: List::default(),
@@ -57,6 +58,7 @@ impl Machine {
         for id in sessions {
             if let Some(key) = self.living_key(id) {
                 let session = &mut self.tables.sessions[key];
+                assert!(!session.ending, "a session is condemned while it ends");
                 session.ending = true;
                 session.condemned = true;
                 self.tables.condemned += 1;
@@ -79,6 +81,7 @@ impl Machine {
             let mut ids: Vec<_> = condemned.map(|(_, session)| session.info.id).collect();
             ids.sort_unstable();
             self.expire(&ids, out);
+            assert!(self.tables.condemned == 0, "a condemned session stayed after a restart");
         }
     }
 
@@ -107,8 +110,11 @@ impl Machine {
         }
         for &session in sessions {
             let gone = self.tables.sessions.remove(session);
+            assert!(gone.ending && gone.holds() == 0, "a session ended that still holds something");
+            assert!(gone.by_resource.is_empty(), "a session's holds disagree");
             self.tables.session_ids.remove(gone.info.id, session);
             if gone.condemned {
+                assert!(self.tables.condemned > 0, "the condemned were miscounted");
                 self.tables.condemned -= 1;
             } else {
                 out.push(Event::SessionEnded { session: gone.info.id, why });
@@ -132,6 +138,10 @@ impl Machine {
         });
         for &session in sessions {
             self.drop_issued(session, out);
+            let left = &self.tables.sessions[session];
+            assert!(left.ending, "a session lost what it has without ending");
+            assert!(left.waits.is_empty() && left.watches.is_empty(), "a session ended halfway");
+            assert!(left.issued.is_empty(), "an ended session issues");
         }
     }
 

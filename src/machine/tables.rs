@@ -178,6 +178,7 @@ impl Machine {
     }
 
     pub(super) fn serial(&mut self) -> u64 {
+        assert!(self.serial < u64::MAX, "serial numbers are used up");
         self.serial += 1;
         self.serial
     }

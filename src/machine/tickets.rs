@@ -38,6 +38,9 @@ impl Machine {
                 machine.admit(resource, out);
             });
         }
+        let issued = self.tables.sessions[session].issued.len();
+        assert!(issued <= ISSUED_MAX, "a session issued more than it may");
+        assert!(issued > 0, "what was issued is nobody's");
         Ok(Reply::Done)
     }
 
@@ -69,6 +72,11 @@ impl Machine {
     /// among the free. It must be the youngest of its resource.
     pub(super) fn tie_ticket(&mut self, ticket: Ticket) -> TicketKey {
         let resource = ticket.resource;
+        assert!(ticket.hold.is_none(), "a new ticket is held");
+        debug_assert!(
+            self.tables.find_ticket(resource, ticket.name.as_str()).is_none(),
+            "a resource has two tickets of one name"
+        );
         self.stand(resource, Kind::Tickets);
         let tables = &mut self.tables;
         let key = tables.tickets.insert(ticket);
@@ -84,6 +92,7 @@ impl Machine {
         let tables = &mut self.tables;
         let issuer = tables.tickets[key].issuer;
         let list = &mut tables.sessions[issuer].issued;
+        assert!(list.len() < tables.tickets.len(), "more tickets are listed than there are");
         list.push(&mut tables.tickets, key, |t| &mut t.in_issued);
     }
 
@@ -163,6 +172,7 @@ impl Machine {
             let list = &mut tables.sessions[issuer].issued;
             list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
             let gone = tables.tickets.remove(key);
+            assert!(gone.hold.is_none(), "a held ticket vanished");
             tables.ticket_names.remove((resource, gone.name.as_str()), key);
         });
     }

@@ -43,6 +43,8 @@ impl Machine {
         let resource = self.resource_entry(name);
         let wait = self.new_wait(session, resource, ticket, merges);
         let key = self.change(resource, |machine| machine.enter_queue(wait, kind));
+        let waits = self.tables.sessions[session].waits.len();
+        assert!(waits <= WAITS_MAX, "a session has more waits than it may");
         assert!(self.next_for_lock(resource).is_none(), "a wait was begun for what is free");
         let id = self.add_origin(key, wait_request, out);
         if waiting == 0 && kind == Kind::Lock {
@@ -78,6 +80,7 @@ impl Machine {
     fn tell_holders_of_waiters(&self, key: ResourceKey, out: &mut Vec<Event>) {
         let tables = &self.tables;
         let resource = &tables.resources[key];
+        assert!(!resource.holds.is_empty(), "somebody waits for a lock that nobody holds");
         let holders = resource.holds.keys(&tables.holds, |h| &h.in_resource);
         out.extend(holders.map(|hold| Event::LockWanted {
             to: self.info(tables.holds[hold].session).id,
@@ -106,6 +109,7 @@ impl Machine {
             origin: wait_request.origin,
             timeout: wait_request.timeout,
         });
+        assert!(!self.tables.waits[key].is_deserted(), "a wait began by no origin");
         wait
     }
 

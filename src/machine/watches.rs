@@ -37,6 +37,8 @@ impl Machine {
     pub(super) fn place_watch(&mut self, watch: Watch) {
         let (session, resource) = (watch.session, watch.resource);
         let tables = &mut self.tables;
+        assert!(watch.number <= self.serial, "a watch has a number that was not given out");
+        debug_assert!(tables.find_watch(session, resource).is_none(), "a watch began twice");
         let key = tables.watches.insert(watch);
         tables.watch_of.insert((session, resource), key);
         let list = &mut tables.sessions[session].watches;
@@ -61,6 +63,7 @@ impl Machine {
         for key in keys {
             self.drop_watch(key);
         }
+        assert!(self.tables.sessions[session].watches.is_empty(), "a watch was left over");
     }
 
     fn drop_watch(&mut self, key: WatchKey) {
@@ -78,9 +81,10 @@ impl Machine {
 
     /// Reports every watched resource that the command has changed, once.
     pub(super) fn announce_changes(&mut self, out: &mut Vec<Event>) {
-        for touched in self.touched.drain(..) {
+        for (number, touched) in (0..).zip(self.touched.drain(..)) {
             let resource = &mut self.tables.resources[touched.resource];
-            resource.touched = None;
+            assert!(!resource.changing, "a change is reported that is under way");
+            assert!(resource.touched.take() == Some(number), "a change is reported twice");
             let after = resource.figures();
             let freed = touched.freed && after.free > 0;
             if freed || after != touched.before {

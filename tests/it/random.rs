@@ -7,6 +7,7 @@
 
 mod draw;
 mod limits;
+mod mixes;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
@@ -14,119 +15,13 @@ use std::fmt::Debug;
 use ticketd::machine::{Command, Event, Machine, Name, SessionId};
 
 use crate::model::Model;
-use draw::{Draw, Mix, Verb};
+use draw::{Draw, Mix};
+use mixes::{ENDS, EVERYTHING, LOCKS, QUEUES, TICKETS};
 
 const HISTORIES: u64 = 100;
 const STEPS: usize = 600;
 /// So many commands are printed when a history fails.
 const TAIL: usize = 30;
-
-const LOCKS: Mix = Mix {
-    alive: 6,
-    verbs: &[
-        (40, Verb::Lock),
-        (24, Verb::Unlock),
-        (3, Verb::Cancel),
-        (3, Verb::TimeOut),
-        (4, Verb::Withdraw),
-        (5, Verb::Watch),
-        (3, Verb::Unwatch),
-        (6, Verb::Open),
-        (2, Verb::Close),
-        (1, Verb::Condemn),
-        (1, Verb::Expire),
-        (2, Verb::Forget),
-        (1, Verb::Boot),
-    ],
-};
-
-const TICKETS: Mix = Mix {
-    alive: 6,
-    verbs: &[
-        (20, Verb::Issue),
-        (6, Verb::Revoke),
-        (14, Verb::ClaimNamed),
-        (20, Verb::ClaimAny),
-        (16, Verb::Release),
-        (2, Verb::Cancel),
-        (2, Verb::TimeOut),
-        (3, Verb::Withdraw),
-        (5, Verb::Watch),
-        (3, Verb::Unwatch),
-        (6, Verb::Open),
-        (1, Verb::Close),
-        (1, Verb::Condemn),
-        (1, Verb::Expire),
-        (2, Verb::Forget),
-        (1, Verb::Boot),
-    ],
-};
-
-/// Few tickets, so that the queues are long.
-const QUEUES: Mix = Mix {
-    alive: 6,
-    verbs: &[
-        (5, Verb::Issue),
-        (4, Verb::Revoke),
-        (24, Verb::ClaimNamed),
-        (24, Verb::ClaimAny),
-        (8, Verb::Release),
-        (16, Verb::Lock),
-        (4, Verb::Unlock),
-        (5, Verb::Cancel),
-        (5, Verb::TimeOut),
-        (8, Verb::Withdraw),
-        (3, Verb::Watch),
-        (6, Verb::Open),
-        (1, Verb::Condemn),
-        (1, Verb::Expire),
-        (1, Verb::Boot),
-    ],
-};
-
-/// Sessions that come and go, often several at once, and leave empty resources behind.
-const ENDS: Mix = Mix {
-    alive: 8,
-    verbs: &[
-        (16, Verb::Issue),
-        (8, Verb::ClaimNamed),
-        (14, Verb::ClaimAny),
-        (4, Verb::Release),
-        (16, Verb::Lock),
-        (4, Verb::Unlock),
-        (6, Verb::Watch),
-        (30, Verb::Open),
-        (4, Verb::Close),
-        (6, Verb::Condemn),
-        (6, Verb::Expire),
-        (6, Verb::Forget),
-        (1, Verb::Boot),
-    ],
-};
-
-const EVERYTHING: Mix = Mix {
-    alive: 6,
-    verbs: &[
-        (14, Verb::Issue),
-        (5, Verb::Revoke),
-        (10, Verb::ClaimNamed),
-        (14, Verb::ClaimAny),
-        (12, Verb::Release),
-        (18, Verb::Lock),
-        (10, Verb::Unlock),
-        (3, Verb::Cancel),
-        (3, Verb::TimeOut),
-        (4, Verb::Withdraw),
-        (5, Verb::Watch),
-        (3, Verb::Unwatch),
-        (8, Verb::Open),
-        (2, Verb::Close),
-        (2, Verb::Condemn),
-        (2, Verb::Expire),
-        (4, Verb::Forget),
-        (1, Verb::Boot),
-    ],
-};
 
 #[test]
 fn locks() {

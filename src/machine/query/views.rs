@@ -47,7 +47,8 @@ impl Machine {
         let key = self.known_key(name).ok()?;
         let all = self.tables.resources[key].tickets;
         let keys = all.keys(&self.tables.tickets, |t| &t.in_all);
-        let tickets = keys.map(|key| self.ticket_view(key)).collect();
+        let tickets: Vec<_> = keys.map(|key| self.ticket_view(key)).collect();
+        assert!(tickets.len() == all.len(), "a resource's tickets were miscounted");
         Some(ResourceView { tickets, ..self.resource_head_at(key) })
     }
 

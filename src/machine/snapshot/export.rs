@@ -63,6 +63,7 @@ impl Machine {
             }
         }
         waits.sort_unstable_by_key(|wait| wait.id);
+        assert!(waits.len() == resource.waiting() as usize, "a wait is missing in a snapshot");
         ResourceSnapshot {
             name: resource.name.clone(),
             known: resource.known,

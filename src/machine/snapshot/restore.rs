@@ -47,6 +47,7 @@ impl Machine {
         machine.restore_waits(later.waits)?;
         machine.restore_watches(later.watches)?;
         assert!(machine.touched.is_empty(), "a restored resource is to be reported");
+        assert!(machine.freed.is_empty(), "a restored ticket is to be offered");
         Ok(machine)
     }
 
