@@ -3,15 +3,18 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
-use crate::machine::{Counts, Machine};
+use crate::log::Order;
+use crate::machine::{Counts, Fence, Machine};
 use crate::notices::Notices;
 
 use super::clock::{self, Clock};
 use super::commit::watermark::{LogPosition, Watermark};
 use super::mode::Unavailable;
 use super::state::State;
+use super::state::queue::Turn;
+use super::state::restart::first_fence;
 use super::timer;
 use super::visit::{Caller, Door, Visit};
 use super::writer::config::PersistenceStatus;
@@ -21,6 +24,7 @@ use super::writer::config::PersistenceStatus;
 pub struct Driver(Arc<Shared>);
 
 struct Shared {
+    order: Order,
     door: Door,
     watermark: Arc<Watermark>,
     /// Figures of what is logged.
@@ -53,36 +57,37 @@ impl Driver {
     #[must_use]
     pub fn new(expire_ms: u32) -> Self {
         let watermark = Arc::new(Watermark::new(false));
-        Self::start(Machine::new(), expire_ms, watermark, false, (0, clock::wall_ms()))
+        Self::start(Machine::new(), expire_ms, watermark, None, first_fence(0, clock::wall_ms()))
     }
 
     /// A driver in which nothing is durable before [`Driver::make_durable`] says so.
     #[must_use]
     pub fn gated(expire_ms: u32) -> Self {
         let watermark = Arc::new(Watermark::new(true));
-        Self::start(Machine::new(), expire_ms, watermark, false, (0, clock::wall_ms()))
+        Self::start(Machine::new(), expire_ms, watermark, None, first_fence(0, clock::wall_ms()))
     }
 
-    /// A driver over what a journal brought back, whose writer says what is durable.
-    pub(super) fn over(machine: Machine, expire_ms: u32, fence: u64, wall_ms: u64) -> Self {
+    /// A driver over what a log brought back, whose writer says what is durable.
+    pub(super) fn over(machine: Machine, order: Order, expire_ms: u32, fence: Fence) -> Self {
         let watermark = Arc::new(Watermark::new(true));
-        Self::start(machine, expire_ms, watermark, true, (fence, wall_ms))
+        Self::start(machine, expire_ms, watermark, Some(order), fence)
     }
 
     fn start(
         machine: Machine,
         expire_ms: u32,
         watermark: Arc<Watermark>,
-        has_log: bool,
-        (fence, wall_ms): (u64, u64),
+        log: Option<Order>,
+        fence: Fence,
     ) -> Self {
         let mut clock = Clock::new(expire_ms.into());
-        let mut state = State::new(machine, expire_ms.into(), watermark.clone(), has_log);
+        let mut state = State::new(machine, expire_ms.into(), watermark.clone(), log);
         let now = clock.now(true).0;
-        state.start(fence, wall_ms, now);
+        state.start(fence, now);
         let (notices, failure) = (state.notices.clone(), watch::Sender::new(None));
         let door = Door::new(state, clock);
-        Self(Arc::new(Shared { door, watermark, persistence: Mutex::default(), failure, notices }))
+        let (order, persistence) = (log.unwrap_or(Order::ApplyFirst), Mutex::default());
+        Self(Arc::new(Shared { order, door, watermark, persistence, failure, notices }))
     }
 
     pub(super) fn door(&self) -> &Door {
@@ -129,6 +134,21 @@ impl Driver {
     #[inline]
     pub(super) async fn reached(&self, position: LogPosition) -> Result<(), Unavailable> {
         self.0.watermark.reached(position).await
+    }
+
+    /// Waits until all that was asked before is applied, if a log orders it first. Who looks at
+    /// the state then looks behind it.
+    pub(super) async fn settled(&self) -> Result<(), Unavailable> {
+        if self.0.order == Order::ApplyFirst {
+            return Ok(());
+        }
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut visit = self.visit()?;
+            let now = visit.now;
+            visit.take_turn(Turn::Barrier(sender), now);
+        }
+        receiver.await.map_err(|_| self.visit_as_driver().mode.why_unanswered())
     }
 
     /// Whether the server is about to end.

@@ -11,6 +11,10 @@
 //!                                      └▶ writer ─▶ journal ─▶ commit::watermark
 //! ```
 //!
+//! With a log that orders first, `submit` puts the command and its `ReplyTo` into a queue instead;
+//! the writer makes batches of it, and what the log has ordered is applied, replied and routed as
+//! above. Who looks at the state waits in the same queue (`state::turns`).
+//!
 //! The machine is reached under one short lock, by one door (`visit`). Each visit first applies
 //! what is due, then its own command; its reply is delivered, and what it announces is routed into
 //! tables and outboxes. Nothing is awaited meanwhile. Each answer and event bears a log position
@@ -33,13 +37,15 @@ mod writer;
 
 pub use commit::watermark::LogPosition;
 pub use doors::request::{Answer, Pin};
-pub use doors::socket::{Asked, Connection, NotAttached, PING_MAX_MS, ping_ms, reason};
+pub use doors::socket::{Asked, Connection, NotAttached, reason};
 pub use doors::views::{Seen, Viewed, WHOLE_MAX};
 pub use handle::{Driver, Status};
 pub use mode::Unavailable;
 pub use outbox::coalesce::ChangeEvent;
 pub use outbox::message::{Answered, Ending, MESSAGE_COST_BYTES, Message, WholeState};
 pub use outbox::{Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
+pub use state::speaker::{PING_MAX_MS, ping_ms};
 pub use writer::config::{Durability, PersistenceConfig, PersistenceError, PersistenceStatus};
 pub use writer::cycle::{Cycle, JournalWriter};
+pub use writer::ordering::OrderingWriter;
 pub use writer::thread::WriterThread;

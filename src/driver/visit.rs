@@ -51,7 +51,7 @@ impl UnderLock {
             None => {}
         }
         if !self.clock.is_stopped() {
-            self.state.run_due(now);
+            self.state.fall_due(now);
         }
         now
     }
@@ -200,7 +200,7 @@ impl Drop for Visit<'_> {
         }
         #[cfg(debug_assertions)]
         self.inner.state.check_if_small();
-        self.wake.is_due = self.inner.state.buffer.take_news();
+        self.wake.is_due = self.inner.state.take_news();
         let at = self.inner.next_due().as_micros();
         if at < self.door.wakes.load(Ordering::Relaxed) {
             self.door.wakes.store(at, Ordering::Relaxed);

@@ -69,6 +69,46 @@ fn check_file(topic: &str) {
     assert!(told == text, "{topic}.txt tells otherwise:\n{}", differences(&text, &told));
 }
 
+/// All stories as commands alone, each with its title. A story that sums up is told in full.
+pub(crate) fn stories() -> Vec<(String, Vec<Command>)> {
+    let mut files: Vec<_> = fs::read_dir(folder())
+        .expect("the stories' folder")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
+    files.sort();
+    let mut stories = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a file of stories");
+        let (mut machine, mut story) = (Machine::new(), Vec::new());
+        let mut title = file.display().to_string();
+        for line in text.lines().chain([""]) {
+            if line.is_empty() || line.starts_with("## ") {
+                if !story.is_empty() {
+                    stories.push((title.clone(), std::mem::take(&mut story)));
+                }
+                machine = Machine::new();
+                title = format!("{}: {line}", file.display());
+            }
+            if line.is_empty() || line.starts_with(['#', ' ']) {
+                continue;
+            }
+            let command = line.split_once("->").map_or(line, |(command, _)| command).trim_end();
+            for text in read::expand(command) {
+                let commands = match read::line(&text, machine.emptied_mark()) {
+                    Line::Change(command) => vec![command],
+                    Line::Opens(commands) => commands,
+                    _ => vec![],
+                };
+                for command in commands {
+                    let _ = machine.apply(&command, &mut Vec::new());
+                    story.push(command);
+                }
+            }
+        }
+    }
+    stories
+}
+
 /// The lines in which the file (`-`) and the machine (`+`) differ, under the titles of their
 /// stories. Only right-hand sides can differ, so the commands keep both texts in step.
 fn differences(text: &str, told: &str) -> String {

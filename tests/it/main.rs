@@ -10,6 +10,7 @@ mod golden;
 mod journal;
 mod keeping;
 mod model;
+mod orders;
 mod pages;
 mod random;
 mod rest;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::machine::{Command, Fence, Machine, Refusal, Reply, SessionId, SessionName, Ttl};
 
 use crate::driver::commit::watermark::LogPosition;
@@ -9,6 +11,7 @@ use crate::driver::handle::Driver;
 use crate::driver::ids;
 use crate::driver::mode::Unavailable;
 use crate::driver::state::address::{Delivered, ReplyTo};
+use crate::driver::state::queue::Turn;
 use crate::driver::state::undelivered::UndeliveredGrant;
 
 /// An answer on its way to a client: dropped before [`Answer::hand_over`] it takes a new grant
@@ -54,15 +57,16 @@ impl Driver {
         ttl: Ttl,
         source: Box<str>,
     ) -> Result<SessionId, Unavailable> {
-        let (session, position) = {
+        let session = ids::new_session_id();
+        let (to, receiver) = ReplyTo::request(session, None);
+        {
             let mut visit = self.visit()?;
-            let (session, now) = (ids::new_session_id(), visit.now);
-            let open = Command::Open { session, name, ttl, source };
-            let position = visit.submit(&open, ReplyTo::Nobody, now);
+            let now = visit.now;
+            visit.submit(Command::Open { session, name, ttl, source }, to, now);
+            let position = visit.position();
             visit.pin_until(position, session);
-            (session, position)
-        };
-        self.reached(position).await?;
+        }
+        self.receive(receiver).await?;
         Ok(session)
     }
 
@@ -75,13 +79,21 @@ impl Driver {
         session: SessionId,
         command: Command,
     ) -> Result<Answer, Unavailable> {
-        let (to, mut receiver) = ReplyTo::request(session, None);
+        let (to, receiver) = ReplyTo::request(session, None);
         {
             let mut visit = self.visit()?;
             let now = visit.now;
             visit.refresh(&session, now);
-            visit.submit(&command, to, now);
+            visit.submit(command, to, now);
         }
+        self.receive(receiver).await
+    }
+
+    /// Makes of the reply to come an answer that may leave.
+    pub(super) async fn receive(
+        &self,
+        mut receiver: oneshot::Receiver<Delivered>,
+    ) -> Result<Answer, Unavailable> {
         let delivered = match receiver.try_recv() {
             Ok(delivered) => Ok(delivered),
             // It is not applied yet.
@@ -112,6 +124,7 @@ impl Driver {
     /// # Errors
     /// [`Unavailable`] when the server cannot promise that it will be remembered.
     pub async fn refresh(&self, session: &SessionId) -> Result<bool, Unavailable> {
+        self.settled().await?;
         let position = {
             let mut visit = self.visit_alive();
             let now = visit.now;
@@ -130,6 +143,7 @@ impl Driver {
     /// # Errors
     /// [`Unavailable`] when the server cannot promise that what is seen will be remembered.
     pub async fn query<T>(&self, query: impl FnOnce(&Machine) -> T) -> Result<T, Unavailable> {
+        self.settled().await?;
         let (seen, position) = {
             let visit = self.visit()?;
             (query(&visit.machine), visit.position())
@@ -143,13 +157,8 @@ impl Driver {
         // Under the lock from the start: whoever is told of the grant in another way meanwhile
         // finds it here and confirms it, or comes after it was undone.
         let mut visit = self.visit_as_driver();
-        let Some(undelivered) = Arc::into_inner(undelivered) else { return };
-        visit.undelivered.remove(undelivered.fence);
-        if !undelivered.is_delivered() {
-            let now = visit.now;
-            visit.submit(&undelivered.undoing(), ReplyTo::Nobody, now);
-            tracing::debug!("a grant could not be handed over, and is undone");
-        }
+        let now = visit.now;
+        visit.take_turn(Turn::TakeBack(undelivered), now);
     }
 
     /// Keeps a session alive until what is returned is dropped: a request of it is on its way.
@@ -169,6 +178,7 @@ impl Driver {
         resource: &str,
         ticket: &str,
     ) -> Result<Result<Option<Fence>, Refusal>, Unavailable> {
+        self.settled().await?;
         let (held, position): (_, LogPosition) = {
             let mut visit = self.visit()?;
             let (now, position) = (visit.now, visit.position());

@@ -4,23 +4,20 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::machine::{Command, EndReason, IssuedState, Refusal, SessionId, SessionName, Ttl};
+use crate::machine::{Command, EndReason, IssuedState, SessionId, SessionName, Ttl};
 
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::handle::Driver;
 use crate::driver::ids;
 use crate::driver::mode::Unavailable;
 use crate::driver::outbox::Outbox;
-use crate::driver::outbox::message::{Answered, Ending, Message, WholeState};
-use crate::driver::state::State;
+use crate::driver::outbox::message::{Answered, Ending, Message};
 use crate::driver::state::address::ReplyTo;
+use crate::driver::state::queue::Turn;
+use crate::driver::state::speaker::Speaker;
 use crate::driver::visit::Visit;
 
 use super::request::Pin;
-use super::views::ISSUED_WHOLE_MAX;
-
-/// Longest time between two heartbeats, in ms.
-pub const PING_MAX_MS: u32 = 25_000;
 
 /// What a socket asks of its session.
 #[derive(Debug)]
@@ -43,12 +40,7 @@ pub enum Asked {
 #[derive(Debug)]
 pub struct Connection {
     driver: Driver,
-    session: SessionId,
-    /// Also tells this socket from the session's former and later ones.
-    outbox: Arc<Outbox>,
-    ttl: Ttl,
-    /// The session was there before.
-    resumed: bool,
+    speaker: Speaker,
     /// Its first answer is still on the way: until then the session's TTL does not run.
     opening: AtomicBool,
 }
@@ -62,12 +54,6 @@ pub enum NotAttached {
     Overtaken,
     /// The server cannot promise that it will remember what it would say; why.
     Unavailable(Unavailable),
-}
-
-/// Time between two heartbeats of a session, in ms.
-#[must_use]
-pub fn ping_ms(ttl: Ttl) -> u32 {
-    (ttl.as_ms() / 3).clamp(1, PING_MAX_MS)
 }
 
 impl Driver {
@@ -85,22 +71,21 @@ impl Driver {
         let mut visit = self.visit()?;
         let (session, now) = (ids::new_session_id(), visit.now);
         let open = Command::Open { session, name, ttl, source };
-        let position = visit.submit(&open, ReplyTo::Nobody, now);
-        let connection = self.attach(&mut visit, session, ttl, false);
-        connection.say_state(&visit, id, position);
-        Ok(connection)
+        visit.submit(open, ReplyTo::Nobody, now);
+        Ok(self.attach(&mut visit, id, session, ttl, false))
     }
 
     /// Takes a session over for a socket; an older socket is cut. The answer is in the outbox.
     ///
     /// # Errors
     /// When there is no such session, or a socket with a higher attempt has it.
-    pub fn reconnect(
+    pub async fn reconnect(
         &self,
         id: Option<u64>,
         session: SessionId,
         attempt: Option<u64>,
     ) -> Result<Connection, NotAttached> {
+        self.settled().await.map_err(NotAttached::Unavailable)?;
         let mut visit = self.visit().map_err(NotAttached::Unavailable)?;
         let (now, position) = (visit.now, visit.position());
         let Some(ttl) = visit.sessions.ttl(&session) else {
@@ -110,20 +95,23 @@ impl Driver {
             return Err(NotAttached::Overtaken);
         }
         visit.refresh(&session, now);
-        let connection = self.attach(&mut visit, session, ttl, true);
-        connection.say_state(&visit, id, position);
-        Ok(connection)
+        Ok(self.attach(&mut visit, id, session, ttl, true))
     }
 
-    /// Gives a session its socket; one that it had is cut.
-    fn attach(&self, state: &mut State, session: SessionId, ttl: Ttl, resumed: bool) -> Connection {
-        let outbox = Arc::new(Outbox::new(state.watermark.clone()));
-        if let Some(older) = state.sessions.attach(&session, outbox.clone()) {
-            older.cut(Ending::Replaced);
-        }
-        state.pin(&session);
-        let (driver, opening) = (self.clone(), AtomicBool::new(true));
-        Connection { driver, session, outbox, ttl, resumed, opening }
+    /// Gives a session its socket, which is told the state.
+    fn attach(
+        &self,
+        visit: &mut Visit<'_>,
+        id: Option<u64>,
+        session: SessionId,
+        ttl: Ttl,
+        resumed: bool,
+    ) -> Connection {
+        let outbox = Arc::new(Outbox::new(visit.watermark.clone()));
+        let speaker = Speaker { session, outbox, ttl, resumed };
+        let now = visit.now;
+        visit.take_turn(Turn::Attach(speaker.clone(), id), now);
+        Connection { driver: self.clone(), speaker, opening: AtomicBool::new(true) }
     }
 
     /// Tells all sockets that the server stops, and ends them.
@@ -150,32 +138,32 @@ impl Connection {
     /// What is to be told to the socket.
     #[must_use]
     pub fn outbox(&self) -> &Outbox {
-        &self.outbox
+        &self.speaker.outbox
     }
 
     /// Whom it speaks for.
     #[must_use]
     pub fn session(&self) -> SessionId {
-        self.session
+        self.speaker.session
     }
 
     /// The session's TTL.
     #[must_use]
     pub fn ttl(&self) -> Ttl {
-        self.ttl
+        self.speaker.ttl
     }
 
     /// Where in its interval this session's heartbeat falls, so that all do not beat together:
     /// 0 to 255.
     #[must_use]
     pub fn phase(&self) -> u8 {
-        self.session.0[19]
+        self.speaker.session.0[19]
     }
 
     /// Keeps the session alive until what is returned is dropped.
     #[must_use]
     pub fn pin(&self) -> Pin {
-        self.driver.pin(self.session)
+        self.driver.pin(self.speaker.session)
     }
 
     /// What the session has issued, for a state that lacks it. It may be later than the state:
@@ -185,7 +173,7 @@ impl Connection {
     /// # Errors
     /// [`Unavailable`] when the server cannot promise that what is seen will be remembered.
     pub async fn issued(&self) -> Result<Option<Vec<IssuedState>>, Unavailable> {
-        self.driver.issued(&self.session).await
+        self.driver.issued(&self.speaker.session).await
     }
 
     /// The first answer was sent: from now on the TTL runs.
@@ -193,7 +181,7 @@ impl Connection {
         if self.opening.swap(false, Ordering::Relaxed) {
             let mut visit = self.driver.visit_as_driver();
             let now = visit.now;
-            visit.unpin(&self.session, now);
+            visit.unpin(&self.speaker.session, now);
         }
     }
 
@@ -201,22 +189,22 @@ impl Connection {
     /// answered, unless it is to be closed for another reason already. The end itself says nothing
     /// that would have to be durable.
     pub fn closing(&self) {
-        self.outbox.end(Ending::Closed, LogPosition::default());
+        self.take_turn(Turn::End(self.speaker.outbox.clone(), Ending::Closed));
     }
 
     /// The client said what it may not: the socket is to be closed when everything before that
     /// was answered, unless it is to be closed for another reason already.
     pub fn fault(&self, code: u16, reason: &'static str) {
-        let position = self.driver.visit_as_driver().position();
-        self.outbox.end(Ending::Fault(code, reason), position);
+        let fault = Ending::Fault(code, reason);
+        self.take_turn(Turn::End(self.speaker.outbox.clone(), fault));
     }
 
     /// Something was heard from the client.
     pub fn heard(&self) {
         let mut visit = self.driver.visit_as_driver();
         let now = visit.now;
-        if self.is_current(&visit) {
-            visit.refresh(&self.session, now);
+        if visit.is_current(&self.speaker) {
+            visit.refresh(&self.speaker.session, now);
         }
     }
 
@@ -225,25 +213,26 @@ impl Connection {
     pub fn ask(&self, requests: impl IntoIterator<Item = (Option<u64>, Asked)>) -> bool {
         let mut visit = self.driver.visit_as_driver();
         let now = visit.now;
-        if !self.is_current(&visit) {
+        if !visit.may_speak(&self.speaker) {
             return false;
         }
-        visit.refresh(&self.session, now);
+        visit.refresh(&self.speaker.session, now);
         for (id, asked) in requests {
             visit.operations += 1;
             self.carry_out(&mut visit, id, asked);
-            if !self.is_current(&visit) {
+            if !visit.may_speak(&self.speaker) {
                 break;
             }
         }
         let position = visit.position();
-        visit.pin_until(position, self.session);
+        visit.pin_until(position, self.speaker.session);
         true
     }
 
-    fn is_current(&self, state: &State) -> bool {
-        let socket = state.sessions.socket(&self.session);
-        socket.is_some_and(|socket| Arc::ptr_eq(socket, &self.outbox))
+    fn take_turn(&self, turn: Turn) {
+        let mut visit = self.driver.visit_as_driver();
+        let now = visit.now;
+        visit.take_turn(turn, now);
     }
 
     fn carry_out(&self, visit: &mut Visit<'_>, id: Option<u64>, asked: Asked) {
@@ -251,63 +240,28 @@ impl Connection {
         if let Err(why) = visit.mode.may_ask()
             && !is_beat
         {
-            return self.outbox.push_first(Message::Answer(id, Answered::Unavailable(why)));
+            return self.speaker.outbox.push_first(Message::Answer(id, Answered::Unavailable(why)));
         }
-        let now = visit.now;
-        match asked {
-            Asked::Command(command) => {
-                if let Command::Unwatch { resource, .. } = &command {
-                    self.outbox.drop_change(resource);
-                }
-                visit.submit(&command, ReplyTo::Socket(self.outbox.clone(), id), now);
-            }
-            // Says nothing about the state, so that it waits for nothing.
-            Asked::Beat => self.say(id, Answered::Beat(self.ttl.as_ms()), LogPosition::default()),
-            Asked::State => self.say_state(visit, id, visit.position()),
+        let (now, speaker) = (visit.now, self.speaker.clone());
+        let turn = match asked {
+            Asked::Command(command) => Turn::Command(command, ReplyTo::Socket(speaker, id)),
+            Asked::Beat => Turn::Answer(speaker, id, Answered::Beat(self.speaker.ttl.as_ms())),
+            Asked::State => Turn::State(speaker, id),
             Asked::Bye => {
-                let close = Command::Close { session: self.session };
-                visit.submit(&close, ReplyTo::Bye(self.outbox.clone(), id), now);
+                let close = Command::Close { session: speaker.session };
+                Turn::Command(close, ReplyTo::Bye(speaker, id))
             }
-            Asked::Bad(why) => self.say(id, Answered::Bad(why), visit.position()),
-            Asked::TooLarge(why) => self.say(id, Answered::TooLarge(why), visit.position()),
-        }
-    }
-
-    fn say(&self, id: Option<u64>, answered: Answered, position: LogPosition) {
-        self.outbox.push(Message::Answer(id, answered), position);
-    }
-
-    fn say_state(&self, state: &State, id: Option<u64>, position: LogPosition) {
-        let lacks_issued = state.machine.issued_count(&self.session) > ISSUED_WHOLE_MAX;
-        let session = if lacks_issued {
-            state.machine.state_head(&self.session)
-        } else {
-            state.machine.state(&self.session)
+            Asked::Bad(why) => Turn::Answer(speaker, id, Answered::Bad(why)),
+            Asked::TooLarge(why) => Turn::Answer(speaker, id, Answered::TooLarge(why)),
         };
-        let Some(session) = session else {
-            let gone = Answered::Reply(Err(Refusal::SessionNotFound));
-            return self.say(id, gone, position);
-        };
-        for hold in &session.holds {
-            state.undelivered.confirm(hold.fence());
-        }
-        let (epoch, ping_ms) = (state.epoch.clone(), ping_ms(self.ttl));
-        let whole = WholeState { session, resumed: self.resumed, epoch, ping_ms, lacks_issued };
-        self.say(id, Answered::State(Box::new(whole)), position);
-        if !state.mode.may_stay() {
-            self.outbox.end(Ending::GoingAway, position);
-        }
+        visit.take_turn(turn, now);
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let mut visit = self.driver.visit_as_driver();
-        let now = visit.now;
-        if self.opening.swap(false, Ordering::Relaxed) {
-            visit.unpin(&self.session, now);
-        }
-        visit.sessions.detach(&self.session, &self.outbox);
+        let is_opening = self.opening.swap(false, Ordering::Relaxed);
+        self.take_turn(Turn::Detach(self.speaker.clone(), is_opening));
     }
 }
 

@@ -10,8 +10,6 @@ use crate::machine::{
 use crate::driver::handle::Driver;
 use crate::driver::mode::Unavailable;
 
-/// Most issued tickets that a state has from the visit that asks for it.
-pub(super) const ISSUED_WHOLE_MAX: usize = 1000;
 /// Most that a visit lists of one session or resource.
 pub const WHOLE_MAX: usize = 500;
 /// When so much was listed, the visit ends.

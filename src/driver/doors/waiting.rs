@@ -9,6 +9,7 @@ use crate::machine::{
 use crate::driver::handle::Driver;
 use crate::driver::mode::Unavailable;
 use crate::driver::state::address::{Delivered, ReplyTo};
+use crate::driver::state::queue::Turn;
 
 use super::request::Answer;
 
@@ -16,6 +17,7 @@ use super::request::Answer;
 enum Begun {
     Waits(Waiting),
     Answered(Delivered),
+    Refused(oneshot::Receiver<Delivered>),
 }
 
 /// A place in a queue; dropped it is given up.
@@ -37,7 +39,7 @@ impl Drop for Waiting {
         {
             let mut visit = self.driver.visit_as_driver();
             let now = visit.now;
-            visit.withdraw(self.request, now);
+            visit.take_turn(Turn::Withdraw(self.request), now);
         }
         // The grant came first: it is in the channel, and nobody will take it from there.
         if let Ok(Delivered { undelivered: Some(undelivered), .. }) = self.receiver.try_recv() {
@@ -80,6 +82,7 @@ impl Driver {
         let waiting = match self.begin_waiting(session, wait_ms, command)? {
             Begun::Waits(waiting) => waiting,
             Begun::Answered(delivered) => return self.finish(delivered).await,
+            Begun::Refused(receiver) => return self.receive(receiver).await,
         };
         let gone = gone(waiting.ttl);
         tokio::select! {
@@ -88,6 +91,7 @@ impl Driver {
             () = gone => {}
         }
         // What waited was dropped by now, so this position covers that it left and what was undone.
+        self.settled().await?;
         let position = self.visit_as_driver().position();
         self.reached(position).await?;
         Ok(Answer::plain(self, Ok(Reply::NotGranted)))
@@ -115,16 +119,12 @@ impl Driver {
         let (to, mut receiver) = ReplyTo::request(session, Some(request));
         let origin = WaitOrigin::Request(request);
         let wish = WaitRequest { origin, timeout: WaitTimeout::Ms(wait_ms) };
-        visit.submit(&command(wish), to, now);
-        if !visit.mode.may_stay() {
-            visit.withdraw(request, now);
-        }
+        visit.submit(command(wish), to, now);
         if let Ok(delivered) = receiver.try_recv() {
             return Ok(Begun::Answered(delivered));
         }
-        let Some(ttl) = visit.sessions.ttl(&session) else {
-            unreachable!("one who waits has a session")
-        };
+        // One without a session does not wait, but is refused.
+        let Some(ttl) = visit.sessions.ttl(&session) else { return Ok(Begun::Refused(receiver)) };
         let driver = self.clone();
         Ok(Begun::Waits(Waiting { driver, request, ttl, receiver, is_done: false }))
     }

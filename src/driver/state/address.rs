@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::driver::commit::watermark::LogPosition;
-use crate::driver::outbox::Outbox;
 use crate::machine::{Refusal, Reply, RequestId, SessionId};
 
+use super::speaker::Speaker;
 use super::undelivered::UndeliveredGrant;
 
 /// Where a reply goes.
@@ -19,9 +19,9 @@ pub(in crate::driver) enum ReplyTo {
     /// To a REST request.
     Request(RequestAddress),
     /// To a socket, as the answer to its request of that id.
-    Socket(Arc<Outbox>, Option<u64>),
+    Socket(Speaker, Option<u64>),
     /// To a socket that ends with its session, as the answer to its request of that id.
-    Bye(Arc<Outbox>, Option<u64>),
+    Bye(Speaker, Option<u64>),
 }
 
 /// The address of a REST request.
@@ -51,5 +51,14 @@ impl ReplyTo {
     ) -> (Self, oneshot::Receiver<Delivered>) {
         let (sender, receiver) = oneshot::channel();
         (Self::Request(RequestAddress { session, waits_as, sender }), receiver)
+    }
+
+    /// Whose command it is, if it is a client's.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Nobody => None,
+            Self::Request(address) => Some(address.session),
+            Self::Socket(speaker, _) | Self::Bye(speaker, _) => Some(speaker.session),
+        }
     }
 }

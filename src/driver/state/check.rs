@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::machine::SessionId;
+use crate::machine::{Counts, SessionId};
 
 use super::State;
 
-/// So many sessions and waits are walked through.
+/// So many things are walked through.
 const CHECKED_MAX: usize = 64;
 
 impl State {
@@ -18,7 +18,8 @@ impl State {
     pub(in crate::driver) fn check_if_small(&self) {
         let counts = self.machine.counts();
         assert_eq!(self.sessions.ids().len(), counts.sessions, "sessions");
-        if counts.sessions + counts.waits + counts.resources <= CHECKED_MAX {
+        let Counts { sessions, waits, resources, tickets, .. } = counts;
+        if sessions + waits + resources + tickets <= CHECKED_MAX {
             self.check();
         }
     }

@@ -54,10 +54,10 @@ impl State {
         if !sessions.is_empty() {
             narration::expired(&self.machine, &sessions);
             if self.backlog.is_empty() {
-                self.submit(&Command::Expire { sessions }, ReplyTo::Nobody, now);
+                self.submit(Command::Expire { sessions }, ReplyTo::Nobody, now);
             } else {
                 self.backlog.condemned.extend(&sessions);
-                self.submit(&Command::Condemn { sessions }, ReplyTo::Nobody, now);
+                self.submit(Command::Condemn { sessions }, ReplyTo::Nobody, now);
             }
         }
         for due in waits {
@@ -72,7 +72,7 @@ impl State {
                 sessions.push(session);
             }
             if !sessions.is_empty() {
-                self.submit(&Command::Expire { sessions }, ReplyTo::Nobody, now);
+                self.submit(Command::Expire { sessions }, ReplyTo::Nobody, now);
             }
         }
     }
@@ -82,7 +82,7 @@ impl State {
             // An earlier command of this visit may have ended it.
             Due::Wait(session, wait) => {
                 if self.waits.has_socket(session, wait) {
-                    self.submit(&Command::TimeOut { wait }, ReplyTo::Nobody, now);
+                    self.submit(Command::TimeOut { wait }, ReplyTo::Nobody, now);
                 }
             }
             Due::Request(request) => self.withdraw(request, now),
@@ -90,14 +90,14 @@ impl State {
         }
     }
 
-    fn forget_due(&mut self, now: At) {
+    pub(super) fn forget_due(&mut self, now: At) {
         if let Some(up_to) = self.forgetting.due(now) {
-            self.submit(&Command::Forget { up_to }, ReplyTo::Nobody, now);
+            self.submit(Command::Forget { up_to }, ReplyTo::Nobody, now);
         }
     }
 
-    /// Whether more is due than one visit could finish.
+    /// Whether more is due than one visit could finish, and the timer is to see to it.
     pub(in crate::driver) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
+        self.queue.is_none() && !self.backlog.is_empty()
     }
 }

@@ -2,22 +2,27 @@
 //! is an argument here; there is no task, no await and no clock.
 
 pub(super) mod address;
+mod attachment;
 mod backlog;
 mod check;
 mod due;
 mod expiry;
 mod forgetting;
 mod narration;
+pub(super) mod queue;
 mod reply;
-mod restart;
+pub(super) mod restart;
 mod route;
 mod sessions;
+pub(super) mod speaker;
+pub(super) mod turns;
 pub(super) mod undelivered;
 mod waits;
 
 use std::sync::Arc;
 
 use crate::deadlines::{At, Deadlines};
+use crate::log::Order;
 use crate::machine::{Command, Event, Machine, Refusal, RequestId, SessionId};
 use crate::notices::{Kind, Notices};
 
@@ -30,6 +35,7 @@ use address::ReplyTo;
 use backlog::Backlog;
 use due::Due;
 use forgetting::Forgetting;
+use queue::{Turn, TurnQueue};
 use sessions::Sessions;
 use undelivered::UndeliveredGrants;
 use waits::Waits;
@@ -55,6 +61,10 @@ pub(super) struct State {
     backlog: Backlog,
     /// What the command under way has announced.
     events: Vec<Event>,
+    /// What has its turn behind the command under way.
+    afterwards: Vec<Turn>,
+    /// What waits for its turn, with a log that orders first.
+    queue: Option<TurnQueue>,
 }
 
 impl State {
@@ -64,15 +74,16 @@ impl State {
         machine: Machine,
         expire_ms: u64,
         watermark: Arc<Watermark>,
-        has_log: bool,
+        log: Option<Order>,
     ) -> Self {
+        let queue = (log == Some(Order::AppendFirst)).then(TurnQueue::default);
         Self {
             machine,
             mode: Mode::default(),
             sessions: Sessions::default(),
             waits: Waits::default(),
             undelivered: UndeliveredGrants::default(),
-            buffer: Buffer::new(watermark.clone(), has_log),
+            buffer: Buffer::new(watermark.clone(), log == Some(Order::ApplyFirst)),
             watermark,
             operations: 0,
             epoch: ids::epoch(),
@@ -81,12 +92,18 @@ impl State {
             forgetting: Forgetting::new(expire_ms),
             backlog: Backlog::default(),
             events: Vec::new(),
+            afterwards: Vec::new(),
+            queue,
         }
     }
 
-    /// Applies a command, logs it if it changed anything, delivers its reply, then routes what it
-    /// announces. What comes of it may leave when everything up to the position is durable.
-    pub(super) fn submit(&mut self, command: &Command, to: ReplyTo, now: At) -> LogPosition {
+    /// Applies a command, gives it to a log that comes behind if it changed anything, delivers its
+    /// reply, then routes what it announces. What comes of it may leave when everything up to its
+    /// position is durable.
+    fn apply(&mut self, command: &Command, to: ReplyTo, now: At) {
+        if let (Command::Unwatch { resource, .. }, ReplyTo::Socket(speaker, _)) = (command, &to) {
+            speaker.outbox.drop_change(resource);
+        }
         let applied = self.machine.apply(command, &mut self.events);
         let position = self.buffer.push(command, applied.changed);
         match &applied.reply {
@@ -100,14 +117,18 @@ impl State {
         if !self.events.is_empty() {
             self.route_events(position, now);
         }
-        position
+        if !self.afterwards.is_empty() {
+            for turn in std::mem::take(&mut self.afterwards) {
+                self.take_turn(turn, now);
+            }
+        }
     }
 
     /// A REST request stops waiting, for its time is up or its client hung up.
     pub(super) fn withdraw(&mut self, request: RequestId, now: At) {
         if let Some(waits) = self.waits.request(request) {
             let wait = waits.wait;
-            self.submit(&Command::Withdraw { wait, request }, ReplyTo::Nobody, now);
+            self.submit(Command::Withdraw { wait, request }, ReplyTo::Nobody, now);
         }
     }
 
@@ -124,8 +145,27 @@ impl State {
         self.watermark.now()
     }
 
-    /// When something is next due, if ever.
+    /// Whether whoever writes the log is to be woken. Says so once.
+    pub(super) fn take_news(&mut self) -> bool {
+        self.queue.as_mut().map_or_else(|| self.buffer.take_news(), TurnQueue::take_news)
+    }
+
+    /// The time has come to apply what is due by now, or to have it ordered.
+    pub(super) fn fall_due(&mut self, now: At) {
+        let is_due = self.next_due() <= now;
+        match &mut self.queue {
+            Some(queue) if is_due => queue.fall_due(),
+            Some(_) => {}
+            None => self.run_due(now),
+        }
+    }
+
+    /// When something is next due, if ever. With a log that orders first it is looked for when the
+    /// batch under way was applied.
     pub(super) fn next_due(&self) -> At {
+        if self.queue.as_ref().is_some_and(TurnQueue::is_asked) {
+            return At::NEVER;
+        }
         if !self.backlog.is_empty() {
             return At::default();
         }
@@ -163,6 +203,9 @@ impl State {
     /// Nothing can be kept any more, nor said. Whether that is news.
     pub(super) fn fail(&mut self) -> bool {
         let is_news = self.mode.fail();
+        if let Some(queue) = &mut self.queue {
+            queue.clear();
+        }
         self.watermark.fail();
         self.waits.abandon_requests();
         for socket in self.sessions.sockets() {
@@ -176,7 +219,7 @@ impl State {
 mod tests {
     use std::io::{self, Read};
 
-    use crate::machine::{Name, SessionName, Ttl};
+    use crate::machine::{Fence, Name, SessionName, Ttl};
 
     use super::*;
 
@@ -187,17 +230,17 @@ mod tests {
         let told = tracing_subscriber::fmt().with_writer(Arc::new(told)).finish();
         tracing::subscriber::with_default(told, || {
             let watermark = Arc::new(Watermark::new(false));
-            let mut state = State::new(Machine::new(), 500, watermark, false);
+            let mut state = State::new(Machine::new(), 500, watermark, None);
             let now = At::default();
-            state.start(0, 0, now);
+            state.start(Fence(1), now);
             let name = SessionName::parse("worker 1").unwrap();
             let (session, ttl) = (SessionId([1; 20]), Ttl::new(10_000).unwrap());
             let open = Command::Open { session, name, ttl, source: "here".into() };
-            state.submit(&open, ReplyTo::Nobody, now);
+            state.submit(open, ReplyTo::Nobody, now);
             for number in 0..10_003 {
                 let resource = Name::parse(&format!("r{number}")).unwrap();
                 let watch = Command::Watch { session, resource, changes: true };
-                state.submit(&watch, ReplyTo::Nobody, now);
+                state.submit(watch, ReplyTo::Nobody, now);
             }
             state.notices.finish();
         });

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::deadlines::At;
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::outbox::message::{Answered, Ending, Message};
@@ -9,6 +11,8 @@ use crate::machine::{Refusal, Reply, RequestId};
 
 use super::State;
 use super::address::{Delivered, ReplyTo, RequestAddress};
+use super::queue::Turn;
+use super::speaker::Speaker;
 use super::undelivered::UndeliveredGrant;
 
 impl State {
@@ -21,13 +25,13 @@ impl State {
         match to {
             ReplyTo::Nobody => {}
             ReplyTo::Request(address) => self.deliver_to_request(address, reply, position),
-            ReplyTo::Socket(outbox, id) => {
+            ReplyTo::Socket(Speaker { outbox, .. }, id) => {
                 if let Ok(Reply::Granted { grant, fresh: false }) = &reply {
                     self.undelivered.confirm(grant.fence());
                 }
                 outbox.push(Message::Answer(id, Answered::Reply(reply)), position);
             }
-            ReplyTo::Bye(outbox, id) => {
+            ReplyTo::Bye(Speaker { outbox, .. }, id) => {
                 outbox.push(Message::Answer(id, Answered::Done), position);
                 outbox.end(Ending::Bye, position);
             }
@@ -42,7 +46,13 @@ impl State {
     ) {
         let RequestAddress { session, waits_as, sender } = address;
         let undelivered = match (&reply, waits_as) {
-            (Ok(Reply::Queued { .. }), Some(request)) => return self.waits.park(request, sender),
+            (Ok(Reply::Queued { .. }), Some(request)) => {
+                self.waits.park(request, sender);
+                if !self.mode.may_stay() {
+                    self.afterwards.push(Turn::Withdraw(request));
+                }
+                return;
+            }
             // What is durable already is handed over without a pause.
             (Ok(Reply::Granted { grant, fresh: true }), _) if !self.watermark.has(position) => {
                 Some(self.undelivered.add(session, grant))
@@ -54,9 +64,15 @@ impl State {
             _ => None,
         };
         self.pin_until(position, session);
-        // A receiver that is gone has given up already, or is about to: it then finds what is in
-        // its channel.
-        let _ = sender.send(Delivered { reply, undelivered, position });
+        self.send(sender, Delivered { reply, undelivered, position });
+    }
+
+    /// Sends a reply to one who may be gone: then there is one less who could be told of a grant.
+    /// (Who is about to give up finds what is in its channel.)
+    fn send(&mut self, sender: oneshot::Sender<Delivered>, delivered: Delivered) {
+        let unheard = sender.send(delivered).err();
+        let undelivered = unheard.and_then(|delivered| delivered.undelivered);
+        self.afterwards.extend(undelivered.map(Turn::TakeBack));
     }
 
     /// A request waits no more, and this is its answer.
@@ -73,7 +89,7 @@ impl State {
             self.sessions.unpin(&session, &mut self.deadlines, now);
             self.pin_until(position, session);
             if let Some(sender) = sender {
-                let _ = sender.send(Delivered { reply, undelivered, position });
+                self.send(sender, Delivered { reply, undelivered, position });
             }
         }
     }

@@ -15,7 +15,7 @@ pub(in crate::driver) struct UndeliveredGrant {
     resource: Name,
     /// `None` for a lock.
     ticket: Option<Name>,
-    pub(in crate::driver) fence: Fence,
+    fence: Fence,
     delivered: AtomicBool,
 }
 
@@ -34,12 +34,12 @@ impl UndeliveredGrant {
         self.delivered.store(true, Ordering::Release);
     }
 
-    pub(in crate::driver) fn is_delivered(&self) -> bool {
+    fn is_delivered(&self) -> bool {
         self.delivered.load(Ordering::Acquire)
     }
 
     /// What gives the grant back.
-    pub(in crate::driver) fn undoing(&self) -> Command {
+    fn undoing(&self) -> Command {
         let (session, resource) = (self.session, self.resource.clone());
         let (fence, by_socket) = (Some(self.fence), true);
         match &self.ticket {
@@ -101,8 +101,15 @@ impl UndeliveredGrants {
         }
     }
 
-    /// Nobody is left who could hand it over.
-    pub(in crate::driver) fn remove(&mut self, fence: Fence) {
-        self.by_fence.remove(&fence);
+    /// One who could have handed a grant over is gone. If it was the last, and nobody was told:
+    /// what gives the grant back.
+    pub(super) fn take_back(&mut self, undelivered: Arc<UndeliveredGrant>) -> Option<Command> {
+        let undelivered = Arc::into_inner(undelivered)?;
+        self.by_fence.remove(&undelivered.fence);
+        if undelivered.is_delivered() {
+            return None;
+        }
+        tracing::debug!("a grant could not be handed over, and is undone");
+        Some(undelivered.undoing())
     }
 }

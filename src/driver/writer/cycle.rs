@@ -13,7 +13,7 @@ use crate::journal::{
     Synced,
 };
 
-use crate::log::Batch;
+use crate::log::{Batch, CommandLog};
 use crate::machine::Counts;
 
 use crate::driver::clock::{self, Instant, instant};
@@ -22,6 +22,7 @@ use crate::driver::commit::waker::WriterWaker;
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::handle::Driver;
 use crate::driver::ids;
+use crate::driver::state::restart::first_fence;
 
 use super::background::BackgroundTask;
 use super::config::{Durability, PersistenceConfig, PersistenceError, PersistenceStatus};
@@ -115,7 +116,7 @@ impl JournalWriter {
         })?;
         let Recovered { machine, fence, journal, report } = opened;
         tell(&report, &machine.counts(), instant() - begun);
-        let driver = Driver::over(machine, expire_ms, fence, wall_ms);
+        let driver = Driver::over(machine, journal.order(), expire_ms, first_fence(fence, wall_ms));
         let status = PersistenceStatus::new(config.durability);
         let mut writer = Self {
             driver: driver.clone(),

@@ -88,7 +88,7 @@ async fn greet(
         Who::Known { session, attempt } => (session, attempt),
     };
     let Some(session) = session else { return Ok(Err(Refusal::SessionNotFound.into())) };
-    match context.driver.reconnect(id, session, attempt) {
+    match context.driver.reconnect(id, session, attempt).await {
         Ok(connection) => Ok(Ok((connection, beat))),
         Err(NotAttached::Overtaken) => Err(Some((close::REPLACED, "replaced"))),
         Err(NotAttached::NotFound(position)) => match context.driver.may_say(position).await {
