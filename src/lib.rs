@@ -2,6 +2,8 @@
 #![warn(missing_docs, unreachable_pub)]
 
 #[cfg(feature = "server")]
+pub mod access;
+#[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod deadlines;

@@ -1,0 +1,95 @@
+//! What one access file says, ready to be asked.
+
+use std::collections::HashMap;
+
+use super::jwt::{RefusedToken, Signer, VerifiedJwt, verify};
+use super::owner::Owner;
+use super::rules::Rules;
+use super::subject::{CertificateName, Proof, Subject, SubjectParts};
+use super::token::TokenHash;
+
+/// A whole access file. It is made by reading one, and does not change.
+#[derive(Debug, Default)]
+pub struct Policy {
+    /// The principals, by their tokens.
+    pub(super) tokens: HashMap<TokenHash, Subject>,
+    /// The principals, by their certificates' names.
+    pub(super) certificates: HashMap<CertificateName, Subject>,
+    pub(super) signers: Vec<Signer>,
+    pub(super) anonymous: Option<Subject>,
+}
+
+impl Policy {
+    /// Who shows nothing, if such may come in.
+    #[must_use]
+    pub fn anonymous(&self) -> Option<Subject> {
+        self.anonymous.clone()
+    }
+
+    /// Whose token has this hash.
+    #[must_use]
+    pub fn by_token(&self, hash: TokenHash) -> Option<Subject> {
+        self.tokens.get(&hash).cloned()
+    }
+
+    /// Who has a certificate with these names, which ends at `ends`, in seconds since 1970. The
+    /// first name that is somebody's counts.
+    pub fn by_certificate(
+        &self,
+        names: impl IntoIterator<Item = CertificateName>,
+        ends: Option<u64>,
+    ) -> Option<Subject> {
+        names
+            .into_iter()
+            .find_map(|name| self.certificates.get(&name).map(|subject| subject.until(ends)))
+    }
+
+    /// Of whom a JSON Web Token speaks at `now`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// Why it is not good, for the log.
+    pub fn by_jwt(&self, jwt: &str, now: u64) -> Result<Subject, RefusedToken> {
+        let VerifiedJwt { signer, key, sub, allow, begins, ends } =
+            verify(&self.signers, jwt, now)?;
+        Ok(Subject::new(SubjectParts {
+            owner: Some(Owner::Subject { signer: signer.name.clone(), sub }),
+            rules: Rules::new(signer.allow.clone(), allow),
+            quotas: signer.quotas,
+            proof: Proof::Jwt {
+                key,
+                issuer: signer.issuer.clone(),
+                audience: signer.audience.clone(),
+            },
+            begins,
+            ends: Some(ends),
+        }))
+    }
+
+    /// The same somebody under this file, which may be another than it came in by: with its rules
+    /// and quotas of now, or `None` when its proof is no longer good.
+    #[must_use]
+    pub fn renewed(&self, subject: &Subject, now: u64) -> Option<Subject> {
+        if !subject.is_good_at(now) {
+            return None;
+        }
+        let parts = subject.parts();
+        let renewed = match &parts.proof {
+            Proof::Nothing => self.anonymous()?,
+            Proof::Token(hash) => self.by_token(*hash)?,
+            Proof::Certificate(name) => self.by_certificate([name.clone()], parts.ends)?,
+            Proof::Jwt { key, issuer, audience } => {
+                let Some(Owner::Subject { signer, .. }) = &parts.owner else { return None };
+                let signer = self.signers.iter().find(|now| now.name == *signer)?;
+                if signer.issuer != *issuer || signer.audience != *audience || !signer.has(*key) {
+                    return None;
+                }
+                Subject::new(SubjectParts {
+                    rules: Rules::new(signer.allow.clone(), parts.rules.narrowed().cloned()),
+                    quotas: signer.quotas,
+                    ..SubjectParts::clone(parts)
+                })
+            }
+        };
+        (renewed.owner() == subject.owner()).then_some(renewed)
+    }
+}
