@@ -46,7 +46,7 @@ pub fn read_policy(
     mut open: impl FnMut(&str) -> Result<Vec<u8>, String>,
 ) -> PolicyFile {
     let mut named = Vec::new();
-    let mut draft = Draft { policy: Policy::default(), named: &mut named, open: &mut open };
+    let mut draft = PolicyDraft { policy: Policy::default(), named: &mut named, open: &mut open };
     let policy = match draft.read(file) {
         Ok(()) => Ok(draft.policy),
         Err((at, why)) => {
@@ -59,13 +59,13 @@ pub fn read_policy(
 }
 
 /// A policy in the making.
-struct Draft<'d, O> {
+struct PolicyDraft<'d, O> {
     policy: Policy,
     named: &'d mut Vec<NamedFile>,
     open: &'d mut O,
 }
 
-impl<O: FnMut(&str) -> Result<Vec<u8>, String>> Draft<'_, O> {
+impl<O: FnMut(&str) -> Result<Vec<u8>, String>> PolicyDraft<'_, O> {
     fn read(&mut self, file: &[u8]) -> Result<(), Refused> {
         let text = str::from_utf8(file).map_err(|bad| (bad.valid_up_to(), BadFile::Encoding))?;
         let shape: FileShape = toml::from_str(text).map_err(|bad| {

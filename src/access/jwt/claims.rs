@@ -35,18 +35,18 @@ pub(super) struct Claims {
 }
 
 /// Reads one part of a token: base64url without padding, a JSON object in it.
-pub(super) fn part<M: Members>(text: &str) -> Option<M> {
+pub(super) fn part<M: JwtPart>(text: &str) -> Option<M> {
     let json = URL_SAFE_NO_PAD.decode(text).ok()?;
     serde_json::from_slice::<Whole<M>>(&json).ok().map(|whole| whole.0)
 }
 
 /// An object whose members are read one by one.
-pub(super) trait Members: Default {
+pub(super) trait JwtPart: Default {
     /// Reads the value of the member `name`, whether it counts or not.
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
-impl Members for JwtHeader {
+impl JwtPart for JwtHeader {
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "alg" => self.alg = Some(map.next_value()?),
@@ -62,7 +62,7 @@ impl Members for JwtHeader {
     }
 }
 
-impl Members for Claims {
+impl JwtPart for Claims {
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             "iss" => self.iss = Some(map.next_value()?),
@@ -80,11 +80,11 @@ impl Members for Claims {
 /// An object that has each member once.
 struct Whole<M>(M);
 
-impl<'de, M: Members> Deserialize<'de> for Whole<M> {
+impl<'de, M: JwtPart> Deserialize<'de> for Whole<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object<M>(PhantomData<M>);
 
-        impl<'de, M: Members> Visitor<'de> for Object<M> {
+        impl<'de, M: JwtPart> Visitor<'de> for Object<M> {
             type Value = Whole<M>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
