@@ -1,4 +1,4 @@
-//! Bad tokens, counted by address, so that guessing is slow (access, section 2). `now` is in ms.
+//! Bad tokens, counted by address, so that guessing is slow. `now` is in ms.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! The one question at the entrance: who is it that shows this? (access, section 2)
+//! The one question at the entrance: who is it that shows this?
 
 use std::fmt;
 use std::net::IpAddr;

@@ -8,9 +8,6 @@
 //!                             ▲                             │
 //!                   a new file, a new now ◀────renewed──────┘
 //! ```
-//!
-//! The rules are those of the access contract; where a rule is from its sections 1 or 2, the file
-//! says so.
 
 mod failures;
 mod file;

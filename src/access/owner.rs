@@ -1,4 +1,4 @@
-//! Who somebody is, and whether a session is theirs (access, section 3).
+//! Who somebody is, and whether a session is theirs.
 
 use crate::machine::Name;
 

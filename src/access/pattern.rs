@@ -1,4 +1,4 @@
-//! Patterns of names: bytes, and `*` at the end for any ending (access, section 1).
+//! Patterns of names: bytes, and `*` at the end for any ending.
 
 use std::fmt;
 

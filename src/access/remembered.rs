@@ -1,4 +1,4 @@
-//! Good JSON Web Tokens by their hash, so that a signature is verified once (access, section 2).
+//! Good JSON Web Tokens by their hash, so that a signature is verified once.
 
 use std::collections::{HashMap, VecDeque};
 

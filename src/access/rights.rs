@@ -1,4 +1,4 @@
-//! The rights that there are, and sets of them (access, section 1 and the tables).
+//! The rights that there are, and sets of them.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub enum Right {
 }
 
 impl Right {
-    /// All rights, in the order of the contract.
+    /// All rights, in the order in which the bits of a set stand for them.
     pub const ALL: [Self; 8] = [
         Self::Lock,
         Self::Claim,

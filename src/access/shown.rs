@@ -1,4 +1,4 @@
-//! What a request shows: its `Authorization`, read (access, section 2).
+//! What a request shows: its `Authorization`, read.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Tokens of our own: `tkd_` and 256 random bits. The file has their hash only (access, section 2).
+//! Tokens of our own: `tkd_` and 256 random bits. The file has their hash only.
 
 use std::fmt;
 

@@ -1,5 +1,6 @@
 //! Integration tests, in one binary.
 
+mod access;
 mod cli;
 mod compat;
 mod crossings;

@@ -1,4 +1,4 @@
-//! How the access file is written (access, section 1). What is unknown is refused.
+//! How the access file is written. What is unknown is refused.
 
 use serde::Deserialize;
 use toml::Spanned;

@@ -1,4 +1,4 @@
-//! Whether a JSON Web Token is good (access, section 2). Times are in seconds since 1970.
+//! Whether a JSON Web Token is good. Times are in seconds since 1970.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,13 @@
+//! Who may come in, and what each may do: every rule that needs neither files nor a clock. Keys are
+//! made here, so nothing here is worth stealing.
+
+mod bad_jwts;
+mod bad_shapes;
+mod entrance;
+mod files;
+mod fuzz;
+mod good_jwts;
+mod narrowing;
+mod reload;
+mod signing;
+mod world;
