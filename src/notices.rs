@@ -10,7 +10,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Kinds of what is refused.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum NoticeKind {
     /// A name of a server that is another's.
     Host,
     /// A page of another origin.
@@ -25,7 +25,7 @@ pub enum Kind {
     Bound,
 }
 
-impl Kind {
+impl NoticeKind {
     const ALL: [Self; 6] =
         [Self::Host, Self::Page, Self::Connections, Self::Rate, Self::Nameless, Self::Bound];
 
@@ -51,10 +51,10 @@ struct Quiet {
 
 /// What was told, and what was not.
 #[derive(Debug, Default)]
-pub struct Notices([Mutex<Quiet>; Kind::ALL.len()]);
+pub struct Notices([Mutex<Quiet>; NoticeKind::ALL.len()]);
 
 impl Notices {
-    fn quiet(&self, kind: Kind) -> MutexGuard<'_, Quiet> {
+    fn quiet(&self, kind: NoticeKind) -> MutexGuard<'_, Quiet> {
         match self.0[kind as usize].lock() {
             Ok(quiet) => quiet,
             Err(poisoned) => poisoned.into_inner(),
@@ -62,7 +62,7 @@ impl Notices {
     }
 
     /// Tells that something was refused, now or with others a little later.
-    pub fn refused(self: &Arc<Self>, kind: Kind, what: impl fmt::Display) {
+    pub fn refused(self: &Arc<Self>, kind: NoticeKind, what: impl fmt::Display) {
         // Without a runtime nobody would come back.
         let runtime = tokio::runtime::Handle::try_current().ok();
         {
@@ -88,7 +88,7 @@ impl Notices {
     }
 
     /// Whether there was more to tell; if not, the next one is told at once.
-    fn tell_rest(&self, kind: Kind) -> bool {
+    fn tell_rest(&self, kind: NoticeKind) -> bool {
         let untold = {
             let mut quiet = self.quiet(kind);
             let untold = std::mem::take(&mut quiet.untold);
@@ -103,7 +103,7 @@ impl Notices {
 
     /// Tells what is left, before the server ends.
     pub fn finish(&self) {
-        for kind in Kind::ALL {
+        for kind in NoticeKind::ALL {
             self.tell_rest(kind);
         }
     }
@@ -121,15 +121,15 @@ mod tests {
             (quiet.is_on, quiet.untold)
         };
         for _ in 0..10 {
-            notices.refused(Kind::Host, "evil.example");
+            notices.refused(NoticeKind::Host, "evil.example");
         }
-        notices.refused(Kind::Page, "http://evil.example");
-        assert_eq!((untold(Kind::Host), untold(Kind::Page)), ((true, 9), (true, 0)));
+        notices.refused(NoticeKind::Page, "http://evil.example");
+        assert_eq!((untold(NoticeKind::Host), untold(NoticeKind::Page)), ((true, 9), (true, 0)));
         tokio::time::sleep(PAUSE + PAUSE / 2).await;
-        assert_eq!((untold(Kind::Host), untold(Kind::Page)), ((true, 0), (false, 0)));
-        notices.refused(Kind::Host, "evil.example");
-        assert_eq!(untold(Kind::Host), (true, 1), "nine were told half a second ago");
+        assert_eq!((untold(NoticeKind::Host), untold(NoticeKind::Page)), ((true, 0), (false, 0)));
+        notices.refused(NoticeKind::Host, "evil.example");
+        assert_eq!(untold(NoticeKind::Host), (true, 1), "nine were told half a second ago");
         notices.finish();
-        assert_eq!(untold(Kind::Host).1, 0);
+        assert_eq!(untold(NoticeKind::Host).1, 0);
     }
 }

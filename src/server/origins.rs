@@ -11,7 +11,7 @@ use axum::http::header::{HOST, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::notices::Kind;
+use crate::notices::NoticeKind;
 use crate::wire::{AllowedOrigin, Code, KnownHost, Problem, Unfit, is_host};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -34,11 +34,11 @@ pub(crate) enum Foreign {
 
 impl Foreign {
     /// What the log tells. A header may hold anything, so it is escaped.
-    pub(crate) fn notice(&self) -> (Kind, String) {
+    pub(crate) fn notice(&self) -> (NoticeKind, String) {
         match self {
-            Self::Host(name) | Self::NoHost(name) => (Kind::Host, format!("{name:?}")),
-            Self::Page(Some(origin)) => (Kind::Page, format!("{origin:?}")),
-            Self::Page(None) => (Kind::Page, "without an origin".to_owned()),
+            Self::Host(name) | Self::NoHost(name) => (NoticeKind::Host, format!("{name:?}")),
+            Self::Page(Some(origin)) => (NoticeKind::Page, format!("{origin:?}")),
+            Self::Page(None) => (NoticeKind::Page, "without an origin".to_owned()),
         }
     }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use crate::deadlines::{At, Deadlines};
 use crate::log::Order;
 use crate::machine::{Command, Event, Machine, Refusal, RequestId, SessionId};
-use crate::notices::{Kind, Notices};
+use crate::notices::{NoticeKind, Notices};
 
 use super::commit::buffer::Buffer;
 use super::commit::watermark::{LogPosition, Watermark};
@@ -107,7 +107,7 @@ impl State {
         let applied = self.machine.apply(command, &mut self.events);
         let position = self.buffer.push(command, applied.changed);
         match &applied.reply {
-            Err(bound @ Refusal::Limit(_)) => self.notices.refused(Kind::Bound, *bound),
+            Err(bound @ Refusal::Limit(_)) => self.notices.refused(NoticeKind::Bound, *bound),
             Ok(reply) if tracing::enabled!(tracing::Level::DEBUG) => {
                 narration::replied(command, reply);
             }

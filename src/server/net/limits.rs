@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::machine::SessionId;
-use crate::notices::{Kind, Notices};
+use crate::notices::{NoticeKind, Notices};
 
 /// The bounds; 0 is none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -151,7 +151,7 @@ impl Admission {
 
     /// Tells the log that something is refused because the address has too many connections.
     pub(crate) fn tell_too_many(&self) {
-        self.limits.notices.refused(Kind::Connections, self.standing.address);
+        self.limits.notices.refused(NoticeKind::Connections, self.standing.address);
     }
 
     /// A socket of this connection's speaks for the session, for as long as what is returned
@@ -195,7 +195,7 @@ impl Admission {
             }
             None => {
                 drop(usage);
-                self.limits.notices.refused(Kind::Rate, self.standing.address);
+                self.limits.notices.refused(NoticeKind::Rate, self.standing.address);
                 false
             }
         }

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCod
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::notices::Kind;
+use crate::notices::NoticeKind;
 use crate::server::app::App;
 use crate::server::http::request::{Call, wants_documents};
 use crate::server::http::response::{self, HttpAnswer};
@@ -51,10 +51,10 @@ pub(crate) async fn upgrade(app: &Arc<App>, call: Call) -> HttpAnswer {
         return response::refusal(StatusCode::BAD_REQUEST, documents);
     };
     let answer = switching(key, &parts.headers);
-    let peer = parts.extensions.get::<Peer>().map(|peer| peer.address.ip());
+    let peer = parts.extensions.get::<Arc<Peer>>().map(|peer| peer.address.ip());
     let Some(nameless) = app.nameless.enter(peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
     else {
-        app.notices.refused(Kind::Nameless, &source);
+        app.notices.refused(NoticeKind::Nameless, &source);
         let problem = Problem::new(Code::Limit, "too many sockets have not said hello");
         return response::problem(&problem, documents);
     };
