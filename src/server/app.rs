@@ -62,7 +62,7 @@ impl App {
     pub(crate) fn admit(&self, parts: &Parts) -> Result<(), Problem> {
         self.origins.check(parts).map_err(|foreign| {
             let (kind, what) = foreign.notice();
-            match parts.extensions.get::<Peer>() {
+            match parts.extensions.get::<Arc<Peer>>() {
                 Some(peer) => {
                     self.notices.refused(kind, format_args!("{what} from {}", peer.address.ip()));
                 }

@@ -5,6 +5,7 @@
 //! page is from (`Origin`, `Sec-Fetch-Site`). A rebound name makes a page look like our own; only
 //! `Host` tells.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use axum::http::header::{HOST, ORIGIN, USER_AGENT};
@@ -72,14 +73,14 @@ fn option_for(origin: &str) -> Option<String> {
 
 /// Host and port of a URL. The host is in small letters and ends without a dot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Authority {
-    host: String,
+struct Authority<'a> {
+    host: Cow<'a, str>,
     port: Option<u16>,
 }
 
-impl Authority {
+impl<'a> Authority<'a> {
     /// Reads `host`, `host:port`, `[v6]` or `[v6]:port`.
-    fn read(text: &str) -> Option<Self> {
+    fn read(text: &'a str) -> Option<Self> {
         let at = match text.starts_with('[') {
             true => text.find(']')? + 1,
             false => text.find(':').unwrap_or(text.len()),
@@ -92,7 +93,10 @@ impl Authority {
             Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => Some(port.parse().ok()?),
             Some(_) => return None,
         };
-        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let is_small = !host.bytes().any(|byte| byte.is_ascii_uppercase());
+        let host: Cow<'a, str> =
+            if is_small { host.into() } else { host.to_ascii_lowercase().into() };
         is_host(&host).then_some(Self { host, port })
     }
 
@@ -105,34 +109,34 @@ impl Authority {
 }
 
 /// What a request says of the name it asks for.
-enum AskedHost {
+enum AskedHost<'a> {
     /// HTTP/1.0 may say nothing.
     Nothing,
-    Authority(Authority),
+    Authority(Authority<'a>),
     /// What cannot be a name, or several.
     Odd(String),
 }
 
-fn asked(parts: &Parts) -> AskedHost {
+fn asked(parts: &Parts) -> AskedHost<'_> {
     let mut hosts = parts.headers.get_all(HOST).iter();
     // The target's authority counts where it has one (RFC 9112, section 3.2.2).
     let text = match (parts.uri.authority(), hosts.next(), hosts.next()) {
         (Some(authority), ..) => {
-            authority.as_str().rsplit('@').next().unwrap_or_default().to_owned()
+            authority.as_str().rsplit('@').next().unwrap_or_default().as_bytes()
         }
         (None, None, _) => return AskedHost::Nothing,
-        (None, Some(host), None) => told(host),
+        (None, Some(host), None) => host.as_bytes(),
         (None, Some(_), Some(_)) => return AskedHost::Odd("several names".to_owned()),
     };
-    match Authority::read(&text) {
+    match str::from_utf8(text).ok().and_then(Authority::read) {
         Some(authority) => AskedHost::Authority(authority),
-        None => AskedHost::Odd(text.chars().take(TOLD_MAX).collect()),
+        None => AskedHost::Odd(told(text)),
     }
 }
 
-/// A header's text, whatever it holds.
-fn told(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+/// As much of a header's text as is told, whatever it holds.
+fn told(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).chars().take(TOLD_MAX).collect()
 }
 
 /// Whether a browser may be asking. Other programs can say anything anyway.
@@ -189,7 +193,7 @@ impl Origins {
         self.loopback || !self.hosts.is_empty() || may_be_browser(headers)
     }
 
-    fn is_ours(&self, host: &Authority) -> bool {
+    fn is_ours(&self, host: &Authority<'_>) -> bool {
         let name = &*host.host;
         host.is_address()
             || self.hosts.iter().any(|known| known.is(name))
@@ -198,13 +202,12 @@ impl Origins {
             || PRIVATE.iter().any(|end| name.len() > end.len() && name.ends_with(end))
     }
 
-    fn check_page(&self, headers: &HeaderMap, host: Option<&Authority>) -> Result<(), Foreign> {
+    fn check_page(&self, headers: &HeaderMap, host: Option<&Authority<'_>>) -> Result<(), Foreign> {
         let mut named = false;
         for origin in headers.get_all(ORIGIN) {
             named = true;
             if !self.allows(origin) && !self.is_own(origin, host) {
-                let origin = told(origin).chars().take(TOLD_MAX).collect();
-                return Err(Foreign::Page(Some(origin)));
+                return Err(Foreign::Page(Some(told(origin.as_bytes()))));
             }
         }
         let near = |site: &HeaderValue| site == "same-origin" || site == "none";
@@ -223,7 +226,7 @@ impl Origins {
 
     /// Whether a page is of this server: of the host and port that it asks for, or of a name that
     /// was given, for a proxy may ask for another name than its pages have.
-    fn is_own(&self, origin: &HeaderValue, host: Option<&Authority>) -> bool {
+    fn is_own(&self, origin: &HeaderValue, host: Option<&Authority<'_>>) -> bool {
         let (Ok(origin), Some(host)) = (origin.to_str(), host) else { return false };
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
         let default = match scheme.to_ascii_lowercase().as_str() {

@@ -104,7 +104,7 @@ impl Call {
     }
 
     fn peer(&self) -> Option<&Peer> {
-        self.parts.extensions.get()
+        self.parts.extensions.get::<Arc<Peer>>().map(|peer| &**peer)
     }
 
     /// The connection that the request came by, as far as it counts.

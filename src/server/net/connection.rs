@@ -40,11 +40,10 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, app: Arc<App>, ro
     let counted = traffic.clone();
     let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
     let line = stream.line();
-    let theirs = line.clone();
+    let from = Arc::new(Peer { address: peer, admission, line: line.clone() });
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let line = theirs.clone();
-        let refused = admission.is_too_many();
-        request.extensions_mut().insert(Peer { address: peer, admission: admission.clone(), line });
+        let refused = from.admission.is_too_many();
+        request.extensions_mut().insert(from.clone());
         let (router, under_way) = (router.clone(), counted.begin());
         let goes_on = !refused && keep_alive::goes_on(&request);
         let told_idle = told_idle.clone().filter(|_| goes_on);

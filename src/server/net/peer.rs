@@ -7,7 +7,7 @@ use super::limits::Admission;
 use super::line::Line;
 
 /// Where a request comes from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// The connection, as far as it counts against its address.

@@ -18,20 +18,25 @@ use super::end::End;
 /// How long a write may be stuck.
 pub(super) const STUCK_MAX: Duration = Duration::from_secs(5);
 
-/// Writes a message that is no whole state.
-pub(super) async fn feed<K, E>(sink: &mut K, message: Message) -> Result<(), End>
+/// Writes a message that is no whole state. Its text is made in the scratch, which is re-used.
+pub(super) async fn feed<K, E>(
+    sink: &mut K,
+    message: Message,
+    scratch: &mut Vec<u8>,
+) -> Result<(), End>
 where
     K: Sink<Frame, Error = E> + Unpin,
 {
-    match json(message) {
-        Some(json) => unstuck(sink.feed(text(json))).await,
+    scratch.clear();
+    match json(message, scratch) {
+        Some(()) => unstuck(sink.feed(text(Bytes::copy_from_slice(scratch)))).await,
         None => Ok(()),
     }
 }
 
 /// A frame of JSON text.
-pub(super) fn text(json: Vec<u8>) -> Frame {
-    match Utf8Bytes::try_from(Bytes::from(json)) {
+pub(super) fn text(json: Bytes) -> Frame {
+    match Utf8Bytes::try_from(json) {
         Ok(text) => Frame::Text(text),
         Err(why) => unreachable!("JSON is UTF-8: {why}"),
     }
@@ -41,19 +46,18 @@ pub(super) fn text(json: Vec<u8>) -> Frame {
 pub(super) fn failed(id: Option<u64>, problem: Problem) -> Frame {
     let mut out = Vec::new();
     Response::Failed(problem).write(id, &mut out);
-    text(out)
+    text(out.into())
 }
 
-/// A message's text; `None` when it is a whole state, or for nobody.
-fn json(message: Message) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(128);
+/// Writes a message's text; `None` when it is a whole state, or for nobody.
+fn json(message: Message, out: &mut Vec<u8>) -> Option<()> {
     match message {
-        Message::Answer(id, answered) => response(answered)?.write(id, &mut out),
-        Message::Event(event) => SocketEvent::of(event)?.write(&mut out),
-        Message::Change(what, resource, figures) => change(what, resource, figures).write(&mut out),
-        Message::GoingAway(after_ms) => SocketEvent::GoingAway { after_ms }.write(&mut out),
+        Message::Answer(id, answered) => response(answered)?.write(id, out),
+        Message::Event(event) => SocketEvent::of(event)?.write(out),
+        Message::Change(what, resource, figures) => change(what, resource, figures).write(out),
+        Message::GoingAway(after_ms) => SocketEvent::GoingAway { after_ms }.write(out),
     }
-    Some(out)
+    Some(())
 }
 
 fn response(answered: Answered) -> Option<Response> {

@@ -34,7 +34,7 @@ impl Pulse {
         }
         let mut out = Vec::new();
         SocketEvent::Beat.write(&mut out);
-        text(out)
+        text(out.into())
     }
 
     /// The next heartbeat, when it is due.

@@ -21,9 +21,10 @@ use crate::wire::socket::{FRAME_MAX_BYTES, HELLO_MAX_BYTES};
 use super::frames::{Frames, Stop};
 use super::incoming::{Incoming, Socket};
 
-/// What is read from a socket at a time, and gathered before it is written, in bytes. A socket
-/// that is silent costs this much.
-const BUFFER_BYTES: usize = 4 * 1024;
+/// What is read from a socket at a time, in bytes. A socket that is silent costs this much.
+const READ_BYTES: usize = 1024;
+/// What is gathered before it is written, in bytes.
+const GATHER_BYTES: usize = 4 * 1024;
 /// What may wait in a socket's write buffer, in bytes.
 const WRITE_MAX_BYTES: usize = 256 * 1024;
 
@@ -47,8 +48,8 @@ impl WebSocket<TokioIo<Upgraded>> {
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     async fn over(stream: S) -> Self {
         let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER_BYTES)
-            .write_buffer_size(BUFFER_BYTES)
+            .read_buffer_size(READ_BYTES)
+            .write_buffer_size(GATHER_BYTES)
             .max_write_buffer_size(WRITE_MAX_BYTES)
             .max_message_size(Some(FRAME_MAX_BYTES))
             .max_frame_size(Some(FRAME_MAX_BYTES));

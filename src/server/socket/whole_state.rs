@@ -37,11 +37,11 @@ where
             Err(why) => Some(Answered::Unavailable(why)),
         };
         if let Some(answered) = gone {
-            return feed(sink, Message::Answer(id, answered)).await;
+            return feed(sink, Message::Answer(id, answered), &mut Vec::new()).await;
         }
     }
     for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
-        unstuck(sink.feed(text(frame))).await?;
+        unstuck(sink.feed(text(frame.into()))).await?;
         // Others go before the next 64 KiB.
         tokio::task::yield_now().await;
         if let Some(beat) = pulse.as_mut().and_then(|pulse| pulse.due()) {
@@ -76,7 +76,7 @@ where
             beat = beat => beat,
         };
         for answer in connection.outbox().take_beats() {
-            feed(sink, answer).await?;
+            feed(sink, answer, &mut Vec::new()).await?;
         }
         unstuck(sink.send(beat)).await?;
     }

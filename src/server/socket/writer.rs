@@ -49,7 +49,7 @@ where
     K: Sink<Frame, Error = E> + Unpin,
 {
     for answer in connection.outbox().stuck_beats() {
-        feed(sink, answer).await?;
+        feed(sink, answer, &mut Vec::new()).await?;
     }
     unstuck(sink.send(beat)).await
 }
@@ -80,6 +80,7 @@ where
 {
     let mut next = Some(first);
     let mut fed = 0;
+    let mut scratch = Vec::with_capacity(128);
     let mut end = Ok(());
     while let Some(item) = next {
         match item {
@@ -90,7 +91,7 @@ where
             Next::Message(Message::Answer(id, Answered::State(state))) => {
                 feed_state(sink, connection, pulse.as_deref_mut(), id, *state).await?;
             }
-            Next::Message(message) => feed(sink, message).await?,
+            Next::Message(message) => feed(sink, message, &mut scratch).await?,
         }
         fed += 1;
         next = if fed < FLUSH_EVERY { connection.outbox().try_next() } else { None };
