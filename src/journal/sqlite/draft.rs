@@ -12,12 +12,12 @@ use rusqlite::{Connection, params};
 use super::connection::{PAGE_BYTES, connect, writing};
 use super::files::{self, beside, failure, remove_one, rename, sync_dir, sync_file};
 use super::log::{INSERT, SqliteLog};
-use super::place::Place;
+use super::place::JournalDir;
 use crate::journal::storage::{Draft, SegmentLog, StorageFailure};
 
 pub(super) struct SqliteDraft {
     connection: Option<Connection>,
-    place: Arc<Place>,
+    place: Arc<JournalDir>,
     path: PathBuf,
     /// What it is to be called.
     complete: PathBuf,
@@ -25,7 +25,7 @@ pub(super) struct SqliteDraft {
 }
 
 impl SqliteDraft {
-    pub(super) fn new(place: &Arc<Place>, segment: u64) -> Result<Self, StorageFailure> {
+    pub(super) fn new(place: &Arc<JournalDir>, segment: u64) -> Result<Self, StorageFailure> {
         place.in_place()?;
         let dir = place.dir();
         let (path, complete) = (files::draft(dir, segment), dir.join(files::name(segment)));

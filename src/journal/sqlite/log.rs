@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::connection::{connect, reading, writing};
 use super::files::{beside, failure, length, sync_dir};
-use super::place::{Named, Place, gone};
+use super::place::{JournalDir, Named, gone};
 use crate::journal::storage::{SegmentLog, StorageFailure, Syncer};
 
 pub(super) const INSERT: &str = "INSERT INTO rows(n, body) VALUES(?, ?)";
@@ -25,14 +25,14 @@ pub(super) struct SqliteLog {
     wal_elsewhere: Arc<File>,
     /// Size of the database file, which does not change.
     snapshot_bytes: u64,
-    place: Arc<Place>,
+    place: Arc<JournalDir>,
     /// The database, its log and the log's index.
     files: [Named; 3],
     wal_path: PathBuf,
 }
 
 impl SqliteLog {
-    pub(super) fn open(place: &Arc<Place>, path: &Path) -> Result<Self, StorageFailure> {
+    pub(super) fn open(place: &Arc<JournalDir>, path: &Path) -> Result<Self, StorageFailure> {
         place.in_place()?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let connection = connect(path)?;

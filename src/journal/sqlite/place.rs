@@ -59,13 +59,13 @@ pub(super) fn gone(path: &Path) -> StorageFailure {
 }
 
 /// A directory of segments.
-pub(super) struct Place {
+pub(super) struct JournalDir {
     dir: PathBuf,
     /// Held as long as this lives, by the one process that may write here.
     lock: Option<(File, Named)>,
 }
 
-impl Place {
+impl JournalDir {
     /// The directory, taken by that file.
     pub(super) fn taken(dir: &Path, lock: File) -> Result<Self, StorageFailure> {
         let named = Named::open(&dir.join(files::LOCK), &lock)?;

@@ -11,12 +11,12 @@ use super::connection::{connect, is_sound, read_rows, reading};
 use super::draft::SqliteDraft;
 use super::files::{self, beside};
 use super::log::SqliteLog;
-use super::place::Place;
+use super::place::JournalDir;
 use super::{look, tail};
 
 /// A directory of segments.
 pub struct Sqlite {
-    pub(super) place: Arc<Place>,
+    pub(super) place: Arc<JournalDir>,
     /// Nothing is to be changed here, not even by recovering.
     looks_only: bool,
 }
@@ -29,7 +29,7 @@ impl Sqlite {
     /// not to be used, or cannot be written to.
     pub fn open(dir: &Path) -> Result<Self, StorageFailure> {
         files::create_dir(dir)?;
-        let place = Arc::new(Place::taken(dir, files::lock(dir)?)?);
+        let place = Arc::new(JournalDir::taken(dir, files::lock(dir)?)?);
         if let Some(what) = files::bereft(dir)? {
             return Err(StorageFailure::Corrupt(what));
         }
@@ -48,13 +48,14 @@ impl Sqlite {
         if let Some(what) = files::bereft(dir)? {
             return Err(StorageFailure::Corrupt(what));
         }
-        let place = lock.map_or_else(|| Ok(Place::seen(dir)), |lock| Place::taken(dir, lock))?;
+        let place =
+            lock.map_or_else(|| Ok(JournalDir::seen(dir)), |lock| JournalDir::taken(dir, lock))?;
         Ok(Self { place: Arc::new(place), looks_only: true })
     }
 
     /// The same directory, to be looked at only, by who has it open.
     pub(in crate::journal) fn looking(&self) -> Self {
-        Self { place: Arc::new(Place::seen(self.place.dir())), looks_only: true }
+        Self { place: Arc::new(JournalDir::seen(self.place.dir())), looks_only: true }
     }
 
     /// The mode of the directory, if it lets in others than its owner.
