@@ -56,6 +56,8 @@ impl Machine {
         use Command as C;
         match command {
             C::Boot { fence } => Ok(self.boot(*fence, out)),
+            C::Join { node } => Ok(self.join_node(*node)),
+            C::Leave { node } | C::Bury { node } => Ok(self.part_node(*node, out)),
             C::Open { session, name, ttl, source } => {
                 out.push(Event::SessionOpened { session: *session, ttl: *ttl });
                 Ok(self.open(*session, name.clone(), *ttl, source.clone()))

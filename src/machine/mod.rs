@@ -20,6 +20,7 @@ mod index;
 mod list;
 mod locks;
 mod names;
+mod nodes;
 mod query;
 mod queue;
 mod ranks;
@@ -37,8 +38,9 @@ pub use command::{
 pub use event::{EndReason, Event, LossReason};
 pub use names::{
     BadName, DATA_MAX_BYTES, Data, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, NAME_MAX_BYTES,
-    NUMBER_END, Name, RequestId, SessionId, SessionInfo, SessionName, TTL_MAX_MS, TTL_MIN_MS, Ttl,
-    WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
+    NUMBER_END, Name, NodeId, RequestId, SessionId, SessionInfo, SessionName, TTL_MAX_MS,
+    TTL_MIN_MS, Ttl, WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitId, WaitOrigin,
+    WaitRequest, WaitTimeout,
 };
 pub use query::{
     Counts, IssuedState, ResourceView, SLICE_MAX, Scan, SessionState, SessionView, Stakes,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::command::{Refusal, Reply};
 use super::event::{EndReason, Event, LossReason};
 use super::list::List;
-use super::names::{Fence, SessionId, SessionInfo, SessionName, Ttl};
+use super::names::{Fence, NodeId, SessionId, SessionInfo, SessionName, Ttl};
 use super::rows::{HoldKey, Session, SessionKey, TicketKey, WaitKey};
 use super::tables::Machine;
 
@@ -37,7 +37,7 @@ impl Machine {
 
     pub(super) fn boot(&mut self, fence: Fence, out: &mut Vec<Event>) -> Reply {
         self.next_fence = self.next_fence.max(fence.0);
-        self.drop_requests(out);
+        self.drop_requests(NodeId::ALONE, out);
         self.expire_condemned(out);
         Reply::Done
     }

@@ -1,6 +1,6 @@
 //! The tables and the counters: all that the machine is, and how something in it is found.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::arena::Arena;
@@ -8,7 +8,7 @@ use super::arena::Arena;
 use super::command::{Figures, Refusal};
 use super::index::Index;
 use super::list::List;
-use super::names::{Fence, NUMBER_END, Name, SessionId, SessionInfo, WaitId};
+use super::names::{Fence, NUMBER_END, Name, NodeId, SessionId, SessionInfo, WaitId};
 use super::rows::{
     Hold, Resource, ResourceKey, Session, SessionKey, Ticket, TicketKey, Wait, WaitKey, Watch,
     WatchKey,
@@ -109,6 +109,8 @@ pub struct Machine {
     pub(super) serial: u64,
     /// How many times a resource was emptied.
     pub(super) emptied_mark: u64,
+    /// The nodes that joined and are not gone.
+    pub(super) nodes: BTreeSet<NodeId>,
     /// Watched resources that the command under way has touched.
     pub(super) touched: Vec<Touched>,
     /// Tickets that the change under way has made free, to be offered to those who wait.
@@ -131,6 +133,7 @@ impl Machine {
             next_wait: 1,
             serial: 0,
             emptied_mark: 0,
+            nodes: BTreeSet::new(),
             touched: Vec::new(),
             freed: VecDeque::new(),
         }

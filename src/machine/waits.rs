@@ -4,7 +4,8 @@ use super::command::{Kind, Limit, Refusal, Reply};
 use super::event::Event;
 use super::list::Link;
 use super::names::{
-    NUMBER_END, Name, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, WaitOrigin, WaitRequest,
+    NUMBER_END, Name, NodeId, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, WaitOrigin,
+    WaitRequest,
 };
 use super::rows::{ResourceKey, SessionKey, Wait, WaitKey};
 use super::tables::Machine;
@@ -175,14 +176,19 @@ impl Machine {
         Reply::Done
     }
 
-    /// After a restart the connections of all requests are gone.
-    pub(super) fn drop_requests(&mut self, out: &mut Vec<Event>) {
+    /// A node is gone, and the connections of all its requests are.
+    pub(super) fn drop_requests(&mut self, node: NodeId, out: &mut Vec<Event>) {
+        let mut gone: Vec<RequestId> = Vec::new();
         let mut waits: Vec<(WaitId, WaitKey)> = Vec::new();
         for (key, wait) in self.tables.waits.iter_mut() {
-            if !std::mem::take(&mut wait.requests).is_empty() && wait.is_deserted() {
+            let before = gone.len();
+            gone.extend(wait.requests.extract_if(.., |request| request.node == node));
+            if gone.len() > before && wait.is_deserted() {
                 waits.push((wait.id, key));
             }
         }
+        gone.sort_unstable();
+        out.extend(gone.into_iter().map(|request| Event::Withdrawn { request }));
         waits.sort_unstable();
         let keys: Vec<WaitKey> = waits.into_iter().map(|(_, key)| key).collect();
         self.leave_together(&keys, out, |_, _| {});

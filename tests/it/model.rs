@@ -176,6 +176,8 @@ impl Model {
         use Command as C;
         match command.clone() {
             C::Boot { fence } => self.boot(fence),
+            C::Join { .. } => Ok(Reply::Done),
+            C::Leave { node } | C::Bury { node } => self.part(node),
             C::Open { session, name, ttl, source } => {
                 let info = SessionInfo { id: session, name, ttl, source };
                 let former = self.sessions.insert(session, Arc::new(info));

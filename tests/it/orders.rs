@@ -50,7 +50,7 @@ fn drivable(story: Vec<Command>) -> Vec<Command> {
             && let WaitOrigin::Request(request) = &mut wait.origin
         {
             // Its own, or one that is free.
-            *request = if seen.insert(*request) { *request } else { RequestId(number) };
+            *request = if seen.insert(*request) { *request } else { RequestId::alone(number) };
         }
     }
     story

@@ -64,7 +64,7 @@ pub(super) fn announced(event: &Event) {
         Event::Granted { to, grant, .. } => granted(grant, *to),
         Event::Answered { request, grant } => {
             let (resource, ticket, fence) = parts(grant);
-            tracing::debug!(request = request.0, resource, ticket, fence, "granted to a request");
+            tracing::debug!(request = request.n, resource, ticket, fence, "granted to a request");
         }
         Event::WaitEnded { to, resource, .. } => {
             tracing::debug!(session = ?to, resource = resource.as_str(), "a wait timed out");

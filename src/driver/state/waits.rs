@@ -35,7 +35,7 @@ impl Waits {
     /// A number for a REST request that may wait.
     pub(in crate::driver) fn next_request(&mut self) -> RequestId {
         self.next_request += 1;
-        RequestId(self.next_request)
+        RequestId::alone(self.next_request)
     }
 
     /// The answer to a request has to wait: the event that tells so follows.

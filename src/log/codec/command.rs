@@ -1,8 +1,10 @@
 //! Commands as bytes: a byte that says which, then its fields in order. Optional fields come last,
 //! after a byte that says which of them there are.
 
-use super::primitives::{Bad, Reader, flags, has, put_bytes, put_name, put_number};
-use crate::machine::{Command, Fence, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
+use super::primitives::{Bad, Reader, flags, has, put_bytes, put_name, put_number, put_request};
+use crate::machine::{
+    Command, Fence, NodeId, RequestId, SessionId, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
+};
 
 const BOOT: u8 = 1;
 const OPEN: u8 = 2;
@@ -21,12 +23,20 @@ const WATCH: u8 = 14;
 const UNWATCH: u8 = 15;
 const FORGET: u8 = 16;
 const CONDEMN: u8 = 17;
+// From here on: of servers that share a log.
+const JOIN: u8 = 18;
+const LEAVE: u8 = 19;
+const BURY: u8 = 20;
+const WITHDRAW_AT_NODE: u8 = 21;
 
 /// Appends `command` to `out`.
 pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
     use Command as C;
     match command {
         C::Boot { fence } => put_tagged_number(BOOT, fence.0, out),
+        C::Join { node } => put_tagged_number(JOIN, node.0, out),
+        C::Leave { node } => put_tagged_number(LEAVE, node.0, out),
+        C::Bury { node } => put_tagged_number(BURY, node.0, out),
         C::Open { session, name, ttl, source } => {
             put_session(OPEN, session, out);
             put_bytes(name.as_str().as_bytes(), out);
@@ -77,10 +87,7 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
             put_number(wait.0, out);
         }
         C::TimeOut { wait } => put_tagged_number(TIME_OUT, wait.0, out),
-        C::Withdraw { wait, request } => {
-            put_tagged_number(WITHDRAW, wait.0, out);
-            put_number(request.0, out);
-        }
+        C::Withdraw { wait, request } => put_withdraw(*wait, *request, out),
         C::Watch { session, resource, changes } => {
             put_session(WATCH, session, out);
             put_name(resource, out);
@@ -102,6 +109,9 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
     use Command as C;
     Ok(match from.byte()? {
         BOOT => C::Boot { fence: from.fence()? },
+        JOIN => C::Join { node: from.node()? },
+        LEAVE => C::Leave { node: from.node()? },
+        BURY => C::Bury { node: from.node()? },
         OPEN => C::Open {
             session: from.session()?,
             name: from.session_name()?,
@@ -144,7 +154,8 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
         }
         CANCEL => C::Cancel { session: from.session()?, wait: from.wait()? },
         TIME_OUT => C::TimeOut { wait: from.wait()? },
-        WITHDRAW => C::Withdraw { wait: from.wait()?, request: from.request()? },
+        WITHDRAW => C::Withdraw { wait: from.wait()?, request: from.request_alone()? },
+        WITHDRAW_AT_NODE => C::Withdraw { wait: from.wait()?, request: from.request_of_node()? },
         WATCH => C::Watch {
             session: from.session()?,
             resource: from.name()?,
@@ -164,6 +175,12 @@ fn put_session(tag: u8, session: &SessionId, out: &mut Vec<u8>) {
 fn put_sessions(tag: u8, sessions: &[SessionId], out: &mut Vec<u8>) {
     put_tagged_number(tag, sessions.len() as u64, out);
     sessions.iter().for_each(|session| out.extend_from_slice(&session.0));
+}
+
+fn put_withdraw(wait: WaitId, request: RequestId, out: &mut Vec<u8>) {
+    let with_node = request.node != NodeId::ALONE;
+    put_tagged_number(if with_node { WITHDRAW_AT_NODE } else { WITHDRAW }, wait.0, out);
+    put_request(request, with_node, out);
 }
 
 fn put_tagged_number(tag: u8, number: u64, out: &mut Vec<u8>) {
@@ -191,12 +208,13 @@ fn release(from: &mut Reader<'_>) -> Result<(Option<Fence>, bool), Bad> {
 
 fn put_wait_request(wait_request: Option<&WaitRequest>, out: &mut Vec<u8>) {
     let Some(WaitRequest { origin, timeout }) = wait_request else { return };
-    out.push(flags([
-        matches!(origin, WaitOrigin::Request(_)),
-        matches!(timeout, WaitTimeout::Session),
-    ]));
+    let (is_request, with_node) = match origin {
+        WaitOrigin::Socket => (false, false),
+        WaitOrigin::Request(request) => (true, request.node != NodeId::ALONE),
+    };
+    out.push(flags([is_request, matches!(timeout, WaitTimeout::Session), with_node]));
     if let WaitOrigin::Request(request) = origin {
-        put_number(request.0, out);
+        put_request(*request, with_node, out);
     }
     if let WaitTimeout::Ms(ms) = timeout {
         put_number((*ms).into(), out);
@@ -204,9 +222,13 @@ fn put_wait_request(wait_request: Option<&WaitRequest>, out: &mut Vec<u8>) {
 }
 
 fn wait_request(from: &mut Reader<'_>) -> Result<WaitRequest, Bad> {
-    let flags = from.flags(3)?;
-    let origin =
-        if has(flags, 0) { WaitOrigin::Request(from.request()?) } else { WaitOrigin::Socket };
+    let flags = from.flags(7)?;
+    let origin = match (has(flags, 0), has(flags, 2)) {
+        (false, false) => WaitOrigin::Socket,
+        (true, false) => WaitOrigin::Request(from.request_alone()?),
+        (true, true) => WaitOrigin::Request(from.request_of_node()?),
+        (false, true) => return Err(Bad::Choice("option", flags)),
+    };
     let timeout = if has(flags, 1) { WaitTimeout::Session } else { from.ms()? };
     Ok(WaitRequest { origin, timeout })
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::machine::{
-    Data, Fence, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitTimeout,
+    Data, Fence, Name, NodeId, RequestId, SessionId, SessionName, Ttl, WaitId, WaitTimeout,
 };
 
 /// Why bytes are not what they should be.
@@ -136,8 +136,24 @@ impl<'a> Reader<'a> {
         self.number().map(WaitId)
     }
 
+    /// A request of the one server of a log of its own: its number alone.
+    pub(super) fn request_alone(&mut self) -> Result<RequestId, Bad> {
+        self.number().map(RequestId::alone)
+    }
+
+    /// A request of whatever node.
     pub(super) fn request(&mut self) -> Result<RequestId, Bad> {
-        self.number().map(RequestId)
+        Ok(RequestId { node: self.node()?, n: self.number()? })
+    }
+
+    /// A request of one of several nodes, since that of a server alone has another form.
+    pub(super) fn request_of_node(&mut self) -> Result<RequestId, Bad> {
+        let request = self.request()?;
+        if request.node == NodeId::ALONE { Err(Bad::Value("node")) } else { Ok(request) }
+    }
+
+    pub(super) fn node(&mut self) -> Result<NodeId, Bad> {
+        self.number().map(NodeId)
     }
 }
 
@@ -161,6 +177,14 @@ pub(super) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 
 pub(super) fn put_name(name: &Name, out: &mut Vec<u8>) {
     put_bytes(name.as_str().as_bytes(), out);
+}
+
+/// A request as it is read by [`Reader::request_of_node`], or by [`Reader::request_alone`].
+pub(super) fn put_request(request: RequestId, with_node: bool, out: &mut Vec<u8>) {
+    if with_node {
+        put_number(request.node.0, out);
+    }
+    put_number(request.n, out);
 }
 
 /// A byte of which bit n is set when the n-th of `bits` is.

@@ -1,9 +1,9 @@
 //! A snapshot as bytes: a header with the counters, then parts of about [`CHUNK_BYTES`] made of
 //! whole items. What stands in a resource follows it, if need be in the next part.
 
-use super::primitives::{Bad, Reader, flags, has, put_bytes, put_name, put_number};
+use super::primitives::{Bad, Reader, flags, has, put_bytes, put_name, put_number, put_request};
 use crate::machine::{
-    Fence, Kind, ResourceSnapshot, SessionId, SessionInfo, SessionSnapshot, Snapshot,
+    Fence, Kind, NodeId, ResourceSnapshot, SessionId, SessionInfo, SessionSnapshot, Snapshot,
     TicketSnapshot, WaitSnapshot, WaitTimeout, WatchSnapshot,
 };
 
@@ -16,6 +16,7 @@ const TICKET: u8 = 3;
 const WAIT: u8 = 4;
 const WATCH: u8 = 5;
 const CONDEMNED: u8 = 6;
+const NODE: u8 = 7;
 
 /// Gives the header of `snapshot`, then its parts, to `each`.
 ///
@@ -40,6 +41,11 @@ pub fn encode_snapshot<E>(
         out.clear();
         Ok(())
     };
+    for node in &snapshot.nodes {
+        out.push(NODE);
+        put_number(node.0, &mut out);
+        end_item(&mut out)?;
+    }
     for SessionSnapshot { info, condemned } in &snapshot.sessions {
         put_session_info(if *condemned { CONDEMNED } else { SESSION }, info, &mut out);
         end_item(&mut out)?;
@@ -103,13 +109,15 @@ fn put_wait(wait: &WaitSnapshot, out: &mut Vec<u8>) {
     put_number(wait.id.0, out);
     out.extend_from_slice(&wait.session.0);
     let whole_session = wait.socket == Some(WaitTimeout::Session);
-    out.push(flags([wait.ticket.is_some(), wait.socket.is_some(), whole_session, wait.merges]));
+    let with_nodes = wait.requests.iter().any(|request| request.node != NodeId::ALONE);
+    let (named, by_socket) = (wait.ticket.is_some(), wait.socket.is_some());
+    out.push(flags([named, by_socket, whole_session, wait.merges, with_nodes]));
     wait.ticket.iter().for_each(|ticket| put_name(ticket, out));
     if let Some(WaitTimeout::Ms(ms)) = wait.socket {
         put_number(ms.into(), out);
     }
     put_number(wait.requests.len() as u64, out);
-    wait.requests.iter().for_each(|request| put_number(request.0, out));
+    wait.requests.iter().for_each(|&request| put_request(request, with_nodes, out));
 }
 
 fn put_watch(watch: &WatchSnapshot, out: &mut Vec<u8>) {
@@ -157,8 +165,9 @@ impl SnapshotReader {
         let mut from = Reader::new(part);
         while !from.is_empty() {
             let tag = from.byte()?;
-            let Snapshot { sessions, resources, .. } = &mut self.snapshot;
+            let Snapshot { nodes, sessions, resources, .. } = &mut self.snapshot;
             match (tag, resources.last_mut()) {
+                (NODE, None) if sessions.is_empty() => nodes.push(node_after(nodes, &mut from)?),
                 (SESSION | CONDEMNED, None) => {
                     let (info, condemned) = (info(&mut from)?, tag == CONDEMNED);
                     sessions.push(SessionSnapshot { info, condemned });
@@ -167,7 +176,7 @@ impl SnapshotReader {
                 (TICKET, Some(at)) => at.tickets.push(ticket(&mut from)?),
                 (WAIT, Some(at)) => at.waits.push(wait(&mut from)?),
                 (WATCH, Some(at)) => at.watches.push(watch(&mut from)?),
-                (SESSION | CONDEMNED | TICKET | WAIT | WATCH, _) => {
+                (SESSION | CONDEMNED | TICKET | WAIT | WATCH | NODE, _) => {
                     return Err(Bad::Order("an item"));
                 }
                 _ => return Err(Bad::Choice("item", tag)),
@@ -188,6 +197,16 @@ impl SnapshotReader {
         } else {
             Err(Bad::Value("count of items"))
         }
+    }
+}
+
+/// The next node: they come in order.
+fn node_after(nodes: &[NodeId], from: &mut Reader<'_>) -> Result<NodeId, Bad> {
+    let node = from.node()?;
+    if nodes.last().is_some_and(|last| *last >= node) {
+        Err(Bad::Order("a node"))
+    } else {
+        Ok(node)
     }
 }
 
@@ -226,7 +245,7 @@ fn grant(from: &mut Reader<'_>) -> Result<(SessionId, Fence), Bad> {
 }
 
 fn wait(from: &mut Reader<'_>) -> Result<WaitSnapshot, Bad> {
-    let (id, session, flags) = (from.wait()?, from.session()?, from.flags(15)?);
+    let (id, session, flags) = (from.wait()?, from.session()?, from.flags(31)?);
     let ticket = if has(flags, 0) { Some(from.name()?) } else { None };
     let socket = match (has(flags, 1), has(flags, 2)) {
         (false, false) => None,
@@ -234,9 +253,13 @@ fn wait(from: &mut Reader<'_>) -> Result<WaitSnapshot, Bad> {
         (true, false) => Some(from.ms()?),
         (false, true) => return Err(Bad::Choice("option", flags)),
     };
+    let with_nodes = has(flags, 4);
     let mut requests = Vec::new();
     for _ in 0..from.number()? {
-        requests.push(from.request()?);
+        requests.push(if with_nodes { from.request()? } else { from.request_alone()? });
+    }
+    if with_nodes && requests.iter().all(|request| request.node == NodeId::ALONE) {
+        return Err(Bad::Value("node"));
     }
     Ok(WaitSnapshot { id, session, ticket, socket, requests, merges: has(flags, 3) })
 }

@@ -47,7 +47,7 @@ fn counts_allocate_nothing() {
 fn values_are_checked() {
     let decode = |bytes: &[u8]| decode_command(&mut Reader::new(bytes));
     assert_eq!(decode(&[0]), Err(Bad::Choice("command", 0)));
-    assert_eq!(decode(&[18]), Err(Bad::Choice("command", 18)));
+    assert_eq!(decode(&[22]), Err(Bad::Choice("command", 22)));
     let with_id = |tag: u8, rest: &[u8]| decode(&[&[tag][..], &[7; 20], rest].concat());
     assert_eq!(with_id(15, &[0]), Err(Bad::Value("name")));
     assert_eq!(with_id(15, &[1, 0xff]), Err(Bad::Value("text")));
@@ -90,7 +90,7 @@ fn garbage_is_refused_or_stands() {
         let length = next() % 60;
         let mut bytes: Vec<u8> = (0..length).map(|_| next().to_le_bytes()[0]).collect();
         if let Some(first) = bytes.first_mut() {
-            *first %= 18;
+            *first %= 22;
         }
         let mut from = Reader::new(&bytes);
         if let Ok(command) = decode_command(&mut from) {

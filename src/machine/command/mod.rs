@@ -7,17 +7,33 @@ pub use refusal::{Limit, Refusal};
 pub use reply::{Applied, Figures, Grant, Kind, LockGrant, Reply, TicketGrant};
 
 use super::names::{
-    Data, Fence, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitRequest,
+    Data, Fence, Name, NodeId, RequestId, SessionId, SessionName, Ttl, WaitId, WaitRequest,
 };
 
 /// Everything that can change the machine. Random and external values are drawn outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// A server process starts: fences go on from `fence` at least; the waits of requests,
-    /// whose connections are gone, leave their queues.
+    /// A server with a log of its own starts, which joins it and buries its former run: fences go
+    /// on from `fence` at least; the waits of its requests, whose connections are gone, leave their
+    /// queues; the condemned end.
     Boot {
         /// Lowest fence to hand out from now on.
         fence: Fence,
+    },
+    /// A node joins those that share the log.
+    Join {
+        /// Which.
+        node: NodeId,
+    },
+    /// A node stops in order: the waits of its requests leave their queues.
+    Leave {
+        /// Which.
+        node: NodeId,
+    },
+    /// A node is held dead: the waits of its requests leave their queues.
+    Bury {
+        /// Which.
+        node: NodeId,
     },
     /// A session begins.
     Open {

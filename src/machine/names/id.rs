@@ -21,9 +21,32 @@ impl fmt::Debug for SessionId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WaitId(pub u64);
 
-/// Number of a waiting REST request, drawn outside the machine; means nothing after a restart.
+/// A server among those that share a log, from when it joins until it leaves or is buried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
+pub struct NodeId(pub u64);
+
+impl NodeId {
+    /// The one server of a log of its own. It has joined always; each start buries its former run.
+    pub const ALONE: Self = Self(0);
+}
+
+/// A waiting REST request, by the node that has its connection, which numbers it. Means nothing
+/// when the node is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId {
+    /// Which node has the connection.
+    pub node: NodeId,
+    /// Which of its requests it is.
+    pub n: u64,
+}
+
+impl RequestId {
+    /// A request of a server that has a log of its own.
+    #[must_use]
+    pub const fn alone(n: u64) -> Self {
+        Self { node: NodeId::ALONE, n }
+    }
+}
 
 /// Number of a grant: strictly increasing over the whole server, below 2^53.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

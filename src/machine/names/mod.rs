@@ -7,7 +7,7 @@ mod session;
 mod time;
 mod wait;
 
-pub use id::{Fence, NUMBER_END, RequestId, SessionId, WaitId};
+pub use id::{Fence, NUMBER_END, NodeId, RequestId, SessionId, WaitId};
 pub use limits::{
     DATA_MAX_BYTES, FORGET_SLICE, HOLDS_MAX, ISSUED_MAX, NAME_MAX_BYTES, TTL_MAX_MS, TTL_MIN_MS,
     WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX, WATCHES_MAX,

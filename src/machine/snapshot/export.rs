@@ -33,6 +33,7 @@ impl Machine {
             next_wait: self.next_wait,
             serial: self.serial,
             emptied_mark: self.emptied_mark,
+            nodes: self.nodes.iter().copied().collect(),
             sessions,
             resources,
         }

@@ -34,6 +34,7 @@ impl Machine {
         machine.next_wait = image.next_wait;
         machine.serial = image.serial;
         machine.emptied_mark = image.emptied_mark;
+        machine.nodes = image.nodes.iter().copied().collect();
         for session in &image.sessions {
             machine.restore_session(session)?;
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::machine::command::Kind;
 use crate::machine::names::{
-    Data, Fence, Name, RequestId, SessionId, SessionInfo, WaitId, WaitTimeout,
+    Data, Fence, Name, NodeId, RequestId, SessionId, SessionInfo, WaitId, WaitTimeout,
 };
 
 /// Everything that a machine knows.
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub serial: u64,
     /// How many times a resource was emptied.
     pub emptied_mark: u64,
+    /// The nodes that joined and are not gone, in order.
+    pub nodes: Vec<NodeId>,
     /// Sessions, in order of their ids.
     pub sessions: Vec<SessionSnapshot>,
     /// Known or watched resources, in order of their names.

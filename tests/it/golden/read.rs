@@ -194,7 +194,7 @@ impl<'a> Words<'a> {
 
     fn request(&mut self) -> RequestId {
         assert!(self.eat("request"), "request N");
-        RequestId(self.number())
+        RequestId::alone(self.number())
     }
 
     fn fence(&mut self) -> Option<Fence> {

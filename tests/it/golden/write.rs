@@ -129,14 +129,14 @@ pub(super) fn event(event: &Event) -> String {
             format!("{to} ticket-granted {resource} {} wait {}", ticket(grant), wait.0)
         }
         Event::Answered { request, grant: Grant::Lock(grant) } => {
-            format!("request {} lock-granted {} {}", request.0, grant.resource, lock(grant))
+            format!("request {} lock-granted {} {}", request.n, grant.resource, lock(grant))
         }
         Event::Answered { request, grant: Grant::Ticket(grant) } => {
             let (resource, claimant) = (&grant.resource, party_nick(&grant.claimant));
-            let request = request.0;
+            let request = request.n;
             format!("request {request} ticket-granted {resource} {} to {claimant}", ticket(grant))
         }
-        Event::Orphaned { request } => format!("request {} orphaned", request.0),
+        Event::Orphaned { request } => format!("request {} orphaned", request.n),
         Event::WaitEnded { to, wait, resource } => {
             format!("{} wait-ended {resource} wait {}", nick(to), wait.0)
         }

@@ -7,10 +7,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use ticketd::log::codec::{
-    CHUNK_BYTES, Reader, SnapshotReader, decode_command, encode_command, encode_snapshot,
+    Bad, CHUNK_BYTES, Reader, SnapshotReader, decode_command, encode_command, encode_snapshot,
 };
 use ticketd::machine::{
-    Command, Data, Fence, Kind, Name, RequestId, ResourceSnapshot, SessionId, SessionInfo,
+    Command, Data, Fence, Kind, Name, NodeId, RequestId, ResourceSnapshot, SessionId, SessionInfo,
     SessionName, SessionSnapshot, Snapshot, TicketSnapshot, Ttl, WaitId, WaitOrigin, WaitRequest,
     WaitSnapshot, WaitTimeout, WatchSnapshot,
 };
@@ -67,6 +67,94 @@ fn the_condemned_are_read() {
     assert_eq!(encoded, sample);
     assert_eq!(decode_command(&mut Reader::new(&sample[0])), Ok(command));
     assert_eq!(decode(&sample[1..]), snapshot);
+}
+
+/// What only servers that share a log write.
+#[test]
+fn the_nodes_are_read() {
+    let (node, alone) = (NodeId(1 << 40), RequestId::alone(7));
+    let request = RequestId { node, n: 7 };
+    let session = SessionId(*b"twenty bytes of ksui");
+    let lock = |timeout| {
+        let wait_request = Some(WaitRequest { origin: WaitOrigin::Request(request), timeout });
+        Command::Lock { session, resource: name("db"), wait_request }
+    };
+    let commands = [
+        Command::Join { node },
+        Command::Leave { node },
+        Command::Bury { node },
+        Command::Bury { node: NodeId::ALONE },
+        Command::Withdraw { wait: WaitId(128), request },
+        lock(WaitTimeout::Ms(1)),
+        lock(WaitTimeout::Session),
+    ];
+    let mut snapshot = snapshot();
+    snapshot.nodes = vec![NodeId(1), node];
+    snapshot.resources[0].waits[0].requests = vec![alone, request];
+    let bytes = |command: &Command| {
+        let mut bytes = Vec::new();
+        encode_command(command, &mut bytes);
+        bytes
+    };
+    let encoded: Vec<_> = commands.iter().map(bytes).chain(encode(&snapshot)).collect();
+    let sample = sample("journal-v1.nodes.hex", &encoded);
+    assert_eq!(encoded, sample);
+    let (read, image) = sample.split_at(commands.len());
+    for (bytes, command) in read.iter().zip(commands) {
+        let mut from = Reader::new(bytes);
+        assert_eq!(decode_command(&mut from), Ok(command));
+        assert!(from.is_empty());
+    }
+    assert_eq!(decode(image), snapshot);
+}
+
+/// A request of a server that is alone has one form, also among those of nodes.
+#[test]
+fn a_request_has_one_form() {
+    let withdraw = |bytes: &[u8]| decode_command(&mut Reader::new(bytes));
+    assert_eq!(
+        withdraw(&[13, 1, 7]),
+        Ok(Command::Withdraw { wait: WaitId(1), request: RequestId::alone(7) })
+    );
+    assert_eq!(withdraw(&[21, 1, 0, 7]), Err(Bad::Value("node")));
+}
+
+/// The requests of a node that is gone wait no more; those of others stay, and so does a place that
+/// somebody else shares.
+#[test]
+fn a_node_takes_its_requests_along() {
+    let node = NodeId(3);
+    let ask = |session, origin| Command::Lock {
+        session,
+        resource: name("db"),
+        wait_request: Some(WaitRequest { origin, timeout: WaitTimeout::Ms(1000) }),
+    };
+    let sessions = [1, 2, 3].map(|n| SessionId([n; 20]));
+    let open = |session| Command::Open {
+        session,
+        name: SessionName::parse("worker").expect("is a name"),
+        ttl: Ttl::new(1000).expect("is a ttl"),
+        source: "here".into(),
+    };
+    let [holder, one, two] = sessions;
+    for gone in [Command::Leave { node }, Command::Bury { node }] {
+        let mut commands = vec![Command::Join { node }];
+        commands.extend(sessions.map(open));
+        commands.push(Command::Lock { session: holder, resource: name("db"), wait_request: None });
+        commands.push(ask(one, WaitOrigin::Request(RequestId { node, n: 1 })));
+        commands.push(ask(two, WaitOrigin::Request(RequestId { node, n: 2 })));
+        commands.push(ask(two, WaitOrigin::Request(RequestId::alone(2))));
+        let before = machine_of(&commands).snapshot();
+        assert_eq!((before.nodes, before.resources[0].waits.len()), (vec![node], 2));
+        commands.push(gone);
+        let machine = machine_of(&commands);
+        machine.check();
+        let after = machine.snapshot();
+        assert_eq!(after.nodes, []);
+        let waits: Vec<_> = after.resources[0].waits.iter().map(|wait| &wait.requests).collect();
+        assert_eq!(waits, [&[RequestId::alone(2)]]);
+        assert_eq!(decode(&encode(&after)), after);
+    }
 }
 
 /// Cut anywhere, no part of a sample passes for a whole.
@@ -175,7 +263,7 @@ fn commands() -> Vec<Command> {
         data: Data::new(data).expect("is short"),
         notify,
     };
-    let ways = [WaitOrigin::Socket, WaitOrigin::Request(RequestId(u64::MAX))];
+    let ways = [WaitOrigin::Socket, WaitOrigin::Request(RequestId::alone(u64::MAX))];
     let lengths = [WaitTimeout::Ms(86_400_000), WaitTimeout::Session];
     let asks = ways
         .iter()
@@ -216,7 +304,7 @@ fn commands() -> Vec<Command> {
     all.extend([
         Command::Cancel { session, wait: WaitId(0) },
         Command::TimeOut { wait: WaitId(127) },
-        Command::Withdraw { wait: WaitId(128), request: RequestId(1 << 40) },
+        Command::Withdraw { wait: WaitId(128), request: RequestId::alone(1 << 40) },
         Command::Watch { session, resource: resource.clone(), changes: false },
         Command::Watch { session, resource: name(&"n".repeat(255)), changes: true },
         Command::Unwatch { session, resource },
@@ -244,6 +332,7 @@ fn snapshot() -> Snapshot {
         next_wait: 128,
         serial: 127,
         emptied_mark: 0,
+        nodes: vec![],
         sessions: vec![info(one, "", 50, ""), info(two, "worker ü", 86_400_000, "192.0.2.1:4711")],
         resources: vec![
             ResourceSnapshot {
@@ -303,6 +392,6 @@ fn wait(
     requests: &[u64],
 ) -> WaitSnapshot {
     let (id, ticket, merges) = (WaitId(id), ticket.map(name), !requests.is_empty());
-    let requests = requests.iter().copied().map(RequestId).collect();
+    let requests = requests.iter().copied().map(RequestId::alone).collect();
     WaitSnapshot { id, session, ticket, socket, requests, merges }
 }

@@ -20,7 +20,7 @@ async fn what_is_not_journaled_changes_nothing() {
                 // A log begins a run of the server with it, before there is a driver.
                 continue;
             }
-            renumber(&mut command, RequestId(step));
+            renumber(&mut command, RequestId::alone(step));
             let (before, commands) = (house.snapshot(), house.keeper.journal().commands);
             let session = asker(&command);
             let mut asked = later(request(&house.driver, session, command.clone()));

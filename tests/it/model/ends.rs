@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use ticketd::machine::{
-    EndReason, Event, FORGET_SLICE, Fence, LossReason, Name, Reply, RequestId, SessionId, WaitId,
+    EndReason, Event, FORGET_SLICE, Fence, LossReason, Name, NodeId, Reply, RequestId, SessionId,
+    WaitId,
 };
 
 use super::{Answer, Model, Place};
@@ -11,12 +12,17 @@ use super::{Answer, Model, Place};
 impl Model {
     pub(super) fn boot(&mut self, fence: Fence) -> Answer {
         self.next_fence = self.next_fence.max(fence);
-        for place in &mut self.places {
-            place.requests.clear();
-        }
-        self.clear_places();
+        self.part(NodeId::ALONE)?;
         let condemned: Vec<SessionId> = self.condemned.keys().copied().collect();
         self.end(&condemned, EndReason::Expired)
+    }
+
+    pub(super) fn part(&mut self, node: NodeId) -> Answer {
+        for place in &mut self.places {
+            place.requests.retain(|request| request.node != node);
+        }
+        self.clear_places();
+        Ok(Reply::Done)
     }
 
     pub(super) fn cancel(&mut self, session: SessionId, wait: WaitId) -> Answer {

@@ -286,10 +286,10 @@ impl Draw {
     fn request(&mut self) -> RequestId {
         if self.rng.chance(5, 6) {
             self.requests += 1;
-            return RequestId(self.requests);
+            return RequestId::alone(self.requests);
         }
         let few = u64::try_from(self.rng.below(6)).expect("is small");
-        RequestId(self.requests.saturating_sub(few))
+        RequestId::alone(self.requests.saturating_sub(few))
     }
 
     /// A wait with its session and one of its requests, or seldom one of another's, or none's.
@@ -298,10 +298,11 @@ impl Draw {
         let place: Option<&Place> = self.rng.pick(&model.places);
         match place {
             Some(place) if self.rng.chance(15, 16) => {
-                let request = self.rng.pick(&place.requests).copied().unwrap_or(RequestId(any));
+                let request =
+                    self.rng.pick(&place.requests).copied().unwrap_or(RequestId::alone(any));
                 (self.mostly(model, Some(place.session)), place.wait, request)
             }
-            _ => (self.session(model), WaitId(any), RequestId(any)),
+            _ => (self.session(model), WaitId(any), RequestId::alone(any)),
         }
     }
 }

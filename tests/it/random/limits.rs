@@ -94,7 +94,10 @@ fn claim(
 }
 
 fn request(number: u64) -> WaitRequest {
-    WaitRequest { origin: WaitOrigin::Request(RequestId(number)), timeout: WaitTimeout::Ms(1) }
+    WaitRequest {
+        origin: WaitOrigin::Request(RequestId::alone(number)),
+        timeout: WaitTimeout::Ms(1),
+    }
 }
 
 #[test]
