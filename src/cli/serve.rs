@@ -45,7 +45,7 @@ async fn serve(options: &Options) -> Result<(), String> {
         allow_origins: options.allow_origin.clone(),
         hosts: options.host.clone(),
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
-        keeping: options.snappath.clone().map(|dir| PersistenceConfig {
+        persistence: options.snappath.clone().map(|dir| PersistenceConfig {
             dir,
             durability: match options.durability.as_deref() {
                 Some("interval") => Durability::Interval,

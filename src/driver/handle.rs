@@ -48,7 +48,7 @@ pub struct Status {
     /// Requests carried out since the start.
     pub operations: u64,
     /// What is kept on disk, if anything is.
-    pub kept: Option<PersistenceStatus>,
+    pub persistence: Option<PersistenceStatus>,
 }
 
 impl Driver {
@@ -187,7 +187,7 @@ impl Driver {
         self.0.failure.send_replace(Some(why.to_owned()));
     }
 
-    /// Waits for the end of keeping, which is the end of the server; gives its reason.
+    /// Waits for the failure of the log, which is the end of the server; gives its reason.
     pub async fn failed(&self) -> String {
         let mut failure = self.0.failure.subscribe();
         loop {
@@ -219,8 +219,8 @@ impl Driver {
         let (counts, operations) = (visit.machine.counts(), visit.operations);
         drop(visit);
         // Nothing can panic under its lock.
-        let kept = self.0.persistence.lock().ok().and_then(|status| status.clone());
-        Status { counts, operations, kept }
+        let persistence = self.0.persistence.lock().ok().and_then(|status| status.clone());
+        Status { counts, operations, persistence }
     }
 
     /// Answers all requests that wait as if their time were up; from now on none waits.

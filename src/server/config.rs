@@ -22,7 +22,7 @@ pub struct Config {
     /// What one address may take.
     pub bounds: Bounds,
     /// What is kept on disk; `None` keeps everything in memory only.
-    pub keeping: Option<PersistenceConfig>,
+    pub persistence: Option<PersistenceConfig>,
 }
 
 impl Default for Config {
@@ -34,7 +34,7 @@ impl Default for Config {
             allow_origins: Vec::new(),
             hosts: Vec::new(),
             bounds: Bounds::default(),
-            keeping: None,
+            persistence: None,
         }
     }
 }

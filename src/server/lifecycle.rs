@@ -53,7 +53,7 @@ impl Server {
     /// # Errors
     /// [`NotStarted`]: nothing is served then.
     pub async fn bind(config: Config) -> Result<Self, NotStarted> {
-        let Some(persistence) = config.keeping.clone() else {
+        let Some(persistence) = config.persistence.clone() else {
             let driver = Driver::new(config.expire_ms);
             return Self::bind_with(config, driver).await.map_err(NotStarted::Listening);
         };

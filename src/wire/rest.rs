@@ -128,7 +128,7 @@ pub struct StatusShape {
     pub resident_bytes: u64,
     /// What is kept on disk.
     #[serde(flatten)]
-    pub kept: PersistenceShape,
+    pub persistence: PersistenceShape,
 }
 
 /// The part of [`StatusShape`] that is about the journal.

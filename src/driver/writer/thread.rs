@@ -72,7 +72,7 @@ struct FailOnPanic(Driver);
 impl Drop for FailOnPanic {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.fail("keeping panicked");
+            self.0.fail("the journal writer panicked");
         }
     }
 }
@@ -110,7 +110,7 @@ impl WriterThread {
         self.driver.door().waker.wake();
         match self.thread.join() {
             Ok(result) => result,
-            Err(_) => Err(StorageFailure::Broken("keeping panicked".to_owned())),
+            Err(_) => Err(StorageFailure::Broken("the journal writer panicked".to_owned())),
         }
     }
 }

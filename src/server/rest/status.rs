@@ -35,29 +35,29 @@ pub(crate) async fn show(app: Arc<App>, _: Call) -> Outcome {
         watches: 0,
         operations: status.operations,
         resident_bytes: resident_bytes().unwrap_or(0),
-        kept: status.kept.map(kept).unwrap_or_default(),
+        persistence: status.persistence.map(persistence).unwrap_or_default(),
     };
     Ok(response::json(json(&page.with(status.counts))))
 }
 
-fn kept(kept: PersistenceStatus) -> PersistenceShape {
+fn persistence(status: PersistenceStatus) -> PersistenceShape {
     let written = |ms| {
         let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(ms);
         humantime::format_rfc3339_millis(at).to_string()
     };
     PersistenceShape {
-        durability: match kept.durability {
+        durability: match status.durability {
             Durability::Always => "always",
             Durability::Interval => "interval",
             Durability::None => "none",
         },
-        journal_file: Some(kept.file),
-        journal_bytes: kept.bytes,
-        image_bytes: kept.snapshot_bytes,
-        journal_commands: kept.commands,
-        last_sync: kept.synced_ms.map(written),
-        last_image: kept.snapshot_ms.map(written),
-        disk_full: kept.is_full,
+        journal_file: Some(status.file),
+        journal_bytes: status.bytes,
+        image_bytes: status.snapshot_bytes,
+        journal_commands: status.commands,
+        last_sync: status.synced_ms.map(written),
+        last_image: status.snapshot_ms.map(written),
+        disk_full: status.is_full,
     }
 }
 

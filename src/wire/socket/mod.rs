@@ -21,6 +21,6 @@ pub use event::SocketEvent;
 pub use op::{Hello, NoObject, Op, Request, Who};
 pub use received::Received;
 pub use request::read;
-pub use state::{Hold, Place, StateFrames, StateHead, StateLists};
+pub use state::{HoldState, Place, StateFrames, StateHead, StateLists};
 pub use ticket::GivenTicket;
 pub use understood::NotUnderstood;

@@ -47,7 +47,7 @@ pub struct StateHead {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateLists {
     /// Locks and tickets that it holds.
-    pub holds: Vec<Hold>,
+    pub holds: Vec<HoldState>,
     /// Its places in queues.
     pub waits: Vec<Place>,
     /// What it watches.
@@ -58,7 +58,7 @@ pub struct StateLists {
 
 /// What a session holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hold {
+pub enum HoldState {
     /// A lock.
     Lock(LockGrant),
     /// A ticket.
@@ -80,7 +80,7 @@ pub struct Place {
     pub position: u32,
 }
 
-impl From<Grant> for Hold {
+impl From<Grant> for HoldState {
     fn from(grant: Grant) -> Self {
         match grant {
             Grant::Lock(grant) => Self::Lock(grant),
@@ -306,7 +306,7 @@ impl StateLists {
         let members: ListsMembers =
             serde_json::from_str(lists).map_err(|_| NotUnderstood("lists of a state"))?;
         Ok(Self {
-            holds: members.holds.into_iter().map(Hold::try_from).collect::<Result<_, _>>()?,
+            holds: members.holds.into_iter().map(HoldState::try_from).collect::<Result<_, _>>()?,
             waits: members.waits.into_iter().map(Place::try_from).collect::<Result<_, _>>()?,
             watches: members.watches.into_iter().map(watch).collect::<Result<_, _>>()?,
             issued: members.issued.iter().map(issued).collect::<Result<_, _>>()?,
@@ -314,7 +314,7 @@ impl StateLists {
     }
 }
 
-impl TryFrom<HoldMembers> for Hold {
+impl TryFrom<HoldMembers> for HoldState {
     type Error = NotUnderstood;
 
     fn try_from(hold: HoldMembers) -> Result<Self, NotUnderstood> {

@@ -276,7 +276,7 @@ fn a_state_is_read_as_it_was_written_in_as_many_parts_as_it_takes() {
     for many in [0, 1, 2, 300, 900] {
         let state = state(&mut dice, many);
         let expected = StateLists {
-            holds: state.holds.iter().cloned().map(Hold::from).collect(),
+            holds: state.holds.iter().cloned().map(HoldState::from).collect(),
             waits: state.waits.iter().cloned().map(Place::from).collect(),
             watches: state.watches.clone(),
             issued: state.issued.clone(),

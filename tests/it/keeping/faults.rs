@@ -181,7 +181,7 @@ async fn assert_nothing_is_done(house: &mut House, guests: &mut Guests) {
     // A beat may be stuck behind what waits, until the socket's next heartbeat.
     assert_eq!(said.len() - 1 + socket.outbox().stuck_beats().len(), 1, "{said:?}");
     assert!(guests.asked.iter_mut().all(Later::is_open));
-    assert!(house.driver.status().kept.expect("it keeps").is_full);
+    assert!(house.driver.status().persistence.expect("it keeps").is_full);
     // Far longer than anybody's TTL.
     pass(200_000).await;
     assert_eq!(house.memory.calls(), calls);
@@ -223,7 +223,7 @@ async fn while_the_disk_is_full_time_stands_still() {
     assert!(first.is_open());
     assert_eq!(house.keeper.cycle(), Ok(Cycle::Wrote));
     granted(&first.now().expect("is kept").expect("was free"));
-    assert!(!house.driver.status().kept.expect("it keeps").is_full);
+    assert!(!house.driver.status().persistence.expect("it keeps").is_full);
 
     // Its TTL runs from the answer, the wait's time goes on where it stood.
     pass(900).await;

@@ -12,11 +12,11 @@ const CLIENTS: usize = 40;
 
 /// A server that keeps everything, or nothing.
 async fn served(dir: Option<&Dir>) -> Served {
-    let keeping = dir.map(|dir| PersistenceConfig {
+    let persistence = dir.map(|dir| PersistenceConfig {
         dir: dir.path().to_owned(),
         ..PersistenceConfig::default()
     });
-    Served::with(Config { keeping, ..Config::default() }).await
+    Served::with(Config { persistence, ..Config::default() }).await
 }
 
 /// Tells a story to a server that keeps nothing, and to one that keeps everything.

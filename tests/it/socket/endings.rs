@@ -87,9 +87,9 @@ async fn what_is_asked_right_before_the_end_is_answered() {
 #[tokio::test]
 async fn what_is_asked_right_before_the_end_is_answered_when_it_is_kept() {
     let dir = Dir::new();
-    let keeping =
+    let persistence =
         Some(PersistenceConfig { dir: dir.path().to_owned(), ..PersistenceConfig::default() });
-    all_are_answered(&start_with(Config { keeping, ..Config::default() }).await).await;
+    all_are_answered(&start_with(Config { persistence, ..Config::default() }).await).await;
 }
 
 /// A whole life in one packet.

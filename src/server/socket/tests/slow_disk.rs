@@ -8,17 +8,18 @@ use super::*;
 use crate::driver::{Cycle, JournalWriter, PersistenceConfig, Unavailable};
 use crate::journal::{CrashStore, Fault, StorageFailure};
 
-fn keeper(memory: &CrashStore) -> (Driver, JournalWriter) {
-    let keeping =
+fn writer(memory: &CrashStore) -> (Driver, JournalWriter) {
+    let persistence =
         PersistenceConfig { snapshot_after_bytes: u64::MAX, ..PersistenceConfig::default() };
-    let kept = JournalWriter::over(Arc::new(memory.clone()), EXPIRE_MS, keeping, 1_800_000_000_000);
-    let (driver, keeper) = kept.expect("a journal in memory");
+    let opened =
+        JournalWriter::over(Arc::new(memory.clone()), EXPIRE_MS, persistence, 1_800_000_000_000);
+    let (driver, writer) = opened.expect("a journal in memory");
     tokio::spawn(driver.clone().run());
-    (driver, keeper)
+    (driver, writer)
 }
 
-fn keep(keeper: &mut JournalWriter) {
-    while keeper.cycle().expect("the disk works") == Cycle::Wrote {}
+fn write_all(writer: &mut JournalWriter) {
+    while writer.cycle().expect("the disk works") == Cycle::Wrote {}
 }
 
 /// Answers heartbeats, and returns what came until an answer to request 7 did.
@@ -43,14 +44,14 @@ fn lives(mut peer: Peer) -> JoinHandle<(Peer, usize)> {
 /// A sync takes 25 times their ttl.
 #[tokio::test(start_paused = true)]
 async fn nobody_expires_while_a_sync_takes_seconds_and_beats_go_on() {
-    let (driver, mut keeper) = keeper(&CrashStore::new());
+    let (driver, mut writer) = writer(&CrashStore::new());
     let mut peers = Vec::new();
     for liveness in ["ping", "beat"] {
         for asks in [true, false] {
             let mut peer = Peer::new(&driver);
             peer.say(&json!({"id": 0, "op": "hello", "ttl": 200, "liveness": liveness}));
             settle().await;
-            keep(&mut keeper);
+            write_all(&mut writer);
             let hello = peer.text().await;
             peers.push((peer, asks, liveness, hello["ok"]["session"].clone()));
         }
@@ -61,16 +62,16 @@ async fn nobody_expires_while_a_sync_takes_seconds_and_beats_go_on() {
     // In flight when the sync begins: two locks.
     sleep(Duration::from_secs(5)).await;
     for (peer, ..) in &peers {
-        assert!(!peer.is_finished(), "told before it was kept, or closed");
+        assert!(!peer.is_finished(), "told before it was opened, or closed");
     }
-    keep(&mut keeper);
+    write_all(&mut writer);
     for (peer, liveness, session) in peers {
         let (mut peer, beats) = peer.await.unwrap();
         // A beat every 67 ms.
         assert_eq!(beats > 50, liveness == "beat", "{beats}");
         peer.say(&json!({"id": 8, "op": "session"}));
         settle().await;
-        keep(&mut keeper);
+        write_all(&mut writer);
         let state = loop {
             let told = peer.text().await;
             if told["id"] == 8 {
@@ -99,13 +100,13 @@ fn lives_on(peer: Peer, asks: bool) -> JoinHandle<(Peer, usize)> {
 #[tokio::test(start_paused = true)]
 async fn a_broken_disk_is_told_to_every_socket() {
     let memory = CrashStore::new();
-    let (driver, mut keeper) = keeper(&memory);
+    let (driver, mut writer) = writer(&memory);
     let mut peers = Vec::new();
     for _ in 0..3 {
         let mut peer = Peer::new(&driver);
         peer.say(&json!({"id": 0, "op": "hello", "ttl": 60_000}));
         settle().await;
-        keep(&mut keeper);
+        write_all(&mut writer);
         peer.text().await;
         peers.push(peer);
     }
@@ -117,7 +118,7 @@ async fn a_broken_disk_is_told_to_every_socket() {
     settle().await;
     let failure = StorageFailure::Broken("pulled out".to_owned());
     memory.fail(Fault { call: memory.calls() + 1, failure: failure.clone(), is_done: true });
-    assert_eq!(keeper.cycle(), Err(failure));
+    assert_eq!(writer.cycle(), Err(failure));
     let unavailable = |told: &Value, id: u64| {
         assert_eq!((&told["id"], &told["error"]["code"]), (&id.into(), &"unavailable".into()));
         assert_eq!(told["error"]["message"], Unavailable::Failed.to_string());
@@ -140,17 +141,17 @@ async fn a_broken_disk_is_told_to_every_socket() {
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_is_told_and_got_over() {
     let memory = CrashStore::new();
-    let (driver, mut keeper) = keeper(&memory);
+    let (driver, mut writer) = writer(&memory);
     let mut peer = Peer::new(&driver);
     peer.say(&json!({"id": 0, "op": "hello", "ttl": 300, "liveness": "beat"}));
     settle().await;
-    keep(&mut keeper);
+    write_all(&mut writer);
     peer.text().await;
     let failure = StorageFailure::Full;
     memory.fail(Fault { call: memory.calls() + 1, failure, is_done: false });
     peer.say(&json!({"id": 1, "op": "lock", "resource": "db"}));
     settle().await;
-    assert_eq!(keeper.cycle(), Ok(Cycle::Full));
+    assert_eq!(writer.cycle(), Ok(Cycle::Full));
     peer.say(&json!({"id": 2, "op": "lock", "resource": "db"}));
     let full = |told: &Value| {
         assert_eq!(told["error"]["code"], "unavailable");
@@ -163,7 +164,7 @@ async fn a_full_disk_is_told_and_got_over() {
     full(&new.text().await);
     // It neither beats nor is anything heard of it.
     sleep(Duration::from_secs(3)).await;
-    keep(&mut keeper);
+    write_all(&mut writer);
     let granted = loop {
         let told = peer.text().await;
         if told["event"] != "beat" {
@@ -173,6 +174,6 @@ async fn a_full_disk_is_told_and_got_over() {
     assert_eq!((&granted["id"], &granted["ok"]["granted"]), (&json!(1), &json!(true)));
     new.say(&json!({"id": 1, "op": "hello"}));
     settle().await;
-    keep(&mut keeper);
+    write_all(&mut writer);
     assert!(new.text().await["ok"].is_object(), "it may try again on the same socket");
 }
