@@ -1,10 +1,11 @@
 //! Messages as frames, and how long a write may be stuck.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures::{Sink, SinkExt};
+use futures::SinkExt;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame, Utf8Bytes};
 
@@ -14,24 +15,27 @@ use crate::wire::socket::{Response, SocketEvent, close};
 use crate::wire::{Code, Problem};
 
 use super::end::End;
+use super::incoming::Outgoing;
 
 /// How long a write may be stuck.
 pub(super) const STUCK_MAX: Duration = Duration::from_secs(5);
 
 /// Writes a message that is no whole state. Its text is made in the scratch, which is re-used.
-pub(super) async fn feed<K, E>(
+pub(super) fn feed<K: Outgoing>(
     sink: &mut K,
     message: Message,
     scratch: &mut Vec<u8>,
-) -> Result<(), End>
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
+) -> impl Future<Output = Result<(), End>> {
     scratch.clear();
-    match json(message, scratch) {
-        Some(()) => unstuck(sink.feed(text(Bytes::copy_from_slice(scratch)))).await,
-        None => Ok(()),
-    }
+    // Made before the future is: that need not have room for the message.
+    let has_text = json(message, scratch).is_some();
+    async move { if has_text { feed_text(sink, scratch).await } else { Ok(()) } }
+}
+
+/// Writes JSON text.
+pub(super) async fn feed_text<K: Outgoing>(sink: &mut K, json: &[u8]) -> Result<(), End> {
+    unstuck(poll_fn(|cx| sink.poll_ready_unpin(cx))).await?;
+    sink.start_text(json).map_err(|_| None)
 }
 
 /// A frame of JSON text.

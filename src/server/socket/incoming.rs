@@ -1,4 +1,4 @@
-//! What comes by a socket, and what it says of its client.
+//! A socket as its handler sees it: what comes, what that says of its client, and the way out.
 
 use std::error::Error;
 
@@ -21,11 +21,15 @@ pub(crate) enum Incoming {
     Closing,
 }
 
+/// A way to a client.
+pub(crate) trait Outgoing: Sink<Frame, Error: Error + 'static> + Unpin {
+    /// Begins to send JSON text, when it is ready for a frame.
+    fn start_text(&mut self, json: &[u8]) -> Result<(), Self::Error>;
+}
+
 /// A client's socket.
 pub(crate) trait Socket:
-    Stream<Item = Result<Incoming, <Self as Sink<Frame>>::Error>>
-    + Sink<Frame, Error: Error + 'static>
-    + Unpin
+    Outgoing + Stream<Item = Result<Incoming, <Self as Sink<Frame>>::Error>>
 {
     /// The client is welcome: from now on its frames may be as large as any.
     fn admit(&mut self);

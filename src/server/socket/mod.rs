@@ -14,6 +14,8 @@ mod context;
 mod end;
 mod feed;
 mod frames;
+mod gathered;
+mod half;
 mod handshake;
 mod heartbeat;
 mod incoming;

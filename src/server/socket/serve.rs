@@ -1,5 +1,6 @@
 //! A socket from its first frame to its last.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
@@ -9,6 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::context::Context;
 use super::end::{End, end_of_error};
+use super::half::Half;
 use super::handshake::say_hello;
 use super::incoming::Socket;
 use super::reader::read_all;
@@ -27,14 +29,13 @@ pub(crate) async fn serve<S: Socket>(mut socket: Box<S>, mut context: Context) {
             context.nameless = None;
             let seat = context.admission.as_ref().and_then(|it| it.sit(connection.session()));
             socket.admit();
-            let (mut sink, mut stream) = socket.split();
+            let shared = Mutex::new(&mut *socket);
+            let (mut sink, mut stream) = (Half::of(&shared), Half::of(&shared));
             let end = tokio::select! {
                 () = read_all(&mut stream, &connection, &context, beat) => None,
                 end = write_all(&mut sink, &connection, beat) => end,
             };
             drop((connection, seat));
-            let Ok(whole) = sink.reunite(stream) else { return };
-            socket = whole;
             end
         }
         Err(end) => end,

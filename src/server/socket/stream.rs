@@ -19,14 +19,13 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use crate::wire::socket::{FRAME_MAX_BYTES, HELLO_MAX_BYTES};
 
 use super::frames::{Frames, Stop};
-use super::incoming::{Incoming, Socket};
+use super::gathered::Gathered;
+use super::incoming::{Incoming, Outgoing, Socket};
 
 /// What is read from a socket at a time, in bytes. A socket that is silent costs this much.
 const READ_BYTES: usize = 1024;
-/// What is gathered before it is written, in bytes.
-const GATHER_BYTES: usize = 4 * 1024;
-/// What may wait in a socket's write buffer, in bytes.
-const WRITE_MAX_BYTES: usize = 256 * 1024;
+/// What may wait in the library's write buffer, in bytes: it has control frames only.
+const WRITE_MAX_BYTES: usize = 16 * 1024;
 
 /// A socket of a client's.
 #[derive(Debug)]
@@ -49,12 +48,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     async fn over(stream: S) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
-            .write_buffer_size(GATHER_BYTES)
+            .write_buffer_size(0)
             .max_write_buffer_size(WRITE_MAX_BYTES)
             .max_message_size(Some(FRAME_MAX_BYTES))
             .max_frame_size(Some(FRAME_MAX_BYTES));
         let line = FrameGate::new(stream, HELLO_MAX_BYTES as u64);
         Self(WebSocketStream::from_raw_socket(line, Role::Server, Some(config)).await)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Writes what was gathered, behind what the library had to say.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.get_mut().poll_written(cx).map_err(Error::Io)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing for WebSocket<S> {
+    fn start_text(&mut self, json: &[u8]) -> Result<(), Error> {
+        self.0.get_mut().gathered.text(json);
+        Ok(())
     }
 }
 
@@ -82,6 +95,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Frame> for WebSocket<S> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.0.get_ref().gathered.is_full() {
+            ready!(self.poll_written(cx))?;
+        }
         self.0.poll_ready_unpin(cx)
     }
 
@@ -90,11 +106,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Frame> for WebSocket<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_flush_unpin(cx)
+        ready!(self.0.poll_flush_unpin(cx))?;
+        self.poll_written(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_close_unpin(cx)
+        ready!(self.0.poll_close_unpin(cx))?;
+        self.poll_written(cx)
     }
 }
 
@@ -111,10 +129,12 @@ enum Passing {
     Rest,
 }
 
-/// A connection whose bytes are looked at on their way in.
+/// A connection whose bytes are looked at on their way in, and gathered on their way out: texts go
+/// past the library, which makes two copies of each.
 #[derive(Debug)]
 struct FrameGate<S> {
     stream: S,
+    gathered: Gathered,
     frames: Frames,
     passing: Passing,
     /// What was read and does not pass yet.
@@ -123,8 +143,8 @@ struct FrameGate<S> {
 
 impl<S> FrameGate<S> {
     fn new(stream: S, max_bytes: u64) -> Self {
-        let frames = Frames::new(max_bytes);
-        Self { stream, frames, passing: Passing::All, held: Vec::new() }
+        let (frames, gathered) = (Frames::new(max_bytes), Gathered::default());
+        Self { stream, gathered, frames, passing: Passing::All, held: Vec::new() }
     }
 
     /// What was seen of what does not come as a frame. After a close has been told it passes.
@@ -194,16 +214,31 @@ impl<S: AsyncRead + Unpin> AsyncRead for FrameGate<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> FrameGate<S> {
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.gathered.poll_write_to(&mut self.stream, cx)
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for FrameGate<S> {
+    /// Takes the library's frames whole or not at all, so that texts do not come in between.
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        bytes: &[u8],
+        frames: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        if self.gathered.is_full() {
+            ready!(self.poll_written(cx))?;
+        }
+        self.gathered.frames(frames);
+        if let Poll::Ready(written) = self.poll_written(cx) {
+            written?;
+        }
+        Poll::Ready(Ok(frames.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_written(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -310,5 +345,26 @@ mod tests {
         assert_eq!(next(&mut socket).await, "nothing");
         client.write_all(&[b'x'; 16 * 1024 + 1]).await.unwrap();
         assert_eq!(next(&mut socket).await.len(), 16 * 1024 + 1);
+    }
+
+    /// Texts and the library's own frames go by two ways into one line.
+    #[tokio::test]
+    async fn a_pong_does_not_come_amid_a_text_that_is_half_written() {
+        for length in [300_u16, 5000] {
+            let (mut client, server) = duplex(64);
+            let mut socket = WebSocket::over(server).await;
+            let text = "x".repeat(length.into());
+            socket.start_text(text.as_bytes()).unwrap();
+            assert!(socket.flush().now_or_never().is_none(), "the line is full");
+            client.write_all(&frame(0x89, "hi")).await.unwrap();
+            assert_eq!(next(&mut socket).await, "hi");
+            assert_eq!(next(&mut socket).await, "nothing");
+            let mut said = vec![0; 4 + text.len() + 4];
+            let (flushed, read) = tokio::join!(socket.flush(), client.read_exact(&mut said));
+            flushed.unwrap();
+            read.unwrap();
+            let head = [&[0x81, 126][..], &length.to_be_bytes()].concat();
+            assert_eq!(said, [&head, text.as_bytes(), b"\x8a\x02hi"].concat());
+        }
     }
 }

@@ -2,29 +2,26 @@
 
 use std::pin::pin;
 
-use futures::{Sink, SinkExt};
-use tokio_tungstenite::tungstenite::Message as Frame;
+use futures::SinkExt;
 
 use crate::driver::{Answered, Connection, Message, Unavailable, WholeState};
 use crate::machine::{IssuedState, Refusal};
 use crate::wire::socket::StateFrames;
 
 use super::end::{End, told};
-use super::feed::{feed, text, unstuck};
+use super::feed::{feed, feed_text, unstuck};
 use super::heartbeat::Pulse;
+use super::incoming::Outgoing;
 
 /// Writes a whole state, which may take its reader a while: meanwhile heartbeats go on, and the
 /// session does not expire over its own request.
-pub(super) async fn feed_state<K, E>(
+pub(super) async fn feed_state<K: Outgoing>(
     sink: &mut K,
     connection: &Connection,
     mut pulse: Option<&mut Pulse>,
     id: Option<u64>,
     state: WholeState,
-) -> Result<(), End>
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
+) -> Result<(), End> {
     let held = connection.pin();
     let WholeState { mut session, resumed, epoch, ping_ms, lacks_issued } = state;
     if lacks_issued {
@@ -41,7 +38,7 @@ where
         }
     }
     for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
-        unstuck(sink.feed(text(frame.into()))).await?;
+        feed_text(sink, &frame).await?;
         // Others go before the next 64 KiB.
         tokio::task::yield_now().await;
         if let Some(beat) = pulse.as_mut().and_then(|pulse| pulse.due()) {
@@ -54,14 +51,11 @@ where
 
 /// What a large state lacks. It waits for the disk as the state did: heartbeats go on, and the
 /// socket can be ended.
-async fn gather_issued<K, E>(
+async fn gather_issued<K: Outgoing>(
     sink: &mut K,
     connection: &Connection,
     mut pulse: Option<&mut Pulse>,
-) -> Result<Result<Option<Vec<IssuedState>>, Unavailable>, End>
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
+) -> Result<Result<Option<Vec<IssuedState>>, Unavailable>, End> {
     let mut issued = pin!(connection.issued());
     loop {
         let beat = async {

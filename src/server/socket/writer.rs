@@ -1,7 +1,7 @@
 //! A socket's way out: answers, events and heartbeats, in order, with one flush for what is ready.
 
+use futures::SinkExt;
 use futures::future::Either;
-use futures::{Sink, SinkExt};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use crate::driver::{Answered, Connection, Message, Next};
@@ -9,16 +9,18 @@ use crate::driver::{Answered, Connection, Message, Next};
 use super::end::{End, told};
 use super::feed::{feed, unstuck};
 use super::heartbeat::Pulse;
+use super::incoming::Outgoing;
 use super::whole_state::feed_state;
 
 /// Most messages that are written before they are flushed.
 const FLUSH_EVERY: usize = 256;
 
 /// Writes what the outbox holds, and heartbeats, until the socket is to end.
-pub(super) async fn write_all<K, E>(sink: &mut K, connection: &Connection, beat: bool) -> End
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
+pub(super) async fn write_all<K: Outgoing>(
+    sink: &mut K,
+    connection: &Connection,
+    beat: bool,
+) -> End {
     let outbox = connection.outbox();
     // Nothing is said before the answer to hello, and the TTL runs from when that was sent.
     let hello = outbox.next().await;
@@ -44,10 +46,11 @@ where
 }
 
 /// Writes a heartbeat, and the answers to its client's that are stuck behind a slow disk.
-async fn write_beat<K, E>(sink: &mut K, connection: &Connection, beat: Frame) -> Result<(), End>
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
+async fn write_beat<K: Outgoing>(
+    sink: &mut K,
+    connection: &Connection,
+    beat: Frame,
+) -> Result<(), End> {
     for answer in connection.outbox().stuck_beats() {
         feed(sink, answer, &mut Vec::new()).await?;
     }
@@ -55,29 +58,23 @@ where
 }
 
 /// [`write_ready`] on the heap, for as long as it runs: a silent socket need not keep room for it.
-async fn write_boxed<K, E>(
+async fn write_boxed<K: Outgoing>(
     sink: &mut K,
     connection: &Connection,
     pulse: Option<&mut Pulse>,
     first: Next,
-) -> Result<(), End>
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
+) -> Result<(), End> {
     Box::pin(write_ready(sink, connection, pulse, first)).await
 }
 
 /// Writes a message and all that are ready behind it, then flushes once. Fails with why the
 /// socket is to end, by the outbox's wish or because it does not take what is written.
-async fn write_ready<K, E>(
+async fn write_ready<K: Outgoing>(
     sink: &mut K,
     connection: &Connection,
     mut pulse: Option<&mut Pulse>,
     first: Next,
-) -> Result<(), End>
-where
-    K: Sink<Frame, Error = E> + Unpin,
-{
+) -> Result<(), End> {
     let mut next = Some(first);
     let mut fed = 0;
     let mut scratch = Vec::with_capacity(128);

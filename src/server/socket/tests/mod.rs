@@ -4,63 +4,25 @@
 mod closing;
 mod crossings;
 mod large_states;
+mod line;
 mod slow_disk;
 
-use std::pin::Pin;
-use std::task::{Context as Poller, Poll};
 use std::time::Duration;
 
-use futures::channel::mpsc::{self, SendError};
-use futures::{Sink, SinkExt, Stream, StreamExt};
+use futures::StreamExt;
+use futures::channel::mpsc;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
-use super::incoming::{Incoming, Socket};
+use super::incoming::Incoming;
 use super::serve::serve;
 use crate::driver::Driver;
+use line::Line;
 
 const EXPIRE_MS: u32 = 500;
-
-/// The server's end of a line.
-struct Line {
-    from: mpsc::UnboundedReceiver<Incoming>,
-    to: mpsc::Sender<Frame>,
-}
-
-impl Socket for Line {
-    fn admit(&mut self) {}
-}
-
-impl Stream for Line {
-    type Item = Result<Incoming, SendError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Option<Self::Item>> {
-        self.from.poll_next_unpin(cx).map(|came| came.map(Ok))
-    }
-}
-
-impl Sink<Frame> for Line {
-    type Error = SendError;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Result<(), SendError>> {
-        self.to.poll_ready(cx)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, frame: Frame) -> Result<(), SendError> {
-        self.to.start_send(frame)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Result<(), SendError>> {
-        self.to.poll_flush_unpin(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Poller<'_>) -> Poll<Result<(), SendError>> {
-        self.to.poll_close_unpin(cx)
-    }
-}
 
 /// The client's end of a line.
 struct Peer {
