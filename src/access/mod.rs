@@ -30,7 +30,7 @@ pub use failures::{ADDRESSES_MAX, FAILURES_PER_MINUTE, FailureAnswer, Failures, 
 pub use file::{BadFile, FileFault, NamedFile, PolicyFile, read_policy};
 pub use gate::{Denied, Gate, Moment};
 pub use jwt::{BadKey, BadToken, RefusedToken, SigningAlgorithm};
-pub use owner::{Owner, Ownership};
+pub use owner::Ownership;
 pub use pattern::Pattern;
 pub use policy::Policy;
 pub use quotas::Quotas;

@@ -1,31 +1,6 @@
-//! Who somebody is, and whether a session is theirs.
+//! Whether a session is somebody's own.
 
-use crate::machine::Name;
-
-/// Somebody with a name. Compared part by part, so that no two can be spelled to look alike.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
-    /// An entry `[[principal]]`, by its name.
-    Principal(Name),
-    /// Somebody whom a signer's token speaks of.
-    Subject {
-        /// The entry `[[signer]]`, by its name.
-        signer: Name,
-        /// The token's `sub`.
-        sub: Name,
-    },
-}
-
-impl Owner {
-    /// Both parts as plain text: the entry's name, and the `sub` if it is a signer's.
-    #[must_use]
-    pub fn parts(&self) -> (&str, Option<&str>) {
-        match self {
-            Self::Principal(name) => (name.as_str(), None),
-            Self::Subject { signer, sub } => (signer.as_str(), Some(sub.as_str())),
-        }
-    }
-}
+use crate::machine::Owner;
 
 /// What a session is to who names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +29,7 @@ impl Ownership {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::Name;
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()

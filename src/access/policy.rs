@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::jwt::{RefusedToken, Signer, VerifiedJwt, verify};
-use super::owner::Owner;
 use super::rules::Rules;
 use super::subject::{CertificateName, Proof, Subject, SubjectParts};
 use super::token::TokenHash;
+use crate::machine::Owner;
 
 /// A whole access file. It is made by reading one, and does not change.
 #[derive(Debug, Default)]

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::jwt::KeyPrint;
-use super::owner::Owner;
 use super::quotas::Quotas;
 use super::rules::Rules;
 use super::token::TokenHash;
+use crate::machine::Owner;
 
 /// A name in a client's certificate, whole.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

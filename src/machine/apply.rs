@@ -1,7 +1,7 @@
 //! The one door: a command comes in, a reply and events go out. A table of contents of the rest.
 
 use super::command::{Applied, Command, Refusal, Reply};
-use super::event::Event;
+use super::event::{Event, WaitEndReason};
 use super::tables::Machine;
 
 impl Machine {
@@ -62,13 +62,16 @@ impl Machine {
                 out.push(Event::SessionOpened { session: *session, ttl: *ttl });
                 Ok(self.open(*session, name.clone(), *ttl, source.clone()))
             }
+            C::Adopt { session, owner } => self.adopt(*session, owner),
             C::Close { session } => self.close(*session, out),
             C::Condemn { sessions } => Ok(self.condemn(sessions, out)),
             C::Expire { sessions } => Ok(self.expire(sessions, out)),
             C::Issue { session, resource, ticket, data, notify } => {
                 self.issue(*session, resource, ticket, data, *notify, out)
             }
-            C::Revoke { session, resource, ticket } => self.revoke(*session, resource, ticket, out),
+            C::Revoke { session, resource, ticket, reach } => {
+                self.revoke(*session, resource, ticket, *reach, out)
+            }
             C::Claim { session, resource, ticket, wait_request, again } => match ticket {
                 Some(ticket) => self.claim_named(*session, resource, ticket, *wait_request, out),
                 None => self.claim_any(*session, resource, *wait_request, *again, out),
@@ -83,10 +86,12 @@ impl Machine {
                 self.unlock(*session, resource, *fence, *by_socket, out)
             }
             C::Cancel { session, wait } => self.cancel(*session, *wait, out),
-            C::TimeOut { wait } => Ok(self.time_out(*wait, out)),
+            C::TimeOut { wait } => Ok(self.end_wait(*wait, WaitEndReason::TimedOut, out)),
+            C::Forbid { wait } => Ok(self.end_wait(*wait, WaitEndReason::Forbidden, out)),
             C::Withdraw { wait, request } => Ok(self.withdraw(*wait, *request, out)),
             C::Watch { session, resource, changes } => self.watch(*session, resource, *changes),
             C::Unwatch { session, resource } => self.unwatch(*session, resource),
+            C::Blind { session, resource } => self.blind(*session, resource, out),
             C::Forget { up_to } => Ok(self.forget(*up_to, out)),
         }
     }
@@ -95,7 +100,13 @@ impl Machine {
 /// Whether anything changed, which the reply tells.
 fn changes(command: &Command, reply: &Result<Reply, Refusal>) -> bool {
     match reply {
-        Err(_) | Ok(Reply::NotGranted | Reply::Released(false) | Reply::Cancelled(false)) => false,
+        Err(_)
+        | Ok(
+            Reply::NotGranted
+            | Reply::Released(false)
+            | Reply::Cancelled(false)
+            | Reply::Adopted(false),
+        ) => false,
         Ok(Reply::Granted { fresh: false, .. }) => matches!(
             command,
             Command::Lock { wait_request: Some(_), .. }

@@ -12,6 +12,7 @@ impl Machine {
     /// When they disagree.
     pub fn check(&self) {
         self.check_sessions();
+        self.check_accounts();
         assert_eq!(self.tables.resources.len(), self.tables.resource_names.len());
         for (key, resource) in self.tables.resources.iter() {
             self.check_resource(key, resource);

@@ -14,6 +14,15 @@ pub enum EndReason {
     Expired,
 }
 
+/// Why a wait by socket ended without a grant, its session living on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitEndReason {
+    /// Its time was up.
+    TimedOut,
+    /// Its session may not have that any more.
+    Forbidden,
+}
+
 /// Why a claimant lost its ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LossReason {
@@ -49,13 +58,22 @@ pub enum Event {
         /// The request.
         request: RequestId,
     },
-    /// A wait by socket ended because its time was up.
+    /// A wait by socket ended.
     WaitEnded {
         /// The waiter.
         to: SessionId,
         /// The wait.
         wait: WaitId,
         /// What it waited for.
+        resource: Name,
+        /// Why.
+        reason: WaitEndReason,
+    },
+    /// A session may no longer watch.
+    WatchEnded {
+        /// The watcher.
+        to: SessionId,
+        /// What it watched.
         resource: Name,
     },
     /// A claimed ticket was issued again.

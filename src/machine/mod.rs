@@ -8,6 +8,7 @@
 //! One invariant carries the rest: **no wait stands while something free would be accepted by
 //! it.** Whatever becomes free is granted in the same step, so a newcomer can never barge.
 
+mod accounts;
 mod apply;
 mod arena;
 mod change;
@@ -33,14 +34,14 @@ mod waits;
 mod watches;
 
 pub use command::{
-    Applied, Command, Figures, Grant, Kind, Limit, LockGrant, Refusal, Reply, TicketGrant,
+    Applied, Command, Figures, Grant, Kind, Limit, LockGrant, Reach, Refusal, Reply, TicketGrant,
 };
-pub use event::{EndReason, Event, LossReason};
+pub use event::{EndReason, Event, LossReason, WaitEndReason};
 pub use names::{
-    BadName, DATA_MAX_BYTES, Data, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, NAME_MAX_BYTES,
-    NUMBER_END, Name, NodeId, RequestId, SessionId, SessionInfo, SessionName, TTL_MAX_MS,
-    TTL_MIN_MS, Ttl, WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitId, WaitOrigin,
-    WaitRequest, WaitTimeout,
+    Account, AccountCounts, BadName, DATA_MAX_BYTES, Data, FORGET_SLICE, Fence, HOLDS_MAX,
+    ISSUED_MAX, NAME_MAX_BYTES, NUMBER_END, Name, NodeId, Owner, RequestId, SessionId, SessionInfo,
+    SessionName, SessionRef, TTL_MAX_MS, TTL_MIN_MS, Ttl, WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX,
+    WATCHES_MAX, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
 };
 pub use query::{
     Counts, IssuedState, ResourceView, SLICE_MAX, Scan, SessionState, SessionView, Stakes,

@@ -9,9 +9,13 @@ use std::sync::Arc;
 
 use super::command::{Figures, Kind};
 use super::list::{Link, List};
-use super::names::{Data, Fence, Name, RequestId, SessionInfo, WaitId, WaitOrigin, WaitTimeout};
+use super::names::{
+    Account, AccountCounts, Data, Fence, Name, RequestId, SessionInfo, WaitId, WaitOrigin,
+    WaitTimeout,
+};
 use super::ranks::Ranks;
 
+pub(super) type AccountKey = u32;
 pub(super) type SessionKey = u32;
 pub(super) type ResourceKey = u32;
 pub(super) type TicketKey = u32;
@@ -19,9 +23,20 @@ pub(super) type HoldKey = u32;
 pub(super) type WaitKey = u32;
 pub(super) type WatchKey = u32;
 
+/// An account that has a session.
+#[derive(Clone, Debug)]
+pub(super) struct AccountRow {
+    pub(super) account: Account,
+    pub(super) counts: AccountCounts,
+    /// The account that counts its sessions, too.
+    pub(super) parent: Option<AccountKey>,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) info: Arc<SessionInfo>,
+    /// With whose others it is counted.
+    pub(super) account: AccountKey,
     /// Its holds of locks, in order of their fences.
     pub(super) locks: List,
     /// Its holds of tickets, in order of their fences.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::command::{Refusal, Reply};
 use super::event::{EndReason, Event, LossReason};
 use super::list::List;
-use super::names::{Fence, NodeId, SessionId, SessionInfo, SessionName, Ttl};
+use super::names::{Account, Fence, NodeId, SessionId, SessionInfo, SessionName, Ttl};
 use super::rows::{HoldKey, Session, SessionKey, TicketKey, WaitKey};
 use super::tables::Machine;
 
@@ -19,7 +19,9 @@ impl Machine {
         source: Box<str>,
     ) -> Reply {
         assert!(self.tables.find_session(&id).is_none(), "a session was opened twice");
+        let account = self.enter_account(Account::of(None, &source));
         let session = Session {
+            account,
             info: Arc::new(SessionInfo { id, name, ttl, source }),
             locks: List::default(),
             claims: List::default(),
@@ -113,6 +115,7 @@ impl Machine {
             assert!(gone.ending && gone.holds() == 0, "a session ended that still holds something");
             assert!(gone.by_resource.is_empty(), "a session's holds disagree");
             self.tables.session_ids.remove(gone.info.id, session);
+            self.leave_account(gone.account);
             if gone.condemned {
                 assert!(self.tables.condemned > 0, "the condemned were miscounted");
                 self.tables.condemned -= 1;

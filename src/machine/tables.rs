@@ -1,17 +1,16 @@
 //! The tables and the counters: all that the machine is, and how something in it is found.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::arena::Arena;
-
 use super::command::{Figures, Refusal};
 use super::index::Index;
 use super::list::List;
-use super::names::{Fence, NUMBER_END, Name, NodeId, SessionId, SessionInfo, WaitId};
+use super::names::{Account, Fence, NUMBER_END, Name, NodeId, SessionId, SessionInfo, WaitId};
 use super::rows::{
-    Hold, Resource, ResourceKey, Session, SessionKey, Ticket, TicketKey, Wait, WaitKey, Watch,
-    WatchKey,
+    AccountKey, AccountRow, Hold, Resource, ResourceKey, Session, SessionKey, Ticket, TicketKey,
+    Wait, WaitKey, Watch, WatchKey,
 };
 
 /// A watched resource that the command under way has touched.
@@ -27,6 +26,8 @@ pub(super) struct Touched {
 pub(super) struct Tables {
     pub(super) sessions: Arena<Session>,
     pub(super) session_ids: Index,
+    pub(super) accounts: Arena<AccountRow>,
+    pub(super) account_keys: BTreeMap<Account, AccountKey>,
     pub(super) resources: Arena<Resource>,
     pub(super) resource_names: Index,
     pub(super) tickets: Arena<Ticket>,

@@ -1,6 +1,6 @@
 //! Issuing: tickets come, change hands among issuers, and vanish.
 
-use super::command::{Kind, Limit, Refusal, Reply};
+use super::command::{Kind, Limit, Reach, Refusal, Reply};
 use super::event::{Event, LossReason};
 use super::list::Link;
 use super::names::{Data, ISSUED_MAX, Name, SessionId};
@@ -94,6 +94,7 @@ impl Machine {
         let list = &mut tables.sessions[issuer].issued;
         assert!(list.len() < tables.tickets.len(), "more tickets are listed than there are");
         list.push(&mut tables.tickets, key, |t| &mut t.in_issued);
+        self.issued_one(issuer);
     }
 
     fn issue_again(
@@ -113,6 +114,7 @@ impl Machine {
             list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
             tables.tickets[key].issuer = session;
             tables.tickets[key].issued = number;
+            self.issued_one_less(former);
             self.list_with_issuer(key);
         }
         let ticket = &mut self.tables.tickets[key];
@@ -136,8 +138,12 @@ impl Machine {
         session: SessionId,
         name: &Name,
         ticket: &Name,
+        reach: Reach,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
+        if reach != Reach::Any && !self.may_revoke(session, name, ticket, reach) {
+            return Err(Refusal::Forbidden);
+        }
         let session = self.session_key(session)?;
         let resource = self.known_key(name.as_str())?;
         if self.tables.resources[resource].kind == Some(Kind::Lock) {
@@ -157,6 +163,17 @@ impl Machine {
         Ok(Reply::Done)
     }
 
+    /// Whether there is such a ticket, and a session's rights reach it.
+    fn may_revoke(&self, session: SessionId, name: &Name, ticket: &Name, reach: Reach) -> bool {
+        let (Some(session), Some(resource)) =
+            (self.living_key(&session), self.resource_key(name.as_str()))
+        else {
+            return false;
+        };
+        let ticket = self.tables.find_ticket(resource, ticket.as_str());
+        ticket.is_some_and(|ticket| self.reaches(session, ticket, reach))
+    }
+
     /// Takes a ticket out of all tables.
     pub(super) fn vanish(&mut self, key: TicketKey) {
         let ticket = &self.tables.tickets[key];
@@ -174,6 +191,7 @@ impl Machine {
             let gone = tables.tickets.remove(key);
             assert!(gone.hold.is_none(), "a held ticket vanished");
             tables.ticket_names.remove((resource, gone.name.as_str()), key);
+            machine.issued_one_less(issuer);
         });
     }
 

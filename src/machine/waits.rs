@@ -1,7 +1,7 @@
 //! Waits: begun, given up, timed out. A wait is one place, by however many origins it is waited.
 
 use super::command::{Kind, Limit, Refusal, Reply};
-use super::event::Event;
+use super::event::{Event, WaitEndReason};
 use super::list::Link;
 use super::names::{
     NUMBER_END, Name, NodeId, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, WaitOrigin,
@@ -145,13 +145,19 @@ impl Machine {
         Ok(Reply::Cancelled(true))
     }
 
-    pub(super) fn time_out(&mut self, id: WaitId, out: &mut Vec<Event>) -> Reply {
+    /// A socket waits no more, and is told why.
+    pub(super) fn end_wait(
+        &mut self,
+        id: WaitId,
+        reason: WaitEndReason,
+        out: &mut Vec<Event>,
+    ) -> Reply {
         if let Some(key) = self.tables.find_wait(id) {
             let wait = &mut self.tables.waits[key];
             if wait.socket.take().is_some() {
                 let resource = self.tables.resources[wait.resource].name.clone();
                 let to = self.tables.sessions[wait.session].info.id;
-                out.push(Event::WaitEnded { to, wait: id, resource });
+                out.push(Event::WaitEnded { to, wait: id, resource, reason });
                 self.give_up_if_deserted(key, out);
             }
         }

@@ -57,6 +57,23 @@ impl Machine {
         Ok(Reply::Done)
     }
 
+    /// A session's watch ends, of which it is told.
+    pub(super) fn blind(
+        &mut self,
+        session: SessionId,
+        name: &Name,
+        out: &mut Vec<Event>,
+    ) -> Result<Reply, Refusal> {
+        let key = self.session_key(session)?;
+        let resource = self.resource_key(name.as_str());
+        let watch = resource.and_then(|resource| self.tables.find_watch(key, resource));
+        if let Some(watch) = watch {
+            self.drop_watch(watch);
+            out.push(Event::WatchEnded { to: session, resource: name.clone() });
+        }
+        Ok(Reply::Cancelled(watch.is_some()))
+    }
+
     pub(super) fn drop_watches(&mut self, session: SessionKey) {
         let watches = self.tables.sessions[session].watches;
         let keys: Vec<WatchKey> = watches.keys(&self.tables.watches, |w| &w.in_session).collect();

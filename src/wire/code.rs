@@ -99,6 +99,7 @@ impl Code {
 impl From<Refusal> for Code {
     fn from(refusal: Refusal) -> Self {
         match refusal {
+            Refusal::Forbidden => Self::Forbidden,
             Refusal::SessionNotFound => Self::SessionNotFound,
             Refusal::ResourceNotFound => Self::ResourceNotFound,
             Refusal::WrongKind => Self::WrongKind,

@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ticketd::machine::{Command, Grant, Machine, Reply};
+use ticketd::machine::{AccountCounts, Command, Grant, Machine, Reply};
 
 mod read;
 mod write;
@@ -51,7 +51,7 @@ macro_rules! stories {
     };
 }
 
-stories!(endings kinds limits locks looking requests restart tickets waits watches);
+stories!(accounts endings kinds limits locks looking requests restart tickets waits watches);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -232,6 +232,11 @@ fn tell_command(machine: &mut Machine, text: &str, checked: bool) -> Vec<String>
         Line::Session(session) => write::session(machine.session_view(&session)),
         Line::Resource(resource) => write::resource(machine.resource_view(&resource)),
         Line::Watchers(resource) => write::watchers(machine.watchers(&resource)),
+        Line::Owner(session) => vec![write::owner(machine.owner(&session))],
+        Line::Account(account) => {
+            let AccountCounts { sessions, issued } = machine.account_counts(&account);
+            vec![format!("sessions {sessions} issued {issued}")]
+        }
         Line::Counts => vec![write::counts(machine.counts())],
     }
 }

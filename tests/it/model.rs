@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ticketd::machine::{
-    Command, Data, EndReason, Event, Fence, Figures, Kind, Name, Refusal, Reply, RequestId,
-    SessionId, SessionInfo, WaitId, WaitOrigin, WaitTimeout,
+    Command, Data, EndReason, Event, Fence, Figures, Kind, Name, Owner, Refusal, Reply, RequestId,
+    SessionId, SessionInfo, WaitEndReason, WaitId, WaitOrigin, WaitTimeout,
 };
 
 /// What a command comes to.
@@ -114,6 +114,8 @@ pub(crate) struct Model {
     pub(crate) sessions: BTreeMap<SessionId, Arc<SessionInfo>>,
     /// Those that have ended, but for their holds.
     pub(crate) condemned: BTreeMap<SessionId, Arc<SessionInfo>>,
+    /// Whose sessions are, those of the dead with them.
+    pub(crate) owners: BTreeMap<SessionId, Owner>,
     /// All tickets, oldest first.
     pub(crate) tickets: Vec<Ticket>,
     /// All held locks, in no order that matters.
@@ -139,6 +141,7 @@ impl Model {
         Self {
             sessions: BTreeMap::new(),
             condemned: BTreeMap::new(),
+            owners: BTreeMap::new(),
             tickets: Vec::new(),
             locks: Vec::new(),
             places: Vec::new(),
@@ -184,6 +187,7 @@ impl Model {
                 assert!(former.is_none(), "the test opens a session twice");
                 Ok(Reply::Done)
             }
+            C::Adopt { session, owner } => self.adopt(session, &owner),
             C::Close { session } => {
                 self.living(session)?;
                 self.end(&[session], EndReason::Closed)
@@ -193,7 +197,9 @@ impl Model {
             C::Issue { session, resource, ticket, data, notify } => {
                 self.issue(session, &resource, &ticket, data, notify)
             }
-            C::Revoke { session, resource, ticket } => self.revoke(session, &resource, &ticket),
+            C::Revoke { session, resource, ticket, reach } => {
+                self.revoke(session, &resource, &ticket, reach)
+            }
             C::Claim { session, resource, ticket, wait_request, again } => match ticket {
                 Some(ticket) => self.claim_that(session, &resource, &ticket, wait_request),
                 None => self.claim_any(session, &resource, wait_request, again),
@@ -208,10 +214,12 @@ impl Model {
                 self.unlock(session, &resource, fence, by_socket)
             }
             C::Cancel { session, wait } => self.cancel(session, wait),
-            C::TimeOut { wait } => self.time_out(wait),
+            C::TimeOut { wait } => self.end_wait(wait, WaitEndReason::TimedOut),
+            C::Forbid { wait } => self.end_wait(wait, WaitEndReason::Forbidden),
             C::Withdraw { wait, request } => self.withdraw(wait, request),
             C::Watch { session, resource, changes } => self.watch(session, resource, changes),
             C::Unwatch { session, resource } => self.unwatch(session, &resource),
+            C::Blind { session, resource } => self.blind(session, resource),
             C::Forget { up_to } => self.forget(up_to),
         }
     }

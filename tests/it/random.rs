@@ -93,11 +93,12 @@ fn histories_reach_every_answer_and_event() {
     let replies = "Done Granted NotGranted Queued Released Cancelled Watching Forgotten";
     let refusals = "SessionNotFound ResourceNotFound WrongKind TicketNotFound NotLocked NotHolder \
                     TicketHeld";
+    let owned = "Adopted(true) Adopted(false) Forbidden WatchEnded";
     let events = "Answered Orphaned WaitEnded TicketUpdated TicketRevoked TicketClaimed \
                   TicketReleased TicketTaken LockWanted LockLost Changed SessionEnded";
     let details = ["Granted { to", "reason: Revoked", "reason: IssuerGone", "reason: Released"];
     let details = details.into_iter().chain(["why: Closed", "why: Expired", "fresh: false"]);
-    let words = [replies, refusals, events].into_iter().flat_map(str::split_whitespace);
+    let words = [replies, refusals, owned, events].into_iter().flat_map(str::split_whitespace);
     for wanted in words.chain(details) {
         assert!(seen.iter().any(|one| one.contains(wanted)), "{wanted} never came");
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 use ticketd::driver::{Answer, Driver, Seen, Unavailable, Viewed};
 use ticketd::machine::{
-    Command, Data, Fence, IssuedState, Machine, Name, Reply, SLICE_MAX, Scan, SessionId,
+    Command, Data, Fence, IssuedState, Machine, Name, Reach, Reply, SLICE_MAX, Scan, SessionId,
     SessionName, SessionView, TicketView, Ttl,
 };
 
@@ -37,7 +37,7 @@ fn issue(session: SessionId, resource: &str, ticket: &str) -> Command {
 }
 
 fn revoke(session: SessionId, resource: &str, ticket: &str) -> Command {
-    Command::Revoke { session, resource: name(resource), ticket: name(ticket) }
+    Command::Revoke { session, resource: name(resource), ticket: name(ticket), reach: Reach::Any }
 }
 
 fn claim(session: SessionId, resource: &str, ticket: &str) -> Command {

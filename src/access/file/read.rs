@@ -10,7 +10,6 @@ use toml::Spanned;
 use super::fault::{BadFile, FileFault, without_tokens};
 use super::shape::{AllowShape, AnonymousShape, FileShape, PrincipalShape, SignerShape};
 use crate::access::jwt::{Signer, SigningAlgorithm, VerifyingKey, key_set};
-use crate::access::owner::Owner;
 use crate::access::policy::Policy;
 use crate::access::quotas::Quotas;
 use crate::access::rules::{Rule, Rules};
@@ -18,6 +17,7 @@ use crate::access::subject::{CertificateName, Proof, Subject, SubjectParts};
 use crate::access::table::Table;
 use crate::access::token::TokenHash;
 use crate::machine::Name;
+use crate::machine::Owner;
 
 /// A file that an access file names, to be watched with it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,7 +50,7 @@ pub(super) fn replied(command: &Command, reply: &Reply) {
             let (resource, ticket) = (resource.as_str(), ticket.as_str());
             tracing::debug!(?session, resource, ticket, "released");
         }
-        (Command::Revoke { session, resource, ticket }, Reply::Done) => {
+        (Command::Revoke { session, resource, ticket, .. }, Reply::Done) => {
             let (resource, ticket) = (resource.as_str(), ticket.as_str());
             tracing::debug!(?session, resource, ticket, "revoked");
         }

@@ -62,7 +62,8 @@ impl State {
                 self.untime(to, wait);
                 self.push_event(to, event, position);
             }
-            Event::TicketUpdated { to, .. }
+            Event::WatchEnded { to, .. }
+            | Event::TicketUpdated { to, .. }
             | Event::TicketRevoked { to, .. }
             | Event::TicketClaimed { to, .. }
             | Event::TicketReleased { to, .. }

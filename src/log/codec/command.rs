@@ -1,9 +1,12 @@
 //! Commands as bytes: a byte that says which, then its fields in order. Optional fields come last,
 //! after a byte that says which of them there are.
 
-use super::primitives::{Bad, Reader, flags, has, put_bytes, put_name, put_number, put_request};
+use super::primitives::{
+    Bad, Reader, flags, has, put_bytes, put_name, put_number, put_owner, put_request,
+};
 use crate::machine::{
-    Command, Fence, NodeId, RequestId, SessionId, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
+    Command, Fence, Name, NodeId, Reach, RequestId, SessionId, WaitId, WaitOrigin, WaitRequest,
+    WaitTimeout,
 };
 
 const BOOT: u8 = 1;
@@ -28,6 +31,11 @@ const JOIN: u8 = 18;
 const LEAVE: u8 = 19;
 const BURY: u8 = 20;
 const WITHDRAW_AT_NODE: u8 = 21;
+// From here on: of those who may do what.
+const ADOPT: u8 = 22;
+const REVOKE_IN_REACH: u8 = 23;
+const FORBID: u8 = 24;
+const BLIND: u8 = 25;
 
 /// Appends `command` to `out`.
 pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
@@ -43,43 +51,45 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
             put_number(ttl.as_ms().into(), out);
             put_bytes(source.as_bytes(), out);
         }
+        C::Adopt { session, owner } => {
+            put_session(ADOPT, session, out);
+            put_owner(owner, out);
+        }
         C::Close { session } => put_session(CLOSE, session, out),
         C::Expire { sessions } => put_sessions(EXPIRE, sessions, out),
         C::Condemn { sessions } => put_sessions(CONDEMN, sessions, out),
         C::Issue { session, resource, ticket, data, notify } => {
-            put_session(ISSUE, session, out);
-            put_name(resource, out);
+            put_place(ISSUE, session, resource, out);
             put_name(ticket, out);
             put_bytes(data.as_bytes(), out);
             out.push(flags([*notify]));
         }
-        C::Revoke { session, resource, ticket } => {
-            put_session(REVOKE, session, out);
-            put_name(resource, out);
+        C::Revoke { session, resource, ticket, reach } => {
+            let is_bounded = *reach != Reach::Any;
+            put_place(if is_bounded { REVOKE_IN_REACH } else { REVOKE }, session, resource, out);
             put_name(ticket, out);
+            if is_bounded {
+                out.push(flags([*reach == Reach::IssuedOrClaimed]));
+            }
         }
         C::Claim { session, resource, ticket, wait_request, again } => {
-            put_session(CLAIM, session, out);
-            put_name(resource, out);
+            put_place(CLAIM, session, resource, out);
             out.push(flags([ticket.is_some(), wait_request.is_some(), *again]));
             ticket.iter().for_each(|ticket| put_name(ticket, out));
             put_wait_request(wait_request.as_ref(), out);
         }
         C::Release { session, resource, ticket, fence, by_socket } => {
-            put_session(RELEASE, session, out);
-            put_name(resource, out);
+            put_place(RELEASE, session, resource, out);
             put_name(ticket, out);
             put_release(*fence, *by_socket, out);
         }
         C::Lock { session, resource, wait_request } => {
-            put_session(LOCK, session, out);
-            put_name(resource, out);
+            put_place(LOCK, session, resource, out);
             out.push(flags([wait_request.is_some()]));
             put_wait_request(wait_request.as_ref(), out);
         }
         C::Unlock { session, resource, fence, by_socket } => {
-            put_session(UNLOCK, session, out);
-            put_name(resource, out);
+            put_place(UNLOCK, session, resource, out);
             put_release(*fence, *by_socket, out);
         }
         C::Cancel { session, wait } => {
@@ -87,16 +97,14 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
             put_number(wait.0, out);
         }
         C::TimeOut { wait } => put_tagged_number(TIME_OUT, wait.0, out),
+        C::Forbid { wait } => put_tagged_number(FORBID, wait.0, out),
         C::Withdraw { wait, request } => put_withdraw(*wait, *request, out),
         C::Watch { session, resource, changes } => {
-            put_session(WATCH, session, out);
-            put_name(resource, out);
+            put_place(WATCH, session, resource, out);
             out.push(flags([*changes]));
         }
-        C::Unwatch { session, resource } => {
-            put_session(UNWATCH, session, out);
-            put_name(resource, out);
-        }
+        C::Unwatch { session, resource } => put_place(UNWATCH, session, resource, out),
+        C::Blind { session, resource } => put_place(BLIND, session, resource, out),
         C::Forget { up_to } => put_tagged_number(FORGET, *up_to, out),
     }
 }
@@ -118,6 +126,7 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
             ttl: from.ttl()?,
             source: from.text()?.into(),
         },
+        ADOPT => C::Adopt { session: from.session()?, owner: from.owner()? },
         CLOSE => C::Close { session: from.session()? },
         CONDEMN => C::Condemn { sessions: sessions(from)? },
         EXPIRE => C::Expire { sessions: sessions(from)? },
@@ -128,8 +137,10 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
             data: from.data()?,
             notify: has(from.flags(1)?, 0),
         },
-        REVOKE => {
-            C::Revoke { session: from.session()?, resource: from.name()?, ticket: from.name()? }
+        tag @ (REVOKE | REVOKE_IN_REACH) => {
+            let (session, resource, ticket) = (from.session()?, from.name()?, from.name()?);
+            let reach = if tag == REVOKE { Reach::Any } else { reach(from)? };
+            C::Revoke { session, resource, ticket, reach }
         }
         CLAIM => {
             let (session, resource, flags) = (from.session()?, from.name()?, from.flags(7)?);
@@ -154,6 +165,7 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
         }
         CANCEL => C::Cancel { session: from.session()?, wait: from.wait()? },
         TIME_OUT => C::TimeOut { wait: from.wait()? },
+        FORBID => C::Forbid { wait: from.wait()? },
         WITHDRAW => C::Withdraw { wait: from.wait()?, request: from.request_alone()? },
         WITHDRAW_AT_NODE => C::Withdraw { wait: from.wait()?, request: from.request_of_node()? },
         WATCH => C::Watch {
@@ -162,14 +174,26 @@ pub fn decode_command(from: &mut Reader<'_>) -> Result<Command, Bad> {
             changes: has(from.flags(1)?, 0),
         },
         UNWATCH => C::Unwatch { session: from.session()?, resource: from.name()? },
+        BLIND => C::Blind { session: from.session()?, resource: from.name()? },
         FORGET => C::Forget { up_to: from.number()? },
         other => return Err(Bad::Choice("command", other)),
     })
 }
 
+/// A reach that is bounded.
+fn reach(from: &mut Reader<'_>) -> Result<Reach, Bad> {
+    let with_claims = has(from.flags(1)?, 0);
+    Ok(if with_claims { Reach::IssuedOrClaimed } else { Reach::Issued })
+}
+
 fn put_session(tag: u8, session: &SessionId, out: &mut Vec<u8>) {
     out.push(tag);
     out.extend_from_slice(&session.0);
+}
+
+fn put_place(tag: u8, session: &SessionId, resource: &Name, out: &mut Vec<u8>) {
+    put_session(tag, session, out);
+    put_name(resource, out);
 }
 
 fn put_sessions(tag: u8, sessions: &[SessionId], out: &mut Vec<u8>) {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::machine::{
-    Data, Fence, Name, NodeId, RequestId, SessionId, SessionName, Ttl, WaitId, WaitTimeout,
+    Data, Fence, Name, NodeId, Owner, RequestId, SessionId, SessionName, Ttl, WaitId, WaitTimeout,
 };
 
 /// Why bytes are not what they should be.
@@ -152,6 +152,17 @@ impl<'a> Reader<'a> {
         if request.node == NodeId::ALONE { Err(Bad::Value("node")) } else { Ok(request) }
     }
 
+    /// Somebody with a name: which kind, and its names.
+    pub(super) fn owner(&mut self) -> Result<Owner, Bad> {
+        let is_subject = has(self.flags(1)?, 0);
+        let name = self.name()?;
+        Ok(if is_subject {
+            Owner::Subject { signer: name, sub: self.name()? }
+        } else {
+            Owner::Principal(name)
+        })
+    }
+
     pub(super) fn node(&mut self) -> Result<NodeId, Bad> {
         self.number().map(NodeId)
     }
@@ -177,6 +188,21 @@ pub(super) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 
 pub(super) fn put_name(name: &Name, out: &mut Vec<u8>) {
     put_bytes(name.as_str().as_bytes(), out);
+}
+
+/// Somebody with a name, as [`Reader::owner`] reads it.
+pub(super) fn put_owner(owner: &Owner, out: &mut Vec<u8>) {
+    match owner {
+        Owner::Principal(name) => {
+            out.push(flags([false]));
+            put_name(name, out);
+        }
+        Owner::Subject { signer, sub } => {
+            out.push(flags([true]));
+            put_name(signer, out);
+            put_name(sub, out);
+        }
+    }
 }
 
 /// A request as it is read by [`Reader::request_of_node`], or by [`Reader::request_alone`].

@@ -1,7 +1,9 @@
 //! A snapshot as bytes: a header with the counters, then parts of about [`CHUNK_BYTES`] made of
 //! whole items. What stands in a resource follows it, if need be in the next part.
 
-use super::primitives::{Bad, Reader, flags, has, put_bytes, put_name, put_number, put_request};
+use super::primitives::{
+    Bad, Reader, flags, has, put_bytes, put_name, put_number, put_owner, put_request,
+};
 use crate::machine::{
     Fence, Kind, NodeId, ResourceSnapshot, SessionId, SessionInfo, SessionSnapshot, Snapshot,
     TicketSnapshot, WaitSnapshot, WaitTimeout, WatchSnapshot,
@@ -17,6 +19,8 @@ const WAIT: u8 = 4;
 const WATCH: u8 = 5;
 const CONDEMNED: u8 = 6;
 const NODE: u8 = 7;
+/// Whose the session before it is.
+const OWNER: u8 = 8;
 
 /// Gives the header of `snapshot`, then its parts, to `each`.
 ///
@@ -46,9 +50,14 @@ pub fn encode_snapshot<E>(
         put_number(node.0, &mut out);
         end_item(&mut out)?;
     }
-    for SessionSnapshot { info, condemned } in &snapshot.sessions {
+    for SessionSnapshot { info, owner, condemned } in &snapshot.sessions {
         put_session_info(if *condemned { CONDEMNED } else { SESSION }, info, &mut out);
         end_item(&mut out)?;
+        if let Some(owner) = owner {
+            out.push(OWNER);
+            put_owner(owner, &mut out);
+            end_item(&mut out)?;
+        }
     }
     for resource in &snapshot.resources {
         put_resource(resource, &mut out);
@@ -170,13 +179,19 @@ impl SnapshotReader {
                 (NODE, None) if sessions.is_empty() => nodes.push(node_after(nodes, &mut from)?),
                 (SESSION | CONDEMNED, None) => {
                     let (info, condemned) = (info(&mut from)?, tag == CONDEMNED);
-                    sessions.push(SessionSnapshot { info, condemned });
+                    sessions.push(SessionSnapshot { info, owner: None, condemned });
                 }
+                (OWNER, None) => match sessions.last_mut() {
+                    Some(session) if session.owner.is_none() => {
+                        session.owner = Some(from.owner()?);
+                    }
+                    _ => return Err(Bad::Order("an owner")),
+                },
                 (RESOURCE, _) => resources.push(resource(&mut from)?),
                 (TICKET, Some(at)) => at.tickets.push(ticket(&mut from)?),
                 (WAIT, Some(at)) => at.waits.push(wait(&mut from)?),
                 (WATCH, Some(at)) => at.watches.push(watch(&mut from)?),
-                (SESSION | CONDEMNED | TICKET | WAIT | WATCH | NODE, _) => {
+                (SESSION | CONDEMNED | OWNER | TICKET | WAIT | WATCH | NODE, _) => {
                     return Err(Bad::Order("an item"));
                 }
                 _ => return Err(Bad::Choice("item", tag)),

@@ -1,7 +1,7 @@
 //! Numbers at their bounds, and bytes that are nothing.
 
 use super::*;
-use crate::machine::{Command, Snapshot};
+use crate::machine::{Command, RequestId, Snapshot, WaitId};
 
 fn number(bytes: &[u8]) -> Result<u64, Bad> {
     Reader::new(bytes).number()
@@ -47,7 +47,7 @@ fn counts_allocate_nothing() {
 fn values_are_checked() {
     let decode = |bytes: &[u8]| decode_command(&mut Reader::new(bytes));
     assert_eq!(decode(&[0]), Err(Bad::Choice("command", 0)));
-    assert_eq!(decode(&[22]), Err(Bad::Choice("command", 22)));
+    assert_eq!(decode(&[26]), Err(Bad::Choice("command", 26)));
     let with_id = |tag: u8, rest: &[u8]| decode(&[&[tag][..], &[7; 20], rest].concat());
     assert_eq!(with_id(15, &[0]), Err(Bad::Value("name")));
     assert_eq!(with_id(15, &[1, 0xff]), Err(Bad::Value("text")));
@@ -90,7 +90,7 @@ fn garbage_is_refused_or_stands() {
         let length = next() % 60;
         let mut bytes: Vec<u8> = (0..length).map(|_| next().to_le_bytes()[0]).collect();
         if let Some(first) = bytes.first_mut() {
-            *first %= 22;
+            *first %= 26;
         }
         let mut from = Reader::new(&bytes);
         if let Ok(command) = decode_command(&mut from) {
@@ -105,4 +105,15 @@ fn garbage_is_refused_or_stands() {
         let _ = SnapshotReader::new(&[1, 1, 0, 0, 1, 1]).map(|mut reader| reader.part(&bytes));
     }
     assert!(accepted > 1000, "only {accepted} were commands");
+}
+
+/// A request of a server that is alone has one form, also among those of nodes.
+#[test]
+fn a_request_has_one_form() {
+    let withdraw = |bytes: &[u8]| decode_command(&mut Reader::new(bytes));
+    assert_eq!(
+        withdraw(&[13, 1, 7]),
+        Ok(Command::Withdraw { wait: WaitId(1), request: RequestId::alone(7) })
+    );
+    assert_eq!(withdraw(&[21, 1, 0, 7]), Err(Bad::Value("node")));
 }

@@ -7,8 +7,19 @@ pub use refusal::{Limit, Refusal};
 pub use reply::{Applied, Figures, Grant, Kind, LockGrant, Reply, TicketGrant};
 
 use super::names::{
-    Data, Fence, Name, NodeId, RequestId, SessionId, SessionName, Ttl, WaitId, WaitRequest,
+    Data, Fence, Name, NodeId, Owner, RequestId, SessionId, SessionName, Ttl, WaitId, WaitRequest,
 };
+
+/// Which tickets a session may make vanish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Any.
+    Any,
+    /// Those that it has issued or claimed.
+    IssuedOrClaimed,
+    /// Those that it has issued.
+    Issued,
+}
 
 /// Everything that can change the machine. Random and external values are drawn outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +57,13 @@ pub enum Command {
         /// The address it comes from.
         source: Box<str>,
     },
+    /// A session without an owner gets one, which it keeps. Another's is not found.
+    Adopt {
+        /// Which.
+        session: SessionId,
+        /// Whose it is from now on.
+        owner: Owner,
+    },
     /// A session ends because it says so.
     Close {
         /// Which.
@@ -77,7 +95,7 @@ pub enum Command {
         /// Whether the issuer is told of claims and releases.
         notify: bool,
     },
-    /// A ticket vanishes. Any session may do this.
+    /// A ticket vanishes.
     Revoke {
         /// Who does it.
         session: SessionId,
@@ -85,6 +103,8 @@ pub enum Command {
         resource: Name,
         /// The ticket.
         ticket: Name,
+        /// Which tickets it may do that to.
+        reach: Reach,
     },
     /// A session wants a ticket.
     Claim {
@@ -145,6 +165,11 @@ pub enum Command {
         /// The wait.
         wait: WaitId,
     },
+    /// A socket may no longer wait for what it waits for.
+    Forbid {
+        /// The wait.
+        wait: WaitId,
+    },
     /// A REST request stops waiting: its time is up or its client hung up.
     Withdraw {
         /// The wait.
@@ -163,6 +188,13 @@ pub enum Command {
     },
     /// A session no longer wants to be told.
     Unwatch {
+        /// Who.
+        session: SessionId,
+        /// What.
+        resource: Name,
+    },
+    /// A session may no longer be told how a resource changes.
+    Blind {
         /// Who.
         session: SessionId,
         /// What.

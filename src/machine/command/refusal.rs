@@ -5,6 +5,8 @@ use std::fmt;
 /// Why a command changed nothing, in order of precedence: of several reasons the first is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
+    /// The rights of who asks do not reach so far, whether or not there is what it names.
+    Forbidden,
     /// No such session, or it has ended.
     SessionNotFound,
     /// No such resource.
@@ -41,6 +43,7 @@ pub enum Limit {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Forbidden => "not allowed",
             Self::SessionNotFound => "session not found",
             Self::ResourceNotFound => "resource not found",
             Self::WrongKind => "resource is of the other kind",

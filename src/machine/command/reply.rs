@@ -100,6 +100,8 @@ pub enum Reply {
     Released(bool),
     /// Whether a wait was given up.
     Cancelled(bool),
+    /// Whether a session got the owner just now, or had it already.
+    Adopted(bool),
     /// The watched resource as it is now.
     Watching(Figures),
     /// Whether `Forget` left some for a further slice.

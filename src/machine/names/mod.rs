@@ -3,6 +3,7 @@
 mod id;
 mod limits;
 mod name;
+mod owner;
 mod session;
 mod time;
 mod wait;
@@ -13,6 +14,7 @@ pub use limits::{
     WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX, WATCHES_MAX,
 };
 pub use name::{BadName, Data, Name, SessionName};
-pub use session::SessionInfo;
+pub use owner::{Account, AccountCounts, Owner};
+pub use session::{SessionInfo, SessionRef};
 pub use time::{Ttl, WaitTimeout};
 pub use wait::{WaitOrigin, WaitRequest};

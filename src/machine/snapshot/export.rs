@@ -14,12 +14,13 @@ impl Machine {
     /// The whole state as plain values.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let session_snapshot = |session: &Session| SessionSnapshot {
+        let session_snapshot = |(key, session): (SessionKey, &Session)| SessionSnapshot {
             info: SessionInfo::clone(&session.info),
+            owner: self.owner_of(key).cloned(),
             condemned: session.condemned,
         };
         let mut sessions: Vec<SessionSnapshot> =
-            self.tables.sessions.iter().map(|(_, session)| session_snapshot(session)).collect();
+            self.tables.sessions.iter().map(session_snapshot).collect();
         sessions.sort_unstable_by_key(|session| session.info.id);
         let mut resources: Vec<_> = self
             .tables

@@ -53,11 +53,15 @@ impl Machine {
     }
 
     fn restore_session(&mut self, from: &SessionSnapshot) -> Result<(), BadSnapshot> {
-        let SessionSnapshot { info, condemned } = from;
+        let SessionSnapshot { info, owner, condemned } = from;
         if self.tables.find_session(&info.id).is_some() {
             return Err(BadSnapshot::Twice);
         }
         self.open(info.id, info.name.clone(), info.ttl, info.source.clone());
+        if let Some(owner) = owner {
+            let adopted = self.adopt(info.id, owner);
+            assert!(adopted.is_ok(), "a session that was just restored has an owner");
+        }
         let key = self.restored(info.id)?;
         self.tables.sessions[key].condemned = *condemned;
         self.tables.condemned += usize::from(*condemned);

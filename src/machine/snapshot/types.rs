@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::machine::command::Kind;
 use crate::machine::names::{
-    Data, Fence, Name, NodeId, RequestId, SessionId, SessionInfo, WaitId, WaitTimeout,
+    Data, Fence, Name, NodeId, Owner, RequestId, SessionId, SessionInfo, WaitId, WaitTimeout,
 };
 
 /// Everything that a machine knows.
@@ -31,6 +31,8 @@ pub struct Snapshot {
 pub struct SessionSnapshot {
     /// Who it is.
     pub info: SessionInfo,
+    /// Whose it is.
+    pub owner: Option<Owner>,
     /// Whether it was condemned: it has ended, but for its holds.
     pub condemned: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::machine::{Command, Grant, Refusal, Reply};
+use crate::machine::{Command, Grant, Reach, Refusal, Reply};
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
@@ -28,7 +28,8 @@ pub(crate) async fn revoke(app: Arc<App>, call: Call) -> Outcome {
     let (resource, session) = (call.resource()?, call.session()?);
     let ticket = call.query().ticket()?;
     let session = known(session)?;
-    done(&app, session, Command::Revoke { session, resource, ticket }, "\"Ok\"").await
+    done(&app, session, Command::Revoke { session, resource, ticket, reach: Reach::Any }, "\"Ok\"")
+        .await
 }
 
 pub(crate) async fn claim(app: Arc<App>, mut call: Call) -> Outcome {

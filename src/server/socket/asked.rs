@@ -1,7 +1,7 @@
 //! What a request asks of its session.
 
 use crate::driver::Asked;
-use crate::machine::{Command, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
+use crate::machine::{Command, Reach, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
 use crate::wire::Code;
 use crate::wire::socket::{Op, Request};
 
@@ -41,7 +41,9 @@ pub(super) fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked
         Ok(Op::Issue { resource, ticket, data, notify }) => {
             Command::Issue { session, resource, ticket, data, notify }
         }
-        Ok(Op::Revoke { resource, ticket }) => Command::Revoke { session, resource, ticket },
+        Ok(Op::Revoke { resource, ticket }) => {
+            Command::Revoke { session, resource, ticket, reach: Reach::Any }
+        }
         Ok(Op::Cancel { wait }) => Command::Cancel { session, wait },
         Ok(Op::Watch { resource, changes }) => Command::Watch { session, resource, changes },
         Ok(Op::Unwatch { resource }) => Command::Unwatch { session, resource },

@@ -62,7 +62,7 @@ impl From<Result<Reply, Refusal>> for Response {
             Ok(Reply::Released(released)) => Self::Released(released),
             Ok(Reply::Cancelled(cancelled)) => Self::Cancelled(cancelled),
             Ok(Reply::Watching(figures)) => Self::Watching(figures),
-            Ok(Reply::Done | Reply::Forgotten { .. }) => Self::Done,
+            Ok(Reply::Done | Reply::Adopted(_) | Reply::Forgotten { .. }) => Self::Done,
         }
     }
 }

@@ -78,6 +78,7 @@ impl SocketEvent {
             Event::LockLost { resource, fence, .. } => Self::LockLost { resource, fence },
             Event::Answered { .. }
             | Event::Orphaned { .. }
+            | Event::WatchEnded { .. }
             | Event::Changed { .. }
             | Event::SessionEnded { .. }
             | Event::SessionOpened { .. }

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::json;
-use ticketd::access::{BadToken, CertificateName, Denied, Owner, Right, Shown, Subject};
-use ticketd::machine::Name;
+use ticketd::access::{BadToken, CertificateName, Denied, Right, Shown, Subject};
+use ticketd::machine::{Name, Owner};
 
 use super::signing::ED;
 use super::world::{HOST, NOW, World, after, claims, ed, show, token};

@@ -1,8 +1,8 @@
 //! Good JSON Web Tokens, up to the last second and the last key.
 
 use serde_json::json;
-use ticketd::access::{BadToken, Owner, Right};
-use ticketd::machine::Name;
+use ticketd::access::{BadToken, Right};
+use ticketd::machine::{Name, Owner};
 
 use super::signing::{ED, ES, HS, RS, SigningKey};
 use super::world::{NOW, World, after, claims, ed, key_set, show, signed};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ticketd::machine::{
     Data, Event, Fence, Figures, Grant, IssuedState, Kind, Limit, LockGrant, LossReason, Name,
-    Refusal, Reply, SessionId, SessionInfo, SessionName, SessionState, TicketGrant, Ttl, WaitId,
-    WaitState, WaitTimeout, WatchState,
+    Refusal, Reply, SessionId, SessionInfo, SessionName, SessionState, TicketGrant, Ttl,
+    WaitEndReason, WaitId, WaitState, WaitTimeout, WatchState,
 };
 use ticketd::wire::socket::{Response, SocketEvent, StateFrames};
 use ticketd::wire::{Code, Problem};
@@ -170,7 +170,12 @@ fn events() -> Vec<Event> {
         Event::Granted { to, wait: WaitId(1), grant: lock() },
         Event::Granted { to, wait: WaitId(1), grant: ticket(b"x") },
         Event::Granted { to, wait: WaitId(1), grant: ticket(&[0xff]) },
-        Event::WaitEnded { to, wait: WaitId(1), resource: resource.clone() },
+        Event::WaitEnded {
+            to,
+            wait: WaitId(1),
+            resource: resource.clone(),
+            reason: WaitEndReason::TimedOut,
+        },
         Event::LockWanted { to, resource: resource.clone(), waiting: 1 },
         Event::LockLost { to, resource: resource.clone(), fence },
     ];
@@ -204,7 +209,8 @@ fn kind_of(event: &Event) -> Option<String> {
         Event::TicketTaken { .. } => "ticket-taken",
         Event::LockWanted { .. } => "lock-wanted",
         Event::LockLost { .. } => "lock-lost",
-        Event::Answered { .. }
+        Event::WatchEnded { .. }
+        | Event::Answered { .. }
         | Event::Orphaned { .. }
         | Event::Changed { .. }
         | Event::SessionEnded { .. }

@@ -3,8 +3,8 @@
 use std::str::SplitWhitespace;
 
 use ticketd::machine::{
-    Command, Data, Fence, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitOrigin,
-    WaitRequest, WaitTimeout,
+    Account, Command, Data, Fence, Name, Owner, Reach, RequestId, SessionId, SessionName, Ttl,
+    WaitId, WaitOrigin, WaitRequest, WaitTimeout,
 };
 
 /// What one line wants of the machine.
@@ -25,6 +25,10 @@ pub(super) enum Line {
     Resource(String),
     /// Who watches a resource.
     Watchers(String),
+    /// Whose a session is.
+    Owner(SessionId),
+    /// What an account has.
+    Account(Account),
     /// How many there are of everything.
     Counts,
 }
@@ -76,6 +80,8 @@ pub(super) fn line(text: &str, mark: u64) -> Line {
         "session" => Line::Session(words.session()),
         "resource" => Line::Resource(words.next().to_owned()),
         "watchers" => Line::Watchers(words.next().to_owned()),
+        "owner" => Line::Owner(words.session()),
+        "account" => Line::Account(words.account()),
         "counts" => Line::Counts,
         "open" => Line::Opens(words.rest().map(|who| open(who, &mut Words::none())).collect()),
         "expire" => Line::Change(Command::Expire { sessions: words.rest().map(session).collect() }),
@@ -84,6 +90,7 @@ pub(super) fn line(text: &str, mark: u64) -> Line {
         }
         "boot" => Line::Change(Command::Boot { fence: Fence(words.number()) }),
         "timeout" => Line::Change(Command::TimeOut { wait: words.wait() }),
+        "forbid" => Line::Change(Command::Forbid { wait: words.wait() }),
         "withdraw" => {
             let (wait, request) = (words.wait(), words.request());
             Line::Change(Command::Withdraw { wait, request })
@@ -108,6 +115,8 @@ fn of_session(who: &str, words: &mut Words) -> Command {
             let (resource, changes) = (words.name(), words.eat("changes"));
             Command::Watch { session, resource, changes }
         }
+        "blind" => Command::Blind { session, resource: words.name() },
+        "adopt" => Command::Adopt { session, owner: words.owner() },
         "unwatch" => Command::Unwatch { session, resource: words.name() },
         "lock" => Command::Lock { session, resource: words.name(), wait_request: words.ask() },
         "unlock" => {
@@ -120,7 +129,10 @@ fn of_session(who: &str, words: &mut Words) -> Command {
             let data = Data::new(data.as_bytes()).expect("short data");
             Command::Issue { session, resource, ticket, data, notify: words.eat("notify") }
         }
-        "revoke" => Command::Revoke { session, resource: words.name(), ticket: words.name() },
+        "revoke" => {
+            let (resource, ticket, reach) = (words.name(), words.name(), words.reach());
+            Command::Revoke { session, resource, ticket, reach }
+        }
         "claim" => {
             let resource = words.name();
             let named = !matches!(words.peek(), None | Some("wait" | "again"));
@@ -186,6 +198,48 @@ impl<'a> Words<'a> {
 
     fn name(&mut self) -> Name {
         Name::parse(self.next()).expect("a name")
+    }
+
+    /// `principal p`, `subject s of signer`.
+    fn owner(&mut self) -> Owner {
+        if self.eat("principal") {
+            return Owner::Principal(self.name());
+        }
+        assert!(self.eat("subject"), "an owner");
+        let sub = self.name();
+        assert!(self.eat("of"), "subject S of SIGNER");
+        Owner::Subject { signer: self.name(), sub }
+    }
+
+    /// An owner, `signer s`, `address a`, `nowhere`.
+    fn account(&mut self) -> Account {
+        match self.peek() {
+            Some("signer") => {
+                self.next();
+                Account::Signer(self.name())
+            }
+            Some("address") => {
+                self.next();
+                Account::of(None, self.next())
+            }
+            Some("nowhere") => {
+                self.next();
+                Account::Nowhere
+            }
+            _ => Account::Owner(self.owner()),
+        }
+    }
+
+    /// `if issued`, `if issued-or-claimed`, or nothing.
+    fn reach(&mut self) -> Reach {
+        if !self.eat("if") {
+            return Reach::Any;
+        }
+        match self.next() {
+            "issued" => Reach::Issued,
+            "issued-or-claimed" => Reach::IssuedOrClaimed,
+            other => panic!("no reach: {other:?}"),
+        }
     }
 
     fn wait(&mut self) -> WaitId {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use ticketd::machine::{
     Counts, Data, EndReason, Event, Fence, Figures, Grant, IssuedState, Kind, Limit, LockGrant,
-    LossReason, Refusal, Reply, ResourceView, SessionId, SessionInfo, SessionState, SessionView,
-    TicketGrant, TicketView, WaitState, WaitTimeout, WatchState,
+    LossReason, Owner, Refusal, Reply, ResourceView, SessionId, SessionInfo, SessionState,
+    SessionView, TicketGrant, TicketView, WaitEndReason, WaitState, WaitTimeout, WatchState,
 };
 
 /// Answers of one shape whose numbers stand still or count up become one: `3 times ok then …`.
@@ -84,6 +84,7 @@ pub(super) fn reply(reply: &Result<Reply, Refusal>) -> String {
         Ok(Reply::Queued { wait, position }) => format!("wait {} position {position}", wait.0),
         Ok(Reply::Released(released)) => no_or(*released, "released"),
         Ok(Reply::Cancelled(cancelled)) => no_or(*cancelled, "cancelled"),
+        Ok(Reply::Adopted(adopted)) => if *adopted { "adopted" } else { "ok" }.to_owned(),
         Ok(Reply::Watching(now)) => format!("watching {}", figures(*now)),
         Ok(Reply::Forgotten { more }) => {
             let more = if *more { " more left" } else { "" };
@@ -100,6 +101,7 @@ fn no_or(yes: bool, what: &str) -> String {
 /// The codes of protocol, section 5.
 fn refused(refusal: Refusal) -> String {
     let code = match refusal {
+        Refusal::Forbidden => "forbidden",
         Refusal::SessionNotFound => "session-not-found",
         Refusal::ResourceNotFound => "resource-not-found",
         Refusal::WrongKind => "wrong-kind",
@@ -137,9 +139,14 @@ pub(super) fn event(event: &Event) -> String {
             format!("request {request} ticket-granted {resource} {} to {claimant}", ticket(grant))
         }
         Event::Orphaned { request } => format!("request {} orphaned", request.n),
-        Event::WaitEnded { to, wait, resource } => {
-            format!("{} wait-ended {resource} wait {}", nick(to), wait.0)
+        Event::WaitEnded { to, wait, resource, reason } => {
+            let reason = match reason {
+                WaitEndReason::TimedOut => "",
+                WaitEndReason::Forbidden => " forbidden",
+            };
+            format!("{} wait-ended {resource} wait {}{reason}", nick(to), wait.0)
         }
+        Event::WatchEnded { to, resource } => format!("{} watch-ended {resource}", nick(to)),
         Event::LockWanted { to, resource, waiting } => {
             format!("{} lock-wanted {resource} waiting {waiting}", nick(to))
         }
@@ -294,6 +301,15 @@ fn wait_state(wait: &WaitState) -> String {
         WaitTimeout::Ms(ms) => format!(" for {ms}"),
     };
     format!("waits {resource} {what} wait {} position {position}{length}", wait.0)
+}
+
+pub(super) fn owner(owner: Option<Option<&Owner>>) -> String {
+    match owner {
+        None => "not known".to_owned(),
+        Some(None) => "nobody".to_owned(),
+        Some(Some(Owner::Principal(name))) => format!("principal {name}"),
+        Some(Some(Owner::Subject { signer, sub })) => format!("subject {sub} of {signer}"),
+    }
 }
 
 fn held_by((holder, fence): &(Arc<SessionInfo>, Fence)) -> String {

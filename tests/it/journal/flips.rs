@@ -271,8 +271,8 @@ fn rows_that_sql_changed() {
         ("DELETE FROM rows WHERE n = 3", 3),
         ("DELETE FROM rows WHERE n = 12", 12),
         (
-            "UPDATE rows SET n = -n WHERE n = 12; UPDATE rows SET n = 12 WHERE n = 13;
-          UPDATE rows SET n = 13 WHERE n = -12",
+            "UPDATE rows SET body = (SELECT body FROM rows AS other WHERE other.n = 25 - rows.n)
+          WHERE n IN (12, 13)",
             12,
         ),
         ("UPDATE rows SET body = (SELECT body FROM rows WHERE n = 14) WHERE n = 15", 15),

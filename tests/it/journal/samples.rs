@@ -7,12 +7,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use ticketd::log::codec::{
-    Bad, CHUNK_BYTES, Reader, SnapshotReader, decode_command, encode_command, encode_snapshot,
+    CHUNK_BYTES, Reader, SnapshotReader, decode_command, encode_command, encode_snapshot,
 };
 use ticketd::machine::{
-    Command, Data, Fence, Kind, Name, NodeId, RequestId, ResourceSnapshot, SessionId, SessionInfo,
-    SessionName, SessionSnapshot, Snapshot, TicketSnapshot, Ttl, WaitId, WaitOrigin, WaitRequest,
-    WaitSnapshot, WaitTimeout, WatchSnapshot,
+    Command, Data, Fence, Kind, Name, NodeId, Reach, RequestId, ResourceSnapshot, SessionId,
+    SessionInfo, SessionName, SessionSnapshot, Snapshot, TicketSnapshot, Ttl, WaitId, WaitOrigin,
+    WaitRequest, WaitSnapshot, WaitTimeout, WatchSnapshot,
 };
 
 use super::support::machine_of;
@@ -108,17 +108,6 @@ fn the_nodes_are_read() {
     assert_eq!(decode(image), snapshot);
 }
 
-/// A request of a server that is alone has one form, also among those of nodes.
-#[test]
-fn a_request_has_one_form() {
-    let withdraw = |bytes: &[u8]| decode_command(&mut Reader::new(bytes));
-    assert_eq!(
-        withdraw(&[13, 1, 7]),
-        Ok(Command::Withdraw { wait: WaitId(1), request: RequestId::alone(7) })
-    );
-    assert_eq!(withdraw(&[21, 1, 0, 7]), Err(Bad::Value("node")));
-}
-
 /// The requests of a node that is gone wait no more; those of others stay, and so does a place that
 /// somebody else shares.
 #[test]
@@ -201,7 +190,7 @@ fn large_images_have_several_parts() {
     assert_eq!(decode(&parts), large);
 }
 
-fn encode(snapshot: &Snapshot) -> Vec<Vec<u8>> {
+pub(super) fn encode(snapshot: &Snapshot) -> Vec<Vec<u8>> {
     let mut parts = Vec::new();
     let encoded = encode_snapshot(snapshot, |part| {
         parts.push(part.to_vec());
@@ -211,7 +200,7 @@ fn encode(snapshot: &Snapshot) -> Vec<Vec<u8>> {
     parts
 }
 
-fn decode(parts: &[Vec<u8>]) -> Snapshot {
+pub(super) fn decode(parts: &[Vec<u8>]) -> Snapshot {
     let mut reader = SnapshotReader::new(&parts[0]).expect("is a header");
     for part in &parts[1..] {
         reader.part(part).expect("is a part");
@@ -220,7 +209,7 @@ fn decode(parts: &[Vec<u8>]) -> Snapshot {
 }
 
 /// The lines of a sample; a missing one is written if that is asked for.
-fn sample(name: &str, now: &[Vec<u8>]) -> Vec<Vec<u8>> {
+pub(super) fn sample(name: &str, now: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/samples").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() && !path.exists() {
         let mut text = String::new();
@@ -242,7 +231,7 @@ fn sample(name: &str, now: &[Vec<u8>]) -> Vec<Vec<u8>> {
     text.lines().map(bytes).collect()
 }
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     Name::parse(text).expect("is a name")
 }
 
@@ -280,7 +269,12 @@ fn commands() -> Vec<Command> {
         issue(b"", false),
         issue(&[0, 255], true),
         issue(&[7; 1024], true),
-        Command::Revoke { session, resource: resource.clone(), ticket: ticket.clone() },
+        Command::Revoke {
+            session,
+            resource: resource.clone(),
+            ticket: ticket.clone(),
+            reach: Reach::Any,
+        },
     ];
     for &wait_request in &asks {
         for (ticket, again) in [(None, true), (Some(ticket.clone()), false)] {
@@ -314,7 +308,7 @@ fn commands() -> Vec<Command> {
 }
 
 /// A snapshot with everything, there and not there. It is nobody's state.
-fn snapshot() -> Snapshot {
+pub(super) fn snapshot() -> Snapshot {
     let (one, two) = (SessionId([1; 20]), SessionId(*b"twenty bytes of ksui"));
     let empty = ResourceSnapshot {
         name: name("a"),
@@ -369,7 +363,7 @@ fn info(id: SessionId, name: &str, ttl_ms: i64, source: &str) -> SessionSnapshot
     let name = SessionName::parse(name).expect("is a name");
     let ttl = Ttl::new(ttl_ms).expect("is a ttl");
     let info = SessionInfo { id, name, ttl, source: source.into() };
-    SessionSnapshot { info, condemned: false }
+    SessionSnapshot { info, owner: None, condemned: false }
 }
 
 /// A ticket; the claimed ones notify.

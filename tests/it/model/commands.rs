@@ -1,8 +1,8 @@
 //! What sessions ask of the model: locks, tickets, places in queues and watches.
 
 use ticketd::machine::{
-    Data, Event, Fence, ISSUED_MAX, Kind, Limit, LossReason, Name, Refusal, Reply, SessionId,
-    WATCHES_MAX, WaitRequest,
+    Data, Event, Fence, ISSUED_MAX, Kind, Limit, LossReason, Name, Owner, Reach, Refusal, Reply,
+    SessionId, WATCHES_MAX, WaitRequest,
 };
 
 use super::{Answer, Model, Ticket, Watch};
@@ -214,7 +214,35 @@ impl Model {
         Ok(Reply::Done)
     }
 
-    pub(super) fn revoke(&mut self, session: SessionId, resource: &Name, name: &Name) -> Answer {
+    pub(super) fn adopt(&mut self, session: SessionId, owner: &Owner) -> Answer {
+        self.living(session)?;
+        let is_new = !self.owners.contains_key(&session);
+        if self.owners.entry(session).or_insert_with(|| owner.clone()) == owner {
+            Ok(Reply::Adopted(is_new))
+        } else {
+            Err(Refusal::SessionNotFound)
+        }
+    }
+
+    /// Whether somebody who may not do that to any ticket may do it to this one.
+    fn reaches(&self, session: SessionId, index: usize, reach: Reach) -> bool {
+        let Ticket { issuer, claim, .. } = &self.tickets[index];
+        let is_claimed = claim.is_some_and(|(claimant, _)| claimant == session);
+        *issuer == session || (reach == Reach::IssuedOrClaimed && is_claimed)
+    }
+
+    pub(super) fn revoke(
+        &mut self,
+        session: SessionId,
+        resource: &Name,
+        name: &Name,
+        reach: Reach,
+    ) -> Answer {
+        let lives = self.sessions.contains_key(&session);
+        let ticket = self.ticket(resource, name).filter(|_| lives);
+        if reach != Reach::Any && !ticket.is_some_and(|it| self.reaches(session, it, reach)) {
+            return Err(Refusal::Forbidden);
+        }
         self.living(session)?;
         if !self.is_known(resource.as_str()) {
             return Err(Refusal::ResourceNotFound);
@@ -246,6 +274,16 @@ impl Model {
             None => self.watches.push(Watch { session, resource, changes }),
         }
         Ok(Reply::Watching(figures))
+    }
+
+    pub(super) fn blind(&mut self, to: SessionId, resource: Name) -> Answer {
+        let before = self.watches.len();
+        self.unwatch(to, &resource)?;
+        let ended = self.watches.len() < before;
+        if ended {
+            self.events.push(Event::WatchEnded { to, resource });
+        }
+        Ok(Reply::Cancelled(ended))
     }
 
     pub(super) fn unwatch(&mut self, session: SessionId, resource: &Name) -> Answer {

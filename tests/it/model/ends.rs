@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ticketd::machine::{
     EndReason, Event, FORGET_SLICE, Fence, LossReason, Name, NodeId, Reply, RequestId, SessionId,
-    WaitId,
+    WaitEndReason, WaitId,
 };
 
 use super::{Answer, Model, Place};
@@ -33,12 +33,12 @@ impl Model {
         Ok(Reply::Cancelled(socket.is_some()))
     }
 
-    pub(super) fn time_out(&mut self, wait: WaitId) -> Answer {
+    pub(super) fn end_wait(&mut self, wait: WaitId, reason: WaitEndReason) -> Answer {
         let place = self.places.iter_mut().find(|place| place.wait == wait);
         if let Some(place) = place.filter(|place| place.socket.is_some()) {
             place.socket = None;
             let (to, resource) = (place.session, place.resource.clone());
-            self.events.push(Event::WaitEnded { to, wait, resource });
+            self.events.push(Event::WaitEnded { to, wait, resource, reason });
         }
         self.clear_places();
         Ok(Reply::Done)

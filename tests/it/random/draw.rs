@@ -2,8 +2,8 @@
 //! something comes of them; but every field is also drawn stale, foreign or unknown now and then.
 
 use ticketd::machine::{
-    Command, Data, Fence, Kind, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitOrigin,
-    WaitRequest, WaitTimeout,
+    Command, Data, Fence, Kind, Name, Owner, Reach, RequestId, SessionId, SessionName, Ttl, WaitId,
+    WaitOrigin, WaitRequest, WaitTimeout,
 };
 
 use crate::model::{Model, Place, Ticket};
@@ -17,6 +17,7 @@ const TICKETS: [&str; 4] = ["one", "two", "three", "four"];
 pub(super) enum Verb {
     Boot,
     Open,
+    Adopt,
     Close,
     Condemn,
     Expire,
@@ -29,9 +30,11 @@ pub(super) enum Verb {
     Unlock,
     Cancel,
     TimeOut,
+    Forbid,
     Withdraw,
     Watch,
     Unwatch,
+    Blind,
     Forget,
 }
 
@@ -64,6 +67,7 @@ impl Draw {
         match self.verb(model) {
             Verb::Boot => self.boot(),
             Verb::Open => self.open(),
+            Verb::Adopt => Command::Adopt { session: self.session(model), owner: self.owner() },
             Verb::Close => Command::Close { session: self.session(model) },
             Verb::Condemn => Command::Condemn { sessions: self.some_sessions(model) },
             Verb::Expire => Command::Expire { sessions: self.some_sessions(model) },
@@ -76,7 +80,8 @@ impl Draw {
             },
             Verb::Revoke => {
                 let (resource, ticket) = self.ticket_of(model, |_| true);
-                Command::Revoke { session: self.session(model), resource, ticket }
+                let (session, reach) = (self.session(model), self.reach());
+                Command::Revoke { session, resource, ticket, reach }
             }
             Verb::ClaimNamed => {
                 let ticket = Some(self.ticket());
@@ -95,6 +100,7 @@ impl Draw {
                 Command::Cancel { session, wait }
             }
             Verb::TimeOut => Command::TimeOut { wait: self.wait(model).1 },
+            Verb::Forbid => Command::Forbid { wait: self.wait(model).1 },
             Verb::Withdraw => {
                 let (_, wait, request) = self.wait(model);
                 Command::Withdraw { wait, request }
@@ -107,6 +113,10 @@ impl Draw {
             Verb::Unwatch => {
                 let session = self.session(model);
                 Command::Unwatch { session, resource: self.any_resource() }
+            }
+            Verb::Blind => {
+                let session = self.session(model);
+                Command::Blind { session, resource: self.any_resource() }
             }
             Verb::Forget => self.forget(model),
         }
@@ -152,8 +162,24 @@ impl Draw {
             session,
             name: SessionName::parse(name).expect("is a name"),
             ttl: Ttl::new(if self.rng.chance(1, 2) { 50 } else { 5000 }).expect("is a ttl"),
-            source: "192.0.2.1:4711".into(),
+            source: ["192.0.2.1:4711", "2001:db8::1", "somewhere"][self.rng.below(3)].into(),
         }
+    }
+
+    /// One of few, of whom some are alike in a part.
+    fn owner(&mut self) -> Owner {
+        match self.rng.below(4) {
+            0 => Owner::Principal(name("alpha")),
+            1 => Owner::Principal(name("beta")),
+            n => {
+                let sub = name(["alpha", "beta"][n - 2]);
+                Owner::Subject { signer: name("alpha"), sub }
+            }
+        }
+    }
+
+    fn reach(&mut self) -> Reach {
+        [Reach::Any, Reach::Any, Reach::IssuedOrClaimed, Reach::Issued][self.rng.below(4)]
     }
 
     /// None, several, the same twice, unknown ones, condemned ones.

@@ -2,7 +2,7 @@
 //! alone, without the model.
 
 use ticketd::machine::{
-    Command, Data, Event, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, Limit, Machine, Name,
+    Command, Data, Event, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, Limit, Machine, Name, Reach,
     Refusal, Reply, RequestId, SessionId, SessionName, Ttl, WAITERS_MAX, WAITS_MAX, WATCHES_MAX,
     WaitOrigin, WaitRequest, WaitTimeout,
 };
@@ -198,7 +198,7 @@ fn issued() {
     desk.must(&issue(1, &set, &more));
     desk.limited(&issue(1, &set, &numbered(0)), Limit::Issued);
     let (session, resource, ticket) = (session(2), set.clone(), numbered(7));
-    desk.must(&Command::Revoke { session, resource, ticket });
+    desk.must(&Command::Revoke { session, resource, ticket, reach: Reach::Any });
     desk.must(&issue(1, &other, &more));
     assert_eq!(desk.machine.counts().tickets, ISSUED_MAX + 1);
     desk.machine.check();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 
 use super::*;
-use crate::machine::{Command, Data, Name, SessionId, SessionName, Ttl};
+use crate::machine::{Command, Data, Name, Reach, SessionId, SessionName, Ttl};
 use crate::wire::read_id;
 
 const MANY: usize = 3000;
@@ -25,7 +25,7 @@ fn issue(session: SessionId, number: usize) -> Command {
 }
 
 fn revoke(session: SessionId, number: usize) -> Command {
-    Command::Revoke { session, resource: name("jobs"), ticket: job(number) }
+    Command::Revoke { session, resource: name("jobs"), ticket: job(number), reach: Reach::Any }
 }
 
 fn claim(session: SessionId, number: usize) -> Command {
