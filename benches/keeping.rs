@@ -215,7 +215,8 @@ fn fill(dir: &Path) -> Outcome {
     let (mut ids, mut asked) = (Vec::with_capacity(MANY), Vec::new());
     for number in 0..MANY {
         let (name, ttl) = (SessionName::parse("worker")?, Ttl::new(TTL_MS.into()));
-        let mut opens = Box::pin(driver.open(name, ttl.ok_or("no ttl")?, "192.0.2.1:4711".into()));
+        let mut opens =
+            Box::pin(driver.open(name, ttl.ok_or("no ttl")?, "192.0.2.1:4711".into(), None));
         let at_once = (&mut opens).now_or_never();
         keeper.cycle()?;
         let session = at_once.or_else(|| opens.now_or_never()).ok_or("it is not kept")??;

@@ -23,6 +23,9 @@ pub struct Moment {
     pub steady_ms: u64,
 }
 
+/// What is said of a token, whatever is wrong with it.
+pub const BAD_TOKEN: &str = "the token is not good";
+
 /// Why somebody does not come in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
@@ -50,7 +53,7 @@ impl Denied {
     pub fn detail(&self) -> &'static str {
         match self {
             Self::Nothing => "a token is needed",
-            Self::Bad { .. } | Self::NotLookedAt { .. } => "the token is not good",
+            Self::Bad { .. } | Self::NotLookedAt { .. } => BAD_TOKEN,
         }
     }
 

@@ -13,6 +13,7 @@ mod failures;
 mod file;
 mod gate;
 mod jwt;
+mod needs;
 mod owner;
 mod pattern;
 mod policy;
@@ -28,8 +29,9 @@ mod token;
 
 pub use failures::{ADDRESSES_MAX, FAILURES_PER_MINUTE, FailureAnswer, Failures, LOOKS_PER_SECOND};
 pub use file::{BadFile, FileFault, NamedFile, PolicyFile, read_policy};
-pub use gate::{Denied, Gate, Moment};
+pub use gate::{BAD_TOKEN, Denied, Gate, Moment};
 pub use jwt::{BadKey, BadToken, RefusedToken, SigningAlgorithm};
+pub use needs::Needs;
 pub use owner::Ownership;
 pub use pattern::Pattern;
 pub use policy::Policy;

@@ -44,6 +44,22 @@ impl Policy {
             .find_map(|name| self.certificates.get(&name).map(|subject| subject.until(ends)))
     }
 
+    /// Somebody who has a session and has not shown anything yet, since the server started: what it
+    /// may do at most. `None` when the file does not know it.
+    #[must_use]
+    pub fn by_owner(&self, owner: &Owner) -> Option<Rules> {
+        match owner {
+            Owner::Principal(_) => {
+                let mut all = self.tokens.values().chain(self.certificates.values());
+                all.find(|it| it.owner() == Some(owner)).map(|it| it.rules().clone())
+            }
+            Owner::Subject { signer, .. } => {
+                let signer = self.signers.iter().find(|it| it.name == *signer)?;
+                Some(Rules::new(signer.allow.clone(), None))
+            }
+        }
+    }
+
     /// Of whom a JSON Web Token speaks at `now`, in seconds since 1970.
     ///
     /// # Errors

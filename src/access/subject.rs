@@ -128,6 +128,19 @@ impl Subject {
         self.0.ends
     }
 
+    /// The same somebody, whose proof is good no more and who may do nothing.
+    #[must_use]
+    pub fn ended(&self) -> Self {
+        let rules = Rules::default();
+        Self::new(SubjectParts { rules, ends: Some(0), ..SubjectParts::clone(&self.0) })
+    }
+
+    /// Whether its proof was found to be good no more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.0.ends == Some(0)
+    }
+
     /// Whether its proof is good at `now`, in seconds since 1970, as far as time goes.
     #[must_use]
     pub fn is_good_at(&self, now: u64) -> bool {

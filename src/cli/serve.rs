@@ -39,6 +39,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
 
 async fn serve(options: &Options) -> Result<(), String> {
     let config = Config {
+        access: None,
         listen: options.listen.clone(),
         expire_ms: options.expire,
         idle_ms: options.idle,

@@ -45,6 +45,7 @@ pub use outbox::coalesce::ChangeEvent;
 pub use outbox::message::{Answered, Ending, MESSAGE_COST_BYTES, Message, WholeState};
 pub use outbox::{Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
 pub use state::speaker::{PING_MAX_MS, ping_ms};
+pub use state::verdict::{SessionFacts, Verdict};
 pub use writer::config::{Durability, PersistenceConfig, PersistenceError, PersistenceStatus};
 pub use writer::cycle::{Cycle, JournalWriter};
 pub use writer::ordering::OrderingWriter;

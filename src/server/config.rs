@@ -1,8 +1,11 @@
 //! What can be set.
 
+use std::sync::Arc;
+
 use crate::driver::PersistenceConfig;
 use crate::wire::{AllowedOrigin, KnownHost};
 
+use super::access::Access;
 use super::net::limits::Bounds;
 
 /// What can be set.
@@ -21,6 +24,8 @@ pub struct Config {
     pub hosts: Vec<KnownHost>,
     /// What one address may take.
     pub bounds: Bounds,
+    /// Who may come in, and what each may do; `None` lets everybody do everything.
+    pub access: Option<Arc<Access>>,
     /// What is kept on disk; `None` keeps everything in memory only.
     pub persistence: Option<PersistenceConfig>,
 }
@@ -34,6 +39,7 @@ impl Default for Config {
             allow_origins: Vec::new(),
             hosts: Vec::new(),
             bounds: Bounds::default(),
+            access: None,
             persistence: None,
         }
     }

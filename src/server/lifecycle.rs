@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::driver::{Driver, JournalWriter, PersistenceError, WriterThread};
 
+use super::access::review_all;
 use super::app::App;
 use super::config::Config;
 use super::http::routes;
@@ -89,6 +90,10 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), String> {
         let Self { listener, app, journal } = self;
         let clockwork = tokio::spawn(app.driver.clone().run());
+        if let Some(access) = app.config.access.clone() {
+            let (driver, stopping) = (app.driver.clone(), app.stopping.clone());
+            tokio::spawn(review_all(access, driver, stopping));
+        }
         let journal = journal.map(WriterThread::new).transpose().map_err(|why| why.to_string())?;
         let router = routes::router(&app);
         let mut ended = Ok(());

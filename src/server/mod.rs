@@ -9,17 +9,20 @@
 //! A file of `net` knows connections and no requests, `http` knows requests and not what they are
 //! about; `rest` and `socket` know that. `app` is what all of them share.
 
+mod access;
 mod app;
 mod config;
 mod http;
 mod lifecycle;
 mod net;
 mod origins;
+mod refs;
 mod rest;
 mod socket;
 
 pub use crate::driver::{Durability, PersistenceConfig};
 pub use crate::wire::{AllowedOrigin, KnownHost};
+pub use access::Access;
 pub use config::Config;
 pub use lifecycle::{NotStarted, STOPPING_MAX, Server};
 pub use net::limits::Bounds;

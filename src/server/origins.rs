@@ -188,6 +188,23 @@ impl Origins {
         self.check_page(&parts.headers, host.as_ref())
     }
 
+    /// Whether a request is of no page, of our own, or of one that is allowed by name.
+    pub(crate) fn is_known(&self, parts: &Parts) -> bool {
+        let host = match asked(parts) {
+            AskedHost::Authority(host) => Some(host),
+            AskedHost::Nothing | AskedHost::Odd(_) => None,
+        };
+        let by_name = |origin: &HeaderValue| {
+            let is_it = |allowed: &AllowedOrigin| match allowed {
+                AllowedOrigin::Of(allowed) => origin == allowed.as_str(),
+                AllowedOrigin::Any => false,
+            };
+            self.allowed.iter().any(is_it)
+        };
+        let mut origins = parts.headers.get_all(ORIGIN).iter();
+        origins.all(|origin| by_name(origin) || self.is_own(origin, host.as_ref()))
+    }
+
     /// Whether a name that is not ours is a reason to refuse.
     fn matters(&self, headers: &HeaderMap) -> bool {
         self.loopback || !self.hosts.is_empty() || may_be_browser(headers)

@@ -4,9 +4,32 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use crate::machine::{Counts, SessionInfo, TicketGrant, TicketView};
+use crate::machine::{Counts, Owner, SessionInfo, TicketGrant, TicketView};
 
 use super::id::write_id;
+
+/// What is told of sessions beside their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Ids, and where they come from.
+    Everything,
+    /// Its own id to a session itself, and where it comes from; nothing of others.
+    Own,
+    /// Where they come from.
+    Source,
+    /// Nothing.
+    Nothing,
+}
+
+impl Told {
+    /// What is told of those who are not asked about.
+    pub(super) fn of_others(self) -> Self {
+        match self {
+            Self::Own => Self::Nothing,
+            told => told,
+        }
+    }
+}
 
 /// A session.
 #[derive(Debug, Serialize)]
@@ -39,12 +62,17 @@ pub struct ClaimShape {
     ticket: TicketShape,
 }
 
-impl From<&SessionInfo> for SessionShape {
-    fn from(info: &SessionInfo) -> Self {
+impl SessionShape {
+    pub(super) fn new(info: &SessionInfo, told: Told) -> Self {
+        let (id, src) = match told {
+            Told::Everything | Told::Own => (write_id(&info.id), info.source.to_string()),
+            Told::Source => (String::new(), info.source.to_string()),
+            Told::Nothing => (String::new(), String::new()),
+        };
         Self {
             name: info.name.as_str().to_owned(),
-            id: write_id(&info.id),
-            src: info.source.to_string(),
+            id,
+            src,
             ttl: info.ttl.as_ms(),
             tickets: Vec::new(),
             issuances: Vec::new(),
@@ -53,39 +81,105 @@ impl From<&SessionInfo> for SessionShape {
 }
 
 /// The original shows a lock as a ticket of its own name, issued by its holder.
-pub(super) fn lock(name: &str, holder: &SessionInfo) -> TicketShape {
+pub(super) fn lock(name: &str, holder: &SessionInfo, told: Told) -> TicketShape {
     TicketShape {
         name: name.to_owned(),
         resource_name: name.to_owned(),
         data: Some(String::new()),
-        issuer: Some(Box::new(holder.into())),
+        issuer: Some(Box::new(SessionShape::new(holder, told))),
         claimant: None,
     }
 }
 
-impl From<&TicketView> for TicketShape {
-    fn from(view: &TicketView) -> Self {
+impl TicketShape {
+    pub(super) fn new(view: &TicketView, told: Told) -> Self {
+        let party = |info: &SessionInfo| Some(Box::new(SessionShape::new(info, told)));
         Self {
             name: view.ticket.as_str().to_owned(),
             resource_name: view.resource.as_str().to_owned(),
             data: Some(BASE64.encode(view.data.as_bytes())),
-            issuer: Some(Box::new((&*view.issuer).into())),
-            claimant: view.claim.as_ref().map(|(claimant, _)| Box::new((&**claimant).into())),
+            issuer: party(&view.issuer),
+            claimant: view.claim.as_ref().and_then(|(claimant, _)| party(claimant)),
         }
     }
 }
 
-impl From<&TicketGrant> for ClaimShape {
-    fn from(grant: &TicketGrant) -> Self {
+impl ClaimShape {
+    /// What a grant is answered.
+    #[must_use]
+    pub fn new(grant: &TicketGrant, told: Told) -> Self {
+        let party = |info: &SessionInfo| Some(Box::new(SessionShape::new(info, told)));
         let ticket = TicketShape {
             name: grant.ticket.as_str().to_owned(),
             resource_name: grant.resource.as_str().to_owned(),
             data: Some(BASE64.encode(grant.data.as_bytes())),
-            issuer: Some(Box::new((&*grant.issuer).into())),
-            claimant: Some(Box::new((&*grant.claimant).into())),
+            issuer: party(&grant.issuer),
+            claimant: party(&grant.claimant),
         };
         Self { claimed: true, ticket }
     }
+}
+
+/// A session in a list.
+#[derive(Debug, Serialize)]
+pub struct ListedSession {
+    /// Its name.
+    pub name: String,
+    /// What it is called where its id must not be told.
+    #[serde(rename = "ref")]
+    pub session_ref: String,
+    /// Whose it is.
+    pub owner: Option<OwnerShape>,
+    /// The address it was opened from.
+    pub src: String,
+    /// How long it lives unheard, in ms.
+    #[serde(rename = "ttl")]
+    pub ttl_ms: u32,
+    /// How long ago it was last heard, in ms; 0 while a request of it is under way.
+    #[serde(rename = "heard")]
+    pub heard_ms: u64,
+    /// Locks and tickets that it holds.
+    pub holds: usize,
+    /// Its places in queues.
+    pub waits: usize,
+    /// Tickets that it issued.
+    pub issued: usize,
+}
+
+/// Whose something is.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum OwnerShape {
+    /// A principal's.
+    Principal {
+        /// Which.
+        principal: String,
+    },
+    /// One's of whom a signer's tokens speak.
+    Subject {
+        /// Whose tokens.
+        signer: String,
+        /// Of whom they speak.
+        sub: String,
+    },
+}
+
+impl From<&Owner> for OwnerShape {
+    fn from(owner: &Owner) -> Self {
+        match owner.parts() {
+            (principal, None) => Self::Principal { principal: principal.to_owned() },
+            (signer, Some(sub)) => Self::Subject { signer: signer.to_owned(), sub: sub.to_owned() },
+        }
+    }
+}
+
+/// A page of a list of sessions.
+#[derive(Debug, Serialize)]
+pub struct SessionList {
+    /// In order of their refs.
+    pub sessions: Vec<ListedSession>,
+    /// Behind which the next page begins, if there is one.
+    pub after: Option<String>,
 }
 
 /// The answer to `GET /status`: the original's members, then our own.

@@ -51,7 +51,7 @@ fn settled<T>(driver: &Driver, what: impl Future<Output = Result<T, Unavailable>
 fn opening(driver: &Driver, ttl_ms: i64) -> impl Future<Output = Result<SessionId, Unavailable>> {
     let ttl = Ttl::new(ttl_ms).expect("a ttl");
     let name = SessionName::parse("").expect("a name");
-    driver.open(name, ttl, "test".into())
+    driver.open(name, ttl, "test".into(), None)
 }
 
 fn open(driver: &Driver, ttl_ms: i64) -> SessionId {

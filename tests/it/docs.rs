@@ -99,7 +99,7 @@ fn the_reader_knows_every_member_of_every_request() {
             }
         }
     }
-    assert_eq!(ops, 13, "a request is missing");
+    assert_eq!(ops, 14, "a request is missing");
 }
 
 /// Opening a session and taking one over have members of their own.

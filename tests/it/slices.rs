@@ -204,7 +204,7 @@ fn driver() -> (Driver, Vec<SessionId>) {
     for _ in 0..2 {
         let ttl = Ttl::new(60_000).expect("a ttl");
         let name = SessionName::parse("").expect("a name");
-        let mut opening = Box::pin(driver.open(name, ttl, "here".into()));
+        let mut opening = Box::pin(driver.open(name, ttl, "here".into(), None));
         assert!((&mut opening).now_or_never().is_none());
         driver.make_durable();
         sessions.push(opening.now_or_never().expect("is durable").expect("is opened"));

@@ -2,5 +2,6 @@
 
 pub(super) mod request;
 pub(super) mod socket;
+pub(super) mod standing;
 pub(super) mod views;
 pub(super) mod waiting;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::machine::{Command, Fence, Machine, Refusal, Reply, SessionId, SessionName, Ttl};
+use crate::machine::{Command, Fence, Machine, Owner, Refusal, Reply, SessionId, SessionName, Ttl};
 
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::handle::Driver;
@@ -56,13 +56,21 @@ impl Driver {
         name: SessionName,
         ttl: Ttl,
         source: Box<str>,
+        owner: Option<Owner>,
     ) -> Result<SessionId, Unavailable> {
         let session = ids::new_session_id();
         let (to, receiver) = ReplyTo::request(session, None);
         {
             let mut visit = self.visit()?;
             let now = visit.now;
-            visit.submit(Command::Open { session, name, ttl, source }, to, now);
+            let open = Command::Open { session, name, ttl, source };
+            match owner {
+                None => visit.submit(open, to, now),
+                Some(owner) => {
+                    visit.submit(open, ReplyTo::Nobody, now);
+                    visit.submit(Command::Adopt { session, owner }, to, now);
+                }
+            }
             let position = visit.position();
             visit.pin_until(position, session);
         }

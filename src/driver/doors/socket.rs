@@ -1,9 +1,9 @@
 //! The sockets' side of the driver: a connection speaks for one session, and a session has one
 //! connection at most. What an older one still says is not heard.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::access::Subject;
 use crate::machine::{Command, EndReason, IssuedState, SessionId, SessionName, Ttl};
 
 use crate::driver::commit::watermark::LogPosition;
@@ -30,6 +30,10 @@ pub enum Asked {
     State,
     /// The end of the session.
     Bye,
+    /// Another proof of who it is.
+    Renew(Subject),
+    /// Something that the session has no part in; the answer.
+    Said(Answered),
     /// It made no sense; why.
     Bad(String),
     /// It was too large; why.
@@ -67,12 +71,17 @@ impl Driver {
         name: SessionName,
         ttl: Ttl,
         source: Box<str>,
+        subject: Option<&Subject>,
     ) -> Result<Connection, Unavailable> {
         let mut visit = self.visit()?;
         let (session, now) = (ids::new_session_id(), visit.now);
         let open = Command::Open { session, name, ttl, source };
         visit.submit(open, ReplyTo::Nobody, now);
-        Ok(self.attach(&mut visit, id, session, ttl, false))
+        if let Some(owner) = subject.and_then(Subject::owner).cloned() {
+            visit.submit(Command::Adopt { session, owner }, ReplyTo::Nobody, now);
+        }
+        let speaker = Speaker::new(&visit.watermark, session, ttl, false);
+        Ok(self.attach(&mut visit, id, speaker, subject))
     }
 
     /// Takes a session over for a socket; an older socket is cut. The answer is in the outbox.
@@ -84,7 +93,13 @@ impl Driver {
         id: Option<u64>,
         session: SessionId,
         attempt: Option<u64>,
+        subject: Option<&Subject>,
     ) -> Result<Connection, NotAttached> {
+        if let Some(subject) = subject
+            && !self.admit(&session, subject).await.map_err(NotAttached::Unavailable)?
+        {
+            return Err(NotAttached::NotFound(LogPosition::default()));
+        }
         self.settled().await.map_err(NotAttached::Unavailable)?;
         let mut visit = self.visit().map_err(NotAttached::Unavailable)?;
         let (now, position) = (visit.now, visit.position());
@@ -95,7 +110,8 @@ impl Driver {
             return Err(NotAttached::Overtaken);
         }
         visit.refresh(&session, now);
-        Ok(self.attach(&mut visit, id, session, ttl, true))
+        let speaker = Speaker::new(&visit.watermark, session, ttl, true);
+        Ok(self.attach(&mut visit, id, speaker, subject))
     }
 
     /// Gives a session its socket, which is told the state.
@@ -103,14 +119,11 @@ impl Driver {
         &self,
         visit: &mut Visit<'_>,
         id: Option<u64>,
-        session: SessionId,
-        ttl: Ttl,
-        resumed: bool,
+        speaker: Speaker,
+        subject: Option<&Subject>,
     ) -> Connection {
-        let outbox = Arc::new(Outbox::new(visit.watermark.clone()));
-        let speaker = Speaker { session, outbox, ttl, resumed };
         let now = visit.now;
-        visit.take_turn(Turn::Attach(speaker.clone(), id), now);
+        visit.take_turn(Turn::Attach(speaker.clone(), id, subject.cloned()), now);
         Connection { driver: self.clone(), speaker, opening: AtomicBool::new(true) }
     }
 
@@ -216,6 +229,11 @@ impl Connection {
         if !visit.may_speak(&self.speaker) {
             return false;
         }
+        if visit.is_over(&self.speaker.session) {
+            let end = Turn::End(self.speaker.outbox.clone(), Ending::Unauthorized);
+            visit.take_turn(end, now);
+            return false;
+        }
         visit.refresh(&self.speaker.session, now);
         for (id, asked) in requests {
             visit.operations += 1;
@@ -244,7 +262,12 @@ impl Connection {
         }
         let (now, speaker) = (visit.now, self.speaker.clone());
         let turn = match asked {
-            Asked::Command(command) => Turn::Command(command, ReplyTo::Socket(speaker, id)),
+            Asked::Command(mut command) => match visit.lacking(&speaker.session, &mut command) {
+                Some(right) => Turn::Answer(speaker, id, Answered::Forbidden(right)),
+                None => Turn::Command(command, ReplyTo::Socket(speaker, id)),
+            },
+            Asked::Renew(subject) => Turn::Renew(speaker, id, subject),
+            Asked::Said(answer) => Turn::Answer(speaker, id, answer),
             Asked::Beat => Turn::Answer(speaker, id, Answered::Beat(self.speaker.ttl.as_ms())),
             Asked::State => Turn::State(speaker, id),
             Asked::Bye => {

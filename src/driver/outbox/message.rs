@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Right;
 use crate::machine::{EndReason, Event, Figures, Grant, Name, Refusal, Reply, SessionState};
 
 use super::coalesce::ChangeEvent;
@@ -19,6 +20,8 @@ pub enum Message {
     Event(Event),
     /// A lock or ticket became available, or the figures changed.
     Change(ChangeEvent, Name, Figures),
+    /// Its proof ends in so many ms.
+    TokenExpiring(u32),
     /// The server is about to stop; in how many ms.
     GoingAway(u32),
 }
@@ -38,6 +41,14 @@ pub enum Answered {
     State(Box<WholeState>),
     /// Nothing more to say.
     Done,
+    /// Its session may not do that; the right that is lacking.
+    Forbidden(Right),
+    /// It shows another owner's proof.
+    AnothersProof,
+    /// What it shows is not good; what is said of it.
+    Unauthorized(&'static str),
+    /// It would be more than its owner may have; why.
+    Limit(String),
     /// It cannot be promised that it would be remembered; why.
     Unavailable(Unavailable),
 }
@@ -68,6 +79,8 @@ pub enum Ending {
     Replaced,
     /// It does not read.
     TooSlow,
+    /// Its proof is no longer good.
+    Unauthorized,
     /// The server stops.
     GoingAway,
     /// Its client has closed.
@@ -96,7 +109,10 @@ pub(in crate::driver) fn cost(message: &Message) -> usize {
         + match message {
             Message::Answer(_, Answered::Reply(Ok(Reply::Granted { grant, .. })))
             | Message::Event(Event::Granted { grant, .. }) => of_grant(grant),
-            Message::Answer(_, Answered::Bad(why) | Answered::TooLarge(why)) => why.len(),
+            Message::Answer(
+                _,
+                Answered::Bad(why) | Answered::TooLarge(why) | Answered::Limit(why),
+            ) => why.len(),
             Message::Event(Event::TicketUpdated { resource, ticket, data, .. }) => {
                 resource.as_str().len() + ticket.as_str().len() + data.as_bytes().len()
             }
@@ -110,10 +126,14 @@ pub(in crate::driver) fn cost(message: &Message) -> usize {
             }
             Message::Event(
                 Event::WaitEnded { resource, .. }
+                | Event::WatchEnded { resource, .. }
                 | Event::LockWanted { resource, .. }
                 | Event::LockLost { resource, .. },
             )
             | Message::Change(_, resource, _) => resource.as_str().len(),
-            Message::Event(_) | Message::Answer(..) | Message::GoingAway(_) => 0,
+            Message::Event(_)
+            | Message::Answer(..)
+            | Message::TokenExpiring(_)
+            | Message::GoingAway(_) => 0,
         }
 }

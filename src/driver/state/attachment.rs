@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Subject;
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::outbox::message::{Answered, Ending, Message, WholeState};
 use crate::machine::Refusal;
@@ -27,10 +28,11 @@ impl State {
 
     /// Gives a session its socket, until whose first answer it does not expire; a socket that it
     /// had is cut.
-    pub(super) fn attach(&mut self, speaker: &Speaker) {
+    pub(super) fn attach(&mut self, speaker: &Speaker, subject: Option<Subject>) {
         if let Some(older) = self.sessions.attach(&speaker.session, speaker.outbox.clone()) {
             older.cut(Ending::Replaced);
         }
+        self.sessions.set_subject(&speaker.session, subject);
         self.pin(&speaker.session);
     }
 

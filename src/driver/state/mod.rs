@@ -15,8 +15,10 @@ pub(super) mod restart;
 mod route;
 mod sessions;
 pub(super) mod speaker;
+mod standing;
 pub(super) mod turns;
 pub(super) mod undelivered;
+pub(super) mod verdict;
 mod waits;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::access::Subject;
 use crate::driver::outbox::Outbox;
 use crate::driver::outbox::message::{Answered, Ending};
 use crate::machine::{Command, RequestId, SessionId};
@@ -13,6 +14,7 @@ use crate::machine::{Command, RequestId, SessionId};
 use super::address::ReplyTo;
 use super::speaker::Speaker;
 use super::undelivered::UndeliveredGrant;
+use super::verdict::Verdict;
 
 /// What is asked of the state. It has its turn behind all that was asked before.
 #[derive(Debug)]
@@ -25,7 +27,11 @@ pub(in crate::driver) enum Turn {
     TakeBack(Arc<UndeliveredGrant>),
     /// A socket speaks for its session from now on, and is told the state in answer to its request
     /// of that id.
-    Attach(Speaker, Option<u64>),
+    Attach(Speaker, Option<u64>, Option<Subject>),
+    /// Who speaks for a session is judged anew.
+    Review(SessionId, Verdict),
+    /// A socket shows another proof, in its request of that id.
+    Renew(Speaker, Option<u64>, Subject),
     /// A socket no longer speaks; whether its first answer was still on the way.
     Detach(Speaker, bool),
     /// A socket is told the state.
@@ -43,11 +49,14 @@ impl Turn {
     fn session(&self) -> Option<SessionId> {
         match self {
             Self::Command(_, to) => to.session(),
-            Self::State(speaker, _) | Self::Answer(speaker, ..) => Some(speaker.session),
+            Self::State(speaker, _) | Self::Answer(speaker, ..) | Self::Renew(speaker, ..) => {
+                Some(speaker.session)
+            }
             Self::Withdraw(_)
             | Self::TakeBack(_)
             | Self::Attach(..)
             | Self::Detach(..)
+            | Self::Review(..)
             | Self::End(..)
             | Self::Barrier(_) => None,
         }

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::access::Subject;
 use crate::deadlines::{At, Deadlines, Slot};
 use crate::driver::commit::watermark::{LogPosition, Watermark};
 use crate::driver::outbox::Outbox;
@@ -24,6 +25,10 @@ struct SessionEntry {
     socket: Option<Arc<Outbox>>,
     /// The highest `attempt` that a socket attached with.
     attempt: Option<u64>,
+    /// Who its last socket was, where access is asked for.
+    subject: Option<Subject>,
+    /// That its proof is about to end was told.
+    is_warned: bool,
 }
 
 /// All living sessions.
@@ -44,7 +49,16 @@ impl Sessions {
         now: At,
     ) {
         let slot = deadlines.insert(Due::Session(session), now.after_ms(ttl.as_ms().into()));
-        let entry = SessionEntry { slot, ttl, opened, pins: 0, socket: None, attempt: None };
+        let entry = SessionEntry {
+            slot,
+            ttl,
+            opened,
+            pins: 0,
+            socket: None,
+            attempt: None,
+            subject: None,
+            is_warned: false,
+        };
         assert!(self.entries.insert(session, entry).is_none(), "a session was opened twice");
     }
 
@@ -156,6 +170,40 @@ impl Sessions {
         outbox: Arc<Outbox>,
     ) -> Option<Arc<Outbox>> {
         self.entries.get_mut(session)?.socket.replace(outbox)
+    }
+
+    /// How long ago a session was last heard, in ms; 0 while a request of it is under way.
+    pub(super) fn unheard_ms(
+        &self,
+        session: &SessionId,
+        deadlines: &Deadlines<Due>,
+        now: At,
+    ) -> u64 {
+        let Some(entry) = self.entries.get(session).filter(|entry| entry.pins == 0) else {
+            return 0;
+        };
+        let left_us = deadlines.due(entry.slot).as_micros().saturating_sub(now.as_micros());
+        u64::from(entry.ttl.as_ms()).saturating_sub(left_us.div_ceil(1000))
+    }
+
+    /// Who a session's last socket was.
+    #[inline]
+    pub(in crate::driver) fn subject(&self, session: &SessionId) -> Option<&Subject> {
+        self.entries.get(session)?.subject.as_ref()
+    }
+
+    /// Who speaks for a session from now on; `None` is nobody any more.
+    pub(super) fn set_subject(&mut self, session: &SessionId, subject: Option<Subject>) {
+        if let Some(entry) = self.entries.get_mut(session) {
+            entry.subject = subject;
+            entry.is_warned = false;
+        }
+    }
+
+    /// Whether it is to be told now that its proof is about to end. True once for each proof.
+    pub(super) fn warn(&mut self, session: &SessionId) -> bool {
+        let entry = self.entries.get_mut(session).filter(|entry| entry.socket.is_some());
+        entry.is_some_and(|entry| !std::mem::replace(&mut entry.is_warned, true))
     }
 
     /// A session has that socket no more, if it still had it.

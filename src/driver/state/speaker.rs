@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::driver::commit::watermark::Watermark;
 use crate::driver::outbox::Outbox;
 use crate::machine::{SessionId, Ttl};
 
@@ -17,6 +18,19 @@ pub(in crate::driver) struct Speaker {
     pub(in crate::driver) ttl: Ttl,
     /// The session was there before.
     pub(in crate::driver) resumed: bool,
+}
+
+impl Speaker {
+    /// A socket that comes now.
+    pub(in crate::driver) fn new(
+        watermark: &Arc<Watermark>,
+        session: SessionId,
+        ttl: Ttl,
+        resumed: bool,
+    ) -> Self {
+        let outbox = Arc::new(Outbox::new(watermark.clone()));
+        Self { session, outbox, ttl, resumed }
+    }
 }
 
 /// Time between two heartbeats of a session, in ms.

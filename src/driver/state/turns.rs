@@ -44,10 +44,12 @@ impl State {
                 let undoing = self.undelivered.take_back(undelivered)?;
                 return Some((undoing, ReplyTo::Nobody));
             }
-            Turn::Attach(speaker, id) => {
-                self.attach(&speaker);
+            Turn::Attach(speaker, id, subject) => {
+                self.attach(&speaker, subject);
                 self.say_state(&speaker, id, position);
             }
+            Turn::Review(session, verdict) => self.review(&session, verdict, position, now),
+            Turn::Renew(speaker, id, subject) => self.renew(&speaker, id, subject, position, now),
             Turn::Detach(speaker, is_opening) => {
                 if is_opening {
                     self.unpin(&speaker.session, now);

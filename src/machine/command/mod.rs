@@ -207,3 +207,22 @@ pub enum Command {
         up_to: u64,
     },
 }
+
+impl Command {
+    /// The resource that a session's command is about.
+    #[must_use]
+    pub fn resource(&self) -> Option<&Name> {
+        match self {
+            Self::Issue { resource, .. }
+            | Self::Revoke { resource, .. }
+            | Self::Claim { resource, .. }
+            | Self::Release { resource, .. }
+            | Self::Lock { resource, .. }
+            | Self::Unlock { resource, .. }
+            | Self::Watch { resource, .. }
+            | Self::Unwatch { resource, .. }
+            | Self::Blind { resource, .. } => Some(resource),
+            _ => None,
+        }
+    }
+}

@@ -30,7 +30,7 @@ impl Owner {
 }
 
 /// With whose sessions a session is counted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Account {
     /// Those of an owner.
     Owner(Owner),

@@ -1,11 +1,19 @@
 //! Figures: how many there are of what.
 
+use std::sync::Arc;
+
 use super::types::{Counts, Stakes};
 use crate::machine::command::Figures;
-use crate::machine::names::{Fence, Name, SessionId};
+use crate::machine::names::{Fence, Name, SessionId, SessionInfo};
 use crate::machine::tables::Machine;
 
 impl Machine {
+    /// Who a session is; `None` when there is no such session.
+    #[must_use]
+    pub fn info_of(&self, id: &SessionId) -> Option<Arc<SessionInfo>> {
+        self.living_key(id).map(|key| self.info(key).clone())
+    }
+
     /// Whether there is such a session.
     #[must_use]
     pub fn has_session(&self, id: &SessionId) -> bool {

@@ -11,9 +11,10 @@ use axum::http::request::Parts;
 use futures::future::BoxFuture;
 
 use crate::machine::{DATA_MAX_BYTES, Data, Name, SessionId, Ttl};
+use crate::server::access::enter::{Entered, Guest};
 use crate::server::net::limits::Admission;
 use crate::server::net::peer::Peer;
-use crate::wire::{Code, Problem, query};
+use crate::wire::{Code, Problem, query, read_id};
 
 /// How long a request's body may take to arrive.
 const BODY_MAX: Duration = Duration::from_secs(20);
@@ -37,12 +38,26 @@ pub(crate) struct WaitWish {
 pub(crate) struct Call {
     parts: Parts,
     body: Body,
+    /// Who asks, where that is asked for.
+    guest: Option<Guest>,
+    /// The session that it names is another's: as if there were none.
+    is_hidden: bool,
 }
 
 impl Call {
     pub(crate) fn new(request: Request) -> Self {
         let (parts, body) = request.into_parts();
-        Self { parts, body }
+        Self { parts, body, guest: None, is_hidden: false }
+    }
+
+    /// Somebody was let in.
+    pub(crate) fn entered(&mut self, Entered { guest, is_hidden }: Entered) {
+        (self.guest, self.is_hidden) = (Some(guest), is_hidden);
+    }
+
+    /// Who asks; `None` where nobody is asked.
+    pub(crate) fn guest(&self) -> Option<&Guest> {
+        self.guest.as_ref()
     }
 
     pub(crate) fn parts(&self) -> &Parts {
@@ -78,8 +93,17 @@ impl Call {
         query::path_name(self.segment())
     }
 
+    /// The session that the path names. `None` for text that is nobody's id.
+    pub(crate) fn path_session(&self) -> Option<SessionId> {
+        read_id(self.segment()).filter(|_| !self.is_hidden)
+    }
+
     /// The session that asks: by header, else by query. `None` for text that is nobody's id.
     pub(crate) fn session(&self) -> Result<Option<SessionId>, Problem> {
+        self.named_session().map(|session| session.filter(|_| !self.is_hidden))
+    }
+
+    fn named_session(&self) -> Result<Option<SessionId>, Problem> {
         let header = self.parts.headers.get(SESSION_HEADER);
         if let Some(header) = header.filter(|header| !header.is_empty()) {
             return query::session(Some(header.to_str().unwrap_or("?")));

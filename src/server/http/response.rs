@@ -1,11 +1,12 @@
 //! Answers as HTTP responses.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 
+use crate::access::Denied;
 use crate::machine::Fence;
-use crate::wire::{Problem, problem};
+use crate::wire::{Code, Problem, problem};
 
 use super::request::WaitWish;
 
@@ -15,6 +16,8 @@ pub(crate) const FENCE_HEADER: HeaderName = HeaderName::from_static("ticketd-fen
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// When who is refused for now may try again, in s. Clients add some jitter.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
+
+const BAD_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -54,9 +57,30 @@ pub(crate) fn problem(problem: &Problem, documents: bool) -> HttpAnswer {
     } else {
         typed(status, TEXT, problem.line())
     };
+    if status == StatusCode::UNAUTHORIZED {
+        answer.headers_mut().insert(WWW_AUTHENTICATE, BAD_TOKEN);
+    }
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         answer.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
     }
+    answer
+}
+
+/// Somebody is not known, or nobody may come in so. Why is not said: whoever tries tokens learns
+/// nothing.
+pub(crate) fn denied(denied: &Denied, documents: bool) -> HttpAnswer {
+    let code = match denied.retry_after() {
+        Some(_) => Code::Limit,
+        None => Code::Unauthorized,
+    };
+    let mut answer = problem(&Problem::new(code, denied.detail()), documents);
+    match denied.retry_after() {
+        Some(after_s) => answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after_s)),
+        None => {
+            let challenge = HeaderValue::from_static(denied.challenge());
+            answer.headers_mut().insert(WWW_AUTHENTICATE, challenge)
+        }
+    };
     answer
 }
 
@@ -84,8 +108,6 @@ fn typed(status: StatusCode, media: HeaderValue, body: impl Into<Body>) -> HttpA
 
 #[cfg(test)]
 mod tests {
-    use crate::wire::Code;
-
     use super::*;
 
     #[test]

@@ -8,9 +8,12 @@ use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, any, get, on};
 use futures::future::BoxFuture;
 
+use crate::access::{Needs, Right};
+use crate::machine::SessionRef;
+use crate::server::access::enter::{EntranceAsked, NotEntered, enter};
 use crate::server::app::App;
 use crate::server::rest::outcome::Outcome;
-use crate::server::rest::{dump, locks, sessions, status, tickets};
+use crate::server::rest::{dump, list, locks, sessions, status, tickets};
 use crate::server::socket::upgrade;
 use crate::wire::{Code, Problem};
 
@@ -25,48 +28,67 @@ type Handler = fn(Arc<App>, Call) -> BoxFuture<'static, Outcome>;
 struct Route {
     method: Method,
     path: &'static str,
+    needs: Needs,
     handle: Handler,
 }
 
-const fn route(method: Method, path: &'static str, handle: Handler) -> Route {
-    Route { method, path, handle }
+const fn route(method: Method, path: &'static str, needs: Needs, handle: Handler) -> Route {
+    Route { method, path, needs, handle }
 }
 
+const SESSIONS: &str = "/api/v1/sessions";
 const SESSION: &str = "/api/v1/sessions/{id}";
 const TICKETS: &str = "/api/v1/tickets/{resource}";
 const CLAIMS: &str = "/api/v1/claims/{resource}";
 const LOCKS: &str = "/api/v1/locks/{resource}";
 
+/// What one's own session needs, and what it gives back. (Another's, by its ref, is `admin`'s.)
+const OWN: Needs = Needs::Nothing;
+const ADMIN: Needs = Needs::AtAll(Right::Admin);
+const LOCK: Needs = Needs::On(Right::Lock);
+const CLAIM: Needs = Needs::On(Right::Claim);
+const ISSUE: Needs = Needs::On(Right::Issue);
+
 /// Requests about what the driver has, each also with a slash at its end. What is asked for by GET
 /// may be asked for by HEAD.
-const ROUTES: [Route; 15] = [
-    route(Method::POST, "/api/v1/sessions", |app, call| Box::pin(sessions::open(app, call))),
-    route(Method::PUT, SESSION, |app, call| Box::pin(sessions::refresh(app, call))),
-    route(Method::GET, SESSION, |app, call| Box::pin(sessions::show(app, call))),
-    route(Method::DELETE, SESSION, |app, call| Box::pin(sessions::close(app, call))),
-    route(Method::POST, TICKETS, |app, call| Box::pin(tickets::issue(app, call))),
-    route(Method::DELETE, TICKETS, |app, call| Box::pin(tickets::revoke(app, call))),
-    route(Method::POST, CLAIMS, |app, call| Box::pin(tickets::claim(app, call))),
-    route(Method::GET, CLAIMS, |app, call| Box::pin(tickets::holds(app, call))),
-    route(Method::DELETE, CLAIMS, |app, call| Box::pin(tickets::release(app, call))),
-    route(Method::POST, LOCKS, |app, call| Box::pin(locks::lock(app, call))),
-    route(Method::DELETE, LOCKS, |app, call| Box::pin(locks::unlock(app, call))),
-    route(Method::GET, "/api/v1/dump/sessions", |app, call| Box::pin(dump::sessions(app, call))),
-    route(Method::GET, "/api/v1/dump/resources", |app, call| Box::pin(dump::resources(app, call))),
-    route(Method::GET, "/api/v1/dump/resources/{resource}", |app, call| {
+const ROUTES: [Route; 16] = [
+    route(Method::POST, SESSIONS, Needs::Nothing, |app, call| Box::pin(sessions::open(app, call))),
+    route(Method::GET, SESSIONS, ADMIN, |app, call| Box::pin(list::sessions(app, call))),
+    route(Method::PUT, SESSION, OWN, |app, call| Box::pin(sessions::refresh(app, call))),
+    route(Method::GET, SESSION, OWN, |app, call| Box::pin(sessions::show(app, call))),
+    route(Method::DELETE, SESSION, OWN, |app, call| Box::pin(sessions::close(app, call))),
+    route(Method::POST, TICKETS, ISSUE, |app, call| Box::pin(tickets::issue(app, call))),
+    route(Method::DELETE, TICKETS, Needs::Reach, |app, call| Box::pin(tickets::revoke(app, call))),
+    route(Method::POST, CLAIMS, CLAIM, |app, call| Box::pin(tickets::claim(app, call))),
+    route(Method::GET, CLAIMS, OWN, |app, call| Box::pin(tickets::holds(app, call))),
+    route(Method::DELETE, CLAIMS, OWN, |app, call| Box::pin(tickets::release(app, call))),
+    route(Method::POST, LOCKS, LOCK, |app, call| Box::pin(locks::lock(app, call))),
+    route(Method::DELETE, LOCKS, OWN, |app, call| Box::pin(locks::unlock(app, call))),
+    route(Method::GET, "/api/v1/dump/sessions", ADMIN, |app, call| {
+        Box::pin(dump::sessions(app, call))
+    }),
+    route(Method::GET, "/api/v1/dump/resources", ADMIN, |app, call| {
+        Box::pin(dump::resources(app, call))
+    }),
+    route(Method::GET, "/api/v1/dump/resources/{resource}", ADMIN, |app, call| {
         Box::pin(dump::resource(app, call))
     }),
-    route(Method::GET, "/api/v1/status", |app, call| Box::pin(status::show(app, call))),
+    route(Method::GET, "/api/v1/status", Needs::AtAll(Right::Metrics), |app, call| {
+        Box::pin(status::show(app, call))
+    }),
 ];
 
 /// The router of a server.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
-    for Route { method, path, handle } in ROUTES {
+    for Route { method, path, needs, handle } in ROUTES {
         // Only methods of the table come here, and axum knows those.
         let Ok(method) = MethodFilter::try_from(method) else { continue };
         let app = app.clone();
-        let methods = on(method, async move |request| run(app, request, handle).await);
+        let methods = on(method, async move |request| {
+            let ask = Ask { needs, by_path: path == SESSION };
+            run(app, request, Some(ask), handle).await
+        });
         router = router.route(path, methods.clone()).route(&format!("{path}/"), methods);
     }
     for path in ["/api/v1/ws", "/api/v1/ws/"] {
@@ -93,18 +115,19 @@ fn files_router(app: &Arc<App>) -> Router {
     for file in files::all() {
         let app = app.clone();
         let answer = async |_, call: Call| Ok(file.answer(call.headers()));
-        router = router.route(file.path, get(async move |it| run(app, it, answer).await));
+        router = router.route(file.path, get(async move |it| run(app, it, None, answer).await));
     }
     let with_app = app.clone();
     let package = async |_, call: Call| match files::package() {
         Some(file) => Ok(file.answer(call.headers())),
         None => Err(Problem::new(Code::Internal, "the package cannot be made")),
     };
-    router = router.route(files::PACKAGE, get(async move |it| run(with_app, it, package).await));
+    router =
+        router.route(files::PACKAGE, get(async move |it| run(with_app, it, None, package).await));
     for (path, way) in files::DIRECTORY {
         let app = app.clone();
         let redirect = async move |_, _| Ok(files::redirect(way));
-        router = router.route(path, get(async move |it| run(app, it, redirect).await));
+        router = router.route(path, get(async move |it| run(app, it, None, redirect).await));
     }
     router.method_not_allowed_fallback(not_allowed)
 }
@@ -113,23 +136,53 @@ async fn not_allowed(request: Request) -> HttpAnswer {
     refuse(&request, StatusCode::METHOD_NOT_ALLOWED)
 }
 
+/// What is asked before a request is answered.
+#[derive(Clone, Copy)]
+struct Ask {
+    needs: Needs,
+    /// Whether the path names the session.
+    by_path: bool,
+}
+
 /// Answers a request that may come.
 async fn run<R>(
     app: Arc<App>,
     request: Request,
+    ask: Option<Ask>,
     handle: impl FnOnce(Arc<App>, Call) -> R,
 ) -> HttpAnswer
 where
     R: Future<Output = Outcome>,
 {
-    let call = Call::new(request);
+    let mut call = Call::new(request);
     let documents = call.wants_documents();
     let may_come = call.check_bounds().and_then(|()| app.admit(call.parts()));
-    let outcome = match may_come {
-        Ok(()) => handle(app, call).await,
-        Err(problem) => Err(problem),
-    };
+    if let Err(problem) = may_come {
+        return response::problem(&problem, documents);
+    }
+    if let (Some(access), Some(ask)) = (&app.config.access, ask) {
+        let asked = ask.of(&call);
+        match enter(access, &app, call.parts(), asked).await {
+            Ok(entered) => call.entered(entered),
+            Err(NotEntered::Denied(denied)) => return response::denied(&denied, documents),
+            Err(NotEntered::Problem(problem)) => return response::problem(&problem, documents),
+        }
+    }
+    let outcome = handle(app, call).await;
     outcome.unwrap_or_else(|problem| response::problem(&problem, documents))
+}
+
+impl Ask {
+    fn of(self, call: &Call) -> EntranceAsked {
+        let (session, needs) = match self.by_path {
+            true if SessionRef::parse(call.segment()).is_some() => (None, ADMIN),
+            true => (call.path_session(), self.needs),
+            // What cannot be one is told by who answers, in its turn.
+            false => (call.session().ok().flatten(), self.needs),
+        };
+        let resource = matches!(needs, Needs::On(_)).then(|| call.resource());
+        EntranceAsked { session, needs, resource }
+    }
 }
 
 fn refuse(request: &Request, status: StatusCode) -> HttpAnswer {

@@ -71,7 +71,7 @@ impl Pair {
 
 async fn open(driver: &Driver, ttl_ms: i64) -> SessionId {
     let name = SessionName::parse("").unwrap();
-    driver.open(name, Ttl::new(ttl_ms).unwrap(), "here".into()).await.unwrap()
+    driver.open(name, Ttl::new(ttl_ms).unwrap(), "here".into(), None).await.unwrap()
 }
 
 /// A machine that vanished in a REST wait kept all that its session held for up to 60 s and a ttl:

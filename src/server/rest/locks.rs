@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use crate::access::Right;
 use crate::machine::{Command, Grant, Reply};
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
 
 use super::outcome::{Outcome, bug, done, known};
-use super::waiting;
+use super::waiting::{self, Wanted};
 
 pub(crate) async fn lock(app: Arc<App>, mut call: Call) -> Outcome {
     let (resource, session, wait) = (call.resource()?, call.session()?, call.wait()?);
     let session = known(session)?;
+    let wanted = Wanted { session, right: Right::Lock, resource: resource.clone() };
     let command = |wait_request| Command::Lock { session, resource, wait_request };
-    let answer = waiting::ask(&app, &mut call, session, wait, command).await?;
+    let answer = waiting::ask(&app, &mut call, &wanted, wait, command).await?;
     match &answer.reply {
         Ok(Reply::Granted { grant: Grant::Lock(grant), .. }) => {
             answer.hand_over();

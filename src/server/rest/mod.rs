@@ -1,6 +1,7 @@
 //! The original's REST interface: one function a request (protocol, section 2).
 
 pub(crate) mod dump;
+pub(crate) mod list;
 pub(crate) mod locks;
 pub(crate) mod outcome;
 mod pieces;

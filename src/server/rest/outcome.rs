@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::access::Right;
 use crate::driver::Unavailable;
 use crate::machine::{Command, Refusal, Reply, SessionId};
 use crate::server::app::App;
+use crate::server::http::request::Call;
 use crate::server::http::response::{self, HttpAnswer};
+use crate::wire::rest::Told;
 use crate::wire::{Code, Problem};
 
 /// What a handler comes to.
@@ -20,6 +23,15 @@ impl From<Unavailable> for Problem {
 /// There is no such session.
 pub(super) fn nobody() -> Problem {
     Refusal::SessionNotFound.into()
+}
+
+/// What is told of sessions beside their names.
+pub(super) fn told(call: &Call) -> Told {
+    match call.guest() {
+        None => Told::Everything,
+        Some(guest) if guest.subject.rules().may_at_all(Right::Admin) => Told::Source,
+        Some(_) => Told::Nothing,
+    }
 }
 
 /// A reply that its command cannot have.

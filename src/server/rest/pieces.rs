@@ -8,6 +8,8 @@ use futures::stream;
 
 use crate::driver::{Driver, Seen, Unavailable, Viewed};
 use crate::machine::{Name, ResourceView, SessionId, SessionView};
+use crate::server::refs::session_ref;
+use crate::wire::rest::Told;
 use crate::wire::{json, views, write_id};
 
 /// What is larger is the last of its piece of a dump, in bytes.
@@ -19,28 +21,31 @@ type Pieces = Box<dyn Iterator<Item = String> + Send>;
 /// What dumps list.
 pub(super) trait Listed: Viewed {
     /// The key under which it is listed.
-    fn key(&self) -> String;
+    fn key(&self, told: Told) -> String;
     /// What is listed.
-    fn write(view: Self::View) -> Pieces;
+    fn write(view: Self::View, told: Told) -> Pieces;
 }
 
 impl Listed for SessionId {
-    fn key(&self) -> String {
-        write_id(self)
+    fn key(&self, told: Told) -> String {
+        match told {
+            Told::Everything => write_id(self),
+            _ => session_ref(self).to_string(),
+        }
     }
 
-    fn write(view: SessionView) -> Pieces {
-        Box::new(views::session(view))
+    fn write(view: SessionView, told: Told) -> Pieces {
+        Box::new(views::session(view, told))
     }
 }
 
 impl Listed for Name {
-    fn key(&self) -> String {
+    fn key(&self, _: Told) -> String {
         self.as_str().to_owned()
     }
 
-    fn write(view: ResourceView) -> Pieces {
-        Box::new(views::resource(view))
+    fn write(view: ResourceView, told: Told) -> Pieces {
+        Box::new(views::resource(view, told))
     }
 }
 
@@ -48,12 +53,13 @@ impl Listed for Name {
 pub(super) async fn one<K: Listed>(
     driver: &Driver,
     key: &K,
+    told: Told,
     before: &str,
     after: &'static str,
 ) -> Result<Option<Body>, Unavailable> {
     let text = |view| {
         let (before, after) = (before.to_owned(), after.to_owned());
-        std::iter::once(before).chain(K::write(view)).chain(std::iter::once(after))
+        std::iter::once(before).chain(K::write(view, told)).chain(std::iter::once(after))
     };
     match driver.view(key).await? {
         None => Ok(None),
@@ -77,9 +83,10 @@ async fn next_after_others(pieces: &mut impl Iterator<Item = String>) -> Option<
 }
 
 /// A dump of these. Each entry is whole; two entries may be of different moments.
-pub(super) fn dump<K: Listed>(driver: Driver, keys: Vec<K>) -> Body {
+pub(super) fn dump<K: Listed>(driver: Driver, keys: Vec<K>, told: Told) -> Body {
     let dump = Dump {
         driver,
+        told,
         keys: keys.into_iter(),
         seen: Vec::new().into_iter(),
         entry: Box::new(std::iter::empty()),
@@ -98,6 +105,8 @@ pub(super) fn dump<K: Listed>(driver: Driver, keys: Vec<K>) -> Body {
 /// A dump under way.
 struct Dump<K: Listed> {
     driver: Driver,
+    /// What is told of sessions.
+    told: Told,
     /// What is yet to be looked at.
     keys: vec::IntoIter<K>,
     /// What is yet to be written.
@@ -126,9 +135,9 @@ impl<K: Listed> Dump<K> {
                 };
                 if let Some(view) = view {
                     text.push(self.separator);
-                    text.push_str(&json(&key.key()));
+                    text.push_str(&json(&key.key(self.told)));
                     text.push(':');
-                    self.entry = K::write(view);
+                    self.entry = K::write(view, self.told);
                     self.separator = ',';
                 }
             } else if self.keys.as_slice().is_empty() {

@@ -2,33 +2,48 @@
 
 use std::sync::Arc;
 
-use crate::machine::Command;
+use crate::machine::{Command, SessionRef};
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
-use crate::wire::{json, read_id, write_id};
+use crate::wire::rest::Told;
+use crate::wire::{json, write_id};
 
 use super::outcome::{Outcome, done, known, nobody};
-use super::pieces;
+use super::{list, pieces};
 
 pub(crate) async fn open(app: Arc<App>, call: Call) -> Outcome {
     let (name, ttl) = (call.query().session_name()?, call.query().ttl()?);
-    let session = app.driver.open(name, ttl, call.source()).await?;
+    let owner = match call.guest() {
+        None => None,
+        Some(guest) => {
+            guest.may_open(&app.driver)?;
+            guest.subject.owner().cloned()
+        }
+    };
+    let session = app.driver.open(name, ttl, call.source(), owner).await?;
     Ok(response::json(json(&write_id(&session))))
 }
 
 pub(crate) async fn refresh(app: Arc<App>, call: Call) -> Outcome {
-    let session = known(read_id(call.segment()))?;
+    let session = known(call.path_session())?;
     if app.driver.refresh(&session).await? { Ok(response::json("\"Ok\"")) } else { Err(nobody()) }
 }
 
 pub(crate) async fn show(app: Arc<App>, call: Call) -> Outcome {
-    let session = known(read_id(call.segment()))?;
-    let view = pieces::one(&app.driver, &session, "", "").await?;
+    if let Some(session) = SessionRef::parse(call.segment()) {
+        return list::one(&app.driver, session).await;
+    }
+    let session = known(call.path_session())?;
+    let told = call.guest().map_or(Told::Everything, |_| Told::Own);
+    let view = pieces::one(&app.driver, &session, told, "", "").await?;
     view.map(response::json).ok_or_else(nobody)
 }
 
 pub(crate) async fn close(app: Arc<App>, call: Call) -> Outcome {
-    let session = known(read_id(call.segment()))?;
+    let session = match SessionRef::parse(call.segment()) {
+        Some(session) => list::by_ref(&app.driver, session).await?,
+        None => known(call.path_session())?,
+    };
     done(&app, session, Command::Close { session }, "\"Ok\"").await
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Right;
 use crate::machine::{Command, Grant, Reach, Refusal, Reply};
 use crate::server::app::App;
 use crate::server::http::request::Call;
@@ -9,17 +10,21 @@ use crate::server::http::response;
 use crate::wire::json;
 use crate::wire::rest::ClaimShape;
 
-use super::outcome::{Outcome, bug, done, known};
-use super::waiting;
+use super::outcome::{Outcome, bug, done, known, told};
+use super::waiting::{self, Wanted};
 
 pub(crate) async fn issue(app: Arc<App>, call: Call) -> Outcome {
     let (resource, session) = (call.resource()?, call.session()?);
     let ticket = call.query().ticket()?;
     // The request is under way while its body is.
     let held = session.map(|session| app.driver.pin(session));
+    let guest = call.guest().cloned();
     let data = call.data().await?;
     drop(held);
     let session = known(session)?;
+    if let Some(guest) = guest {
+        guest.may_issue(&app.driver)?;
+    }
     let command = Command::Issue { session, resource, ticket, data, notify: false };
     done(&app, session, command, "\"Ok\"").await
 }
@@ -28,20 +33,22 @@ pub(crate) async fn revoke(app: Arc<App>, call: Call) -> Outcome {
     let (resource, session) = (call.resource()?, call.session()?);
     let ticket = call.query().ticket()?;
     let session = known(session)?;
-    done(&app, session, Command::Revoke { session, resource, ticket, reach: Reach::Any }, "\"Ok\"")
-        .await
+    let rules = call.guest().map(|guest| guest.subject.rules());
+    let reach = rules.map_or(Reach::Any, |rules| rules.reach(resource.as_str()));
+    done(&app, session, Command::Revoke { session, resource, ticket, reach }, "\"Ok\"").await
 }
 
 pub(crate) async fn claim(app: Arc<App>, mut call: Call) -> Outcome {
     let (resource, session) = (call.resource()?, call.session()?);
     let (ticket, wait) = (call.query().optional_ticket()?, call.wait()?);
     let session = known(session)?;
+    let wanted = Wanted { session, right: Right::Claim, resource: resource.clone() };
     let command =
         |wait_request| Command::Claim { session, resource, ticket, wait_request, again: true };
-    let answer = waiting::ask(&app, &mut call, session, wait, command).await?;
+    let answer = waiting::ask(&app, &mut call, &wanted, wait, command).await?;
     match &answer.reply {
         Ok(Reply::Granted { grant: Grant::Ticket(grant), .. }) => {
-            let claim = json(&ClaimShape::from(grant));
+            let claim = json(&ClaimShape::new(grant, told(&call)));
             answer.hand_over();
             Ok(response::after(wait, response::json_with_fence(claim, grant.fence)))
         }

@@ -1,23 +1,34 @@
 //! Requests that may wait in a queue for what they ask.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use crate::access::{BAD_TOKEN, Right, Rules};
 use crate::driver::Answer;
-use crate::machine::{Command, SessionId, WaitRequest};
+use crate::machine::{Command, Name, Reply, SessionId, WaitRequest};
+use crate::server::access::Cut;
+use crate::server::access::enter::forbidden;
 use crate::server::app::App;
 use crate::server::http::request::{Call, WaitWish};
-use crate::wire::Problem;
+use crate::wire::{Code, Problem};
+
+/// What is waited for, by the right that it takes.
+pub(super) struct Wanted {
+    pub(super) session: SessionId,
+    pub(super) right: Right,
+    pub(super) resource: Name,
+}
 
 /// Carries out a command that is granted at once, or waits as its client wishes. The session is
 /// kept alive while the request's body is under way: it takes its place in the queue when all of
-/// it is there.
+/// it is there. It leaves it when its client may not wait any more.
 pub(super) async fn ask(
     app: &Arc<App>,
     call: &mut Call,
-    session: SessionId,
+    wanted: &Wanted,
     wait: WaitWish,
     command: impl FnOnce(Option<WaitRequest>) -> Command,
 ) -> Result<Answer, Problem> {
+    let session = wanted.session;
     if wait.ms == 0 {
         return Ok(app.driver.request(session, command(None)).await?);
     }
@@ -25,5 +36,27 @@ pub(super) async fn ask(
     call.discard_body().await?;
     drop(pin);
     let command = |wait_request| command(Some(wait_request));
-    Ok(app.driver.request_waiting_unless(session, wait.ms, command, call.hang_up()).await?)
+    let hang_up = call.hang_up();
+    let Some(guest) = call.guest() else {
+        return Ok(app.driver.request_waiting_unless(session, wait.ms, command, hang_up).await?);
+    };
+    let cut = OnceLock::new();
+    let cut_by = &cut;
+    let gone = |ttl| async move {
+        let may = |rules: &Rules| rules.may(wanted.right, wanted.resource.as_str());
+        tokio::select! {
+            () = hang_up(ttl) => {}
+            why = guest.access.cut(guest.subject.clone(), may) => {
+                cut_by.get_or_init(|| why);
+            }
+        }
+    };
+    let answer = app.driver.request_waiting_unless(session, wait.ms, command, gone).await?;
+    match (&answer.reply, cut.get()) {
+        (Ok(Reply::NotGranted), Some(Cut::Right)) => Err(forbidden(wanted.right)),
+        (Ok(Reply::NotGranted), Some(Cut::Proof)) => {
+            Err(Problem::new(Code::Unauthorized, BAD_TOKEN))
+        }
+        _ => Ok(answer),
+    }
 }

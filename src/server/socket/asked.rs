@@ -1,12 +1,51 @@
 //! What a request asks of its session.
 
-use crate::driver::Asked;
+use crate::driver::{Answered, Asked};
 use crate::machine::{Command, Reach, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
+use crate::server::access::enter::{Guest, too_many};
 use crate::wire::Code;
 use crate::wire::socket::{Op, Request};
 
+use super::context::Context;
+
+/// What a request asks of the session, and whether its owner may ask so much.
+pub(super) fn asked_by(
+    guest: &mut Option<Guest>,
+    session: SessionId,
+    context: &Context,
+    request: Request,
+) -> (Option<u64>, Asked) {
+    let Some(guest) = guest else { return asked(session, request) };
+    let id = request.id;
+    if !guest.may_ask() {
+        return (id, Asked::Said(Answered::Limit(too_many().detail)));
+    }
+    match &request.op {
+        Ok(Op::Auth { token }) => (id, show(guest, &token.0)),
+        Ok(Op::Issue { .. }) => match guest.may_issue(&context.driver) {
+            Ok(()) => asked(session, request),
+            Err(problem) => (id, Asked::Said(Answered::Limit(problem.detail))),
+        },
+        _ => asked(session, request),
+    }
+}
+
+/// Another token is shown. The session's own door says whether it is its owner's.
+fn show(guest: &mut Guest, token: &str) -> Asked {
+    match Guest::by_token(&guest.access, token, guest.address) {
+        Ok(shown) => {
+            let owner = guest.subject.owner();
+            if owner.is_none() || shown.subject.owner() == owner {
+                *guest = shown.clone();
+            }
+            Asked::Renew(shown.subject)
+        }
+        Err(denied) => Asked::Said(Answered::Unauthorized(denied.detail())),
+    }
+}
+
 /// What a request asks of the session.
-pub(super) fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked) {
+fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked) {
     let by_socket = true;
     let wait_request = |wait: Option<WaitTimeout>| {
         wait.map(|timeout| WaitRequest { origin: WaitOrigin::Socket, timeout })
@@ -19,6 +58,8 @@ pub(super) fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked
         Ok(Op::Hello(_)) => {
             return (request.id, Asked::Bad("this socket has said hello already".to_owned()));
         }
+        // Where nobody is asked, what is shown is passed over.
+        Ok(Op::Auth { .. }) => return (request.id, Asked::Said(Answered::Done)),
         Ok(Op::Beat) => return (request.id, Asked::Beat),
         Ok(Op::Session) => return (request.id, Asked::State),
         Ok(Op::Bye) => return (request.id, Asked::Bye),

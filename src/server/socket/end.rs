@@ -35,6 +35,7 @@ pub(super) fn told(ending: Ending) -> End {
     Some(match ending {
         Ending::Bye => (close::BYE, "bye"),
         Ending::SessionEnded(why) => (close::SESSION_ENDED, reason(why)),
+        Ending::Unauthorized => (close::UNAUTHORIZED, "unauthorized"),
         Ending::Replaced => (close::REPLACED, "replaced"),
         Ending::TooSlow => (close::TOO_SLOW, "too slow"),
         Ending::GoingAway => (close::GOING_AWAY, "going away"),

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message as Frame, Utf8Bytes};
 
 use crate::driver::{Answered, ChangeEvent, Message};
 use crate::machine::{Figures, Name};
+use crate::server::access::enter::forbidden;
 use crate::wire::socket::{Response, SocketEvent, close};
 use crate::wire::{Code, Problem};
 
@@ -59,6 +60,7 @@ fn json(message: Message, out: &mut Vec<u8>) -> Option<()> {
         Message::Answer(id, answered) => response(answered)?.write(id, out),
         Message::Event(event) => SocketEvent::of(event)?.write(out),
         Message::Change(what, resource, figures) => change(what, resource, figures).write(out),
+        Message::TokenExpiring(left_ms) => SocketEvent::TokenExpiring { left_ms }.write(out),
         Message::GoingAway(after_ms) => SocketEvent::GoingAway { after_ms }.write(out),
     }
     Some(())
@@ -70,6 +72,12 @@ fn response(answered: Answered) -> Option<Response> {
         Answered::Reply(reply) => reply.into(),
         Answered::Bad(why) => Response::Failed(Problem::bad(why)),
         Answered::TooLarge(why) => Response::Failed(Problem::new(Code::TooLarge, why)),
+        Answered::Forbidden(right) => Response::Failed(forbidden(right)),
+        Answered::AnothersProof => {
+            Response::Failed(Problem::new(Code::Forbidden, "the token is another's"))
+        }
+        Answered::Unauthorized(why) => Response::Failed(Problem::new(Code::Unauthorized, why)),
+        Answered::Limit(why) => Response::Failed(Problem::new(Code::Limit, why)),
         Answered::Beat(ttl_ms) => Response::Beat { ttl_ms },
         Answered::Done => Response::Done,
         Answered::Unavailable(why) => Response::Failed(why.into()),

@@ -7,10 +7,13 @@ use futures::{SinkExt, StreamExt};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::access::Denied;
 use crate::driver::{Connection, NotAttached};
 use crate::machine::Refusal;
-use crate::wire::Problem;
-use crate::wire::socket::{self as wire, Hello, Op, Request, Who, close};
+use crate::server::access::SocketSeat;
+use crate::server::access::enter::{Guest, too_many};
+use crate::wire::socket::{self as wire, Hello, Op, Request, ShownToken, Who, close};
+use crate::wire::{Code, Problem};
 
 use super::context::Context;
 use super::end::End;
@@ -22,11 +25,49 @@ const HELLO_MAX: Duration = Duration::from_secs(5);
 /// So many refused hellos are enough.
 const HELLOS_MAX: usize = 10;
 
+/// A socket whose `hello` was accepted.
+pub(super) struct Welcome {
+    pub(super) connection: Connection,
+    /// Whether its client answers beats instead of pings.
+    pub(super) beat: bool,
+    /// Who it is, where that is asked for.
+    pub(super) guest: Option<Guest>,
+    /// That it counts among its owner's, for as long as it is open.
+    pub(super) seat: Option<SocketSeat>,
+}
+
+/// Who says `hello`, and its seat; nobody where nobody is asked.
+fn guest(
+    context: &Context,
+    token: Option<&ShownToken>,
+    takes_over: bool,
+) -> Result<(Option<Guest>, Option<SocketSeat>), Problem> {
+    let Some(access) = &context.access else { return Ok((None, None)) };
+    let shown = match (token, &context.guest) {
+        (Some(token), _) => Guest::by_token(access, &token.0, context.address),
+        // Its proof may have ended since the upgrade.
+        (None, Some(guest)) => guest.renewed(),
+        (None, None) => Err(Denied::Nothing),
+    };
+    let guest = shown.or_else(|denied| {
+        context.driver.may_ask()?;
+        Err(Problem::new(Code::Unauthorized, denied.detail()))
+    })?;
+    if !guest.may_ask() {
+        return Err(too_many());
+    }
+    if !takes_over {
+        guest.may_open(&context.driver)?;
+    }
+    let seat = guest.sit(takes_over)?;
+    Ok((Some(guest), Some(seat)))
+}
+
 /// Waits for a `hello` that is accepted.
 pub(super) async fn say_hello<S: Socket>(
     socket: &mut S,
     context: &Context,
-) -> Result<(Connection, bool), End> {
+) -> Result<Welcome, End> {
     let mut deadline = pin!(sleep(HELLO_MAX));
     for _ in 0..HELLOS_MAX {
         let text = tokio::select! {
@@ -44,7 +85,7 @@ pub(super) async fn say_hello<S: Socket>(
         };
         let problem = match op {
             Ok(Op::Hello(hello)) => match greet(context, id, hello).await? {
-                Ok(connected) => return Ok(connected),
+                Ok(welcome) => return Ok(welcome),
                 Err(problem) => problem,
             },
             Err(problem) if is_hello => problem,
@@ -71,8 +112,8 @@ async fn greet(
     context: &Context,
     id: Option<u64>,
     hello: Hello,
-) -> Result<Result<(Connection, bool), Problem>, End> {
-    let Hello { beat, who } = hello;
+) -> Result<Result<Welcome, Problem>, End> {
+    let Hello { beat, who, token } = hello;
     let known = match &who {
         Who::New { .. } => None,
         Who::Known { session, .. } => session.as_ref(),
@@ -80,16 +121,24 @@ async fn greet(
     if !context.may_speak(known) {
         return Err(Some((close::TOO_MANY, "too many connections")));
     }
+    let takes_over = known.is_some();
+    let (guest, seat) = match guest(context, token.as_ref(), takes_over) {
+        Ok(come) => come,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let subject = guest.as_ref().map(|guest| &guest.subject);
     let (session, attempt) = match who {
         Who::New { name, ttl } => {
-            let connected = context.driver.connect(id, name, ttl, context.source.clone());
-            return Ok(connected.map(|connection| (connection, beat)).map_err(Problem::from));
+            let source = context.source.clone();
+            let connected = context.driver.connect(id, name, ttl, source, subject);
+            let welcome = |connection| Welcome { connection, beat, guest, seat };
+            return Ok(connected.map(welcome).map_err(Problem::from));
         }
         Who::Known { session, attempt } => (session, attempt),
     };
     let Some(session) = session else { return Ok(Err(Refusal::SessionNotFound.into())) };
-    match context.driver.reconnect(id, session, attempt).await {
-        Ok(connection) => Ok(Ok((connection, beat))),
+    match context.driver.reconnect(id, session, attempt, subject).await {
+        Ok(connection) => Ok(Ok(Welcome { connection, beat, guest, seat })),
         Err(NotAttached::Overtaken) => Err(Some((close::REPLACED, "replaced"))),
         Err(NotAttached::NotFound(position)) => match context.driver.may_say(position).await {
             Ok(()) => Ok(Err(Refusal::SessionNotFound.into())),

@@ -7,9 +7,10 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::time::sleep;
 
 use crate::driver::{Asked, Connection};
+use crate::server::access::enter::Guest;
 use crate::wire::socket::{self as wire, close};
 
-use super::asked::asked;
+use super::asked::asked_by;
 use super::context::Context;
 use super::incoming::{Heard, Incoming, heard};
 
@@ -35,6 +36,7 @@ pub(super) async fn read_all<T, E>(
     connection: &Connection,
     context: &Context,
     beat: bool,
+    mut guest: Option<Guest>,
 ) where
     T: Stream<Item = Result<Incoming, E>> + Unpin,
     E: Error + 'static,
@@ -50,7 +52,9 @@ pub(super) async fn read_all<T, E>(
                     last = Some(Last::Fault(close::RATE, "too many requests"));
                 }
                 Ok(Heard::Text(text)) => match wire::read(&text) {
-                    Ok(request) => batch.push(asked(connection.session(), request)),
+                    Ok(request) => {
+                        batch.push(asked_by(&mut guest, connection.session(), context, request));
+                    }
                     Err(_) => last = Some(Last::Fault(close::PROTOCOL, "not a JSON object")),
                 },
                 Ok(Heard::Life) => lives = true,

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use super::context::Context;
 use super::end::{End, end_of_error};
 use super::half::Half;
-use super::handshake::say_hello;
+use super::handshake::{Welcome, say_hello};
 use super::incoming::Socket;
 use super::reader::read_all;
 use super::writer::write_all;
@@ -25,17 +25,17 @@ const CLOSE_MAX: Duration = Duration::from_millis(100);
 /// ever given.
 pub(crate) async fn serve<S: Socket>(mut socket: Box<S>, mut context: Context) {
     let end = match Box::pin(say_hello(&mut *socket, &context)).await {
-        Ok((connection, beat)) => {
+        Ok(Welcome { connection, beat, guest, seat: own_seat }) => {
             context.nameless = None;
             let seat = context.admission.as_ref().and_then(|it| it.sit(connection.session()));
             socket.admit();
             let shared = Mutex::new(&mut *socket);
             let (mut sink, mut stream) = (Half::of(&shared), Half::of(&shared));
             let end = tokio::select! {
-                () = read_all(&mut stream, &connection, &context, beat) => None,
+                () = read_all(&mut stream, &connection, &context, beat, guest) => None,
                 end = write_all(&mut sink, &connection, beat) => end,
             };
-            drop((connection, seat));
+            drop((connection, seat, own_seat));
             end
         }
         Err(end) => end,

@@ -1,6 +1,5 @@
 //! `GET /api/v1/ws`: who may become a socket.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,16 +7,18 @@ use axum::http::header::{
     ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::access::Denied;
 use crate::notices::NoticeKind;
+use crate::server::access::enter::{Guest, NotEntered, address};
 use crate::server::app::App;
 use crate::server::http::request::{Call, wants_documents};
 use crate::server::http::response::{self, HttpAnswer};
 use crate::server::net::counted::Counted;
-use crate::server::net::peer::Peer;
 use crate::wire::socket::SUBPROTOCOL;
 use crate::wire::{Code, Problem};
 
@@ -41,6 +42,11 @@ pub(crate) async fn upgrade(app: &Arc<App>, call: Call) -> HttpAnswer {
     if let Err(problem) = app.admit(&parts) {
         return response::problem(&problem, documents);
     }
+    let guest = match shown(app, &parts) {
+        Ok(guest) => guest,
+        Err(NotEntered::Denied(denied)) => return response::denied(&denied, documents),
+        Err(NotEntered::Problem(problem)) => return response::problem(&problem, documents),
+    };
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let Some(upgrade) = upgrade.filter(|_| is_meant(&parts.headers)) else {
         let headers =
@@ -51,16 +57,18 @@ pub(crate) async fn upgrade(app: &Arc<App>, call: Call) -> HttpAnswer {
         return response::refusal(StatusCode::BAD_REQUEST, documents);
     };
     let answer = switching(key, &parts.headers);
-    let peer = parts.extensions.get::<Arc<Peer>>().map(|peer| peer.address.ip());
-    let Some(nameless) = app.nameless.enter(peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
-    else {
+    let address = address(&parts);
+    let is_known = guest.as_ref().is_some_and(|guest| guest.subject.owner().is_some());
+    let nameless = if is_known { None } else { app.nameless.enter(address) };
+    if nameless.is_none() && !is_known {
         app.notices.refused(NoticeKind::Nameless, &source);
         let problem = Problem::new(Code::Limit, "too many sockets have not said hello");
         return response::problem(&problem, documents);
-    };
+    }
     let (open, task) = (Counted::new(&app.sockets), app.tasks.token());
     let (driver, stopping) = (app.driver.clone(), app.stopping.clone());
-    let context = Context { driver, source, stopping, nameless: Some(nameless), admission };
+    let access = app.config.access.clone();
+    let context = Context { driver, source, stopping, nameless, address, access, guest, admission };
     tokio::spawn(async move {
         if let Some(socket) = Box::pin(WebSocket::upgraded(upgrade)).await {
             serve(socket, context).await;
@@ -68,6 +76,19 @@ pub(crate) async fn upgrade(app: &Arc<App>, call: Call) -> HttpAnswer {
         drop((open, task));
     });
     answer
+}
+
+/// Who the upgrade shows; `None` where nobody is asked, or nothing is shown yet: `hello` may.
+fn shown(app: &App, parts: &Parts) -> Result<Option<Guest>, NotEntered> {
+    let Some(access) = &app.config.access else { return Ok(None) };
+    match Guest::of(access, app, parts) {
+        Ok(guest) => Ok(Some(guest)),
+        Err(Denied::Nothing) => Ok(None),
+        Err(denied) => {
+            app.driver.may_ask().map_err(Problem::from)?;
+            Err(NotEntered::Denied(denied))
+        }
+    }
 }
 
 fn refused<const N: usize>(

@@ -6,6 +6,7 @@ use futures::SinkExt;
 
 use crate::driver::{Answered, Connection, Message, Unavailable, WholeState};
 use crate::machine::{IssuedState, Refusal};
+use crate::server::refs::session_ref;
 use crate::wire::socket::StateFrames;
 
 use super::end::{End, told};
@@ -37,7 +38,8 @@ pub(super) async fn feed_state<K: Outgoing>(
             return feed(sink, Message::Answer(id, answered), &mut Vec::new()).await;
         }
     }
-    for frame in StateFrames::new(id, session, resumed, &epoch, ping_ms) {
+    let session_ref = session_ref(&session.info.id);
+    for frame in StateFrames::new(id, session, session_ref, resumed, &epoch, ping_ms) {
         feed_text(sink, &frame).await?;
         // Others go before the next 64 KiB.
         tokio::task::yield_now().await;

@@ -19,6 +19,8 @@ pub mod close {
     pub const TOO_SLOW: u16 = 4001;
     /// Too many requests.
     pub const RATE: u16 = 4003;
+    /// The proof of who it is is no longer good: come back with another.
+    pub const UNAUTHORIZED: u16 = 4401;
     /// No `hello` in time, or something else first.
     pub const NO_HELLO: u16 = 4500;
     /// A newer socket has the session.

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use crate::machine::{
-    Data, Event, Fence, Figures, Grant, LockGrant, LossReason, Name, SessionName, WaitId,
+    Data, Event, Fence, Figures, Grant, LockGrant, LossReason, Name, SessionName, WaitEndReason,
+    WaitId,
 };
 use crate::wire::json::Object;
 
@@ -33,8 +34,12 @@ pub enum SocketEvent {
     LockWanted { resource: Name, waiting: u32 },
     /// The lock is lost: it was given up through the session's other connection.
     LockLost { resource: Name, fence: Fence },
-    /// A wait's time was up.
-    WaitEnded { wait: WaitId, resource: Name },
+    /// A wait ended without a grant.
+    WaitEnded { wait: WaitId, resource: Name, reason: WaitEndReason },
+    /// A watch ended: its session may not look any more.
+    WatchEnded { resource: Name },
+    /// The proof of who it is is about to end.
+    TokenExpiring { left_ms: u32 },
     /// There is a free ticket.
     TicketAvailable { resource: Name, free: u32 },
     /// The lock is free.
@@ -58,7 +63,10 @@ impl SocketEvent {
             Event::Granted { wait, grant: Grant::Ticket(grant), .. } => {
                 Self::TicketGranted { wait, ticket: grant.into() }
             }
-            Event::WaitEnded { wait, resource, .. } => Self::WaitEnded { wait, resource },
+            Event::WaitEnded { wait, resource, reason, .. } => {
+                Self::WaitEnded { wait, resource, reason }
+            }
+            Event::WatchEnded { resource, .. } => Self::WatchEnded { resource },
             Event::TicketUpdated { resource, ticket, data, fence, .. } => {
                 Self::TicketUpdated { resource, ticket, data, fence }
             }
@@ -78,7 +86,6 @@ impl SocketEvent {
             Event::LockLost { resource, fence, .. } => Self::LockLost { resource, fence },
             Event::Answered { .. }
             | Event::Orphaned { .. }
-            | Event::WatchEnded { .. }
             | Event::Changed { .. }
             | Event::SessionEnded { .. }
             | Event::SessionOpened { .. }
@@ -103,6 +110,8 @@ impl SocketEvent {
             Self::LockWanted { .. } => "lock-wanted",
             Self::LockLost { .. } => "lock-lost",
             Self::WaitEnded { .. } => "wait-ended",
+            Self::WatchEnded { .. } => "watch-ended",
+            Self::TokenExpiring { .. } => "token-expiring",
             Self::TicketAvailable { .. } => "ticket-available",
             Self::LockAvailable { .. } => "lock-available",
             Self::ResourceChanged { .. } => "resource-changed",
@@ -150,9 +159,19 @@ impl SocketEvent {
                 it.member("resource", resource.as_str()).member("fence", fence.0);
                 it.member("reason", "released");
             }
-            Self::WaitEnded { wait, resource } => {
+            Self::WaitEnded { wait, resource, reason } => {
                 it.member("wait", wait.0).member("resource", resource.as_str());
-                it.member("reason", "timeout");
+                let reason = match reason {
+                    WaitEndReason::TimedOut => "timeout",
+                    WaitEndReason::Forbidden => FORBIDDEN,
+                };
+                it.member("reason", reason);
+            }
+            Self::WatchEnded { resource } => {
+                it.member("resource", resource.as_str()).member("reason", FORBIDDEN);
+            }
+            Self::TokenExpiring { left_ms } => {
+                it.member("left", left_ms);
             }
             Self::TicketAvailable { resource, free } => {
                 it.member("resource", resource.as_str()).member("free", free);
@@ -189,8 +208,11 @@ impl SocketEvent {
     }
 }
 
+/// Why a wait or a watch ended that its session may not have any more, as told.
+const FORBIDDEN: &str = "forbidden";
+
 /// All that this version knows.
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 17] = [
     "lock-granted",
     "ticket-granted",
     "ticket-updated",
@@ -201,6 +223,8 @@ const NAMES: [&str; 15] = [
     "lock-wanted",
     "lock-lost",
     "wait-ended",
+    "watch-ended",
+    "token-expiring",
     "ticket-available",
     "lock-available",
     "resource-changed",
@@ -235,6 +259,7 @@ struct EventMembers {
     free: Option<u32>,
     held: Option<u32>,
     after: Option<u32>,
+    left: Option<u32>,
 }
 
 impl EventMembers {
@@ -290,7 +315,15 @@ impl EventMembers {
             "lock-wanted" => E::LockWanted { resource: self.resource()?, waiting: self.waiting()? },
             "lock-lost" => E::LockLost { resource: self.resource()?, fence: self.fence()? },
             "lock-available" => E::LockAvailable { resource: self.resource()? },
-            "wait-ended" => E::WaitEnded { wait: self.wait()?, resource: self.resource()? },
+            "wait-ended" => {
+                let reason = match self.reason.as_deref() {
+                    Some(FORBIDDEN) => WaitEndReason::Forbidden,
+                    _ => WaitEndReason::TimedOut,
+                };
+                E::WaitEnded { wait: self.wait()?, resource: self.resource()?, reason }
+            }
+            "watch-ended" => E::WatchEnded { resource: self.resource()? },
+            "token-expiring" => E::TokenExpiring { left_ms: there(self.left, "left")? },
             "ticket-available" => {
                 E::TicketAvailable { resource: self.resource()?, free: there(self.free, "free")? }
             }

@@ -28,6 +28,7 @@ pub(super) struct Members<'a> {
     pub(super) session: Value<'a>,
     pub(super) attempt: Value<'a>,
     pub(super) liveness: Value<'a>,
+    pub(super) token: Value<'a>,
     /// One of these is a number or a string that no type holds.
     pub(super) out_of_range: bool,
 }
@@ -71,6 +72,7 @@ impl<'a> Members<'a> {
             b"session" => &mut self.session,
             b"attempt" => &mut self.attempt,
             b"liveness" => &mut self.liveness,
+            b"token" => &mut self.token,
             _ => return None,
         })
     }

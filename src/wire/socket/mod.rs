@@ -18,7 +18,7 @@ mod understood;
 pub use answer::Response;
 pub use bounds::{FRAME_MAX_BYTES, HELLO_MAX_BYTES, SUBPROTOCOL, close};
 pub use event::SocketEvent;
-pub use op::{Hello, NoObject, Op, Request, Who};
+pub use op::{Hello, NoObject, Op, Request, ShownToken, Who};
 pub use received::Received;
 pub use request::read;
 pub use state::{HoldState, Place, StateFrames, StateHead, StateLists};

@@ -1,5 +1,7 @@
 //! What a client may ask by its socket.
 
+use std::fmt;
+
 use crate::machine::{Data, Fence, Name, SessionId, SessionName, Ttl, WaitId, WaitTimeout};
 use crate::wire::problem::Problem;
 
@@ -24,6 +26,8 @@ pub struct Request {
 pub enum Op {
     /// Open a session or take one over.
     Hello(Hello),
+    /// Show another proof.
+    Auth { token: ShownToken },
     /// A heartbeat.
     Beat,
     /// Tell me the state again.
@@ -57,6 +61,8 @@ pub struct Hello {
     pub beat: bool,
     /// Whom it speaks for.
     pub who: Who,
+    /// What it shows of who it is.
+    pub token: Option<ShownToken>,
 }
 
 /// Whom a socket speaks for.
@@ -67,4 +73,14 @@ pub enum Who {
     New { name: SessionName, ttl: Ttl },
     /// One that is there already; `None` for text that is nobody's id.
     Known { session: Option<SessionId>, attempt: Option<u64> },
+}
+
+/// A token that was shown. It is told to nobody, so `Debug` does not tell it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShownToken(pub Box<str>);
+
+impl fmt::Debug for ShownToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a token")
+    }
 }

@@ -15,7 +15,7 @@ use crate::wire::problem::Problem;
 use crate::wire::query;
 
 use super::members::{Members, Odd, Value};
-use super::op::{Hello, NoObject, Op, Request, Who};
+use super::op::{Hello, NoObject, Op, Request, ShownToken, Who};
 use super::ticket::write_data;
 
 /// Reads a frame.
@@ -59,6 +59,10 @@ impl<'a> Members<'a> {
         };
         Ok(match &**op {
             "hello" => Op::Hello(self.hello()?),
+            "auth" => match self.shown()? {
+                Some(token) => Op::Auth { token },
+                None => return Err(Problem::bad("token is missing")),
+            },
             "beat" => Op::Beat,
             "session" => Op::Session,
             "bye" => Op::Bye,
@@ -113,7 +117,15 @@ impl<'a> Members<'a> {
             }
             _ => return Err(Problem::bad("session must be an id")),
         };
-        Ok(Hello { beat, who })
+        Ok(Hello { beat, who, token: self.shown()? })
+    }
+
+    fn shown(&self) -> Result<Option<ShownToken>, Problem> {
+        match &self.token {
+            Value::Missing => Ok(None),
+            Value::Text(token) => Ok(Some(ShownToken((&**token).into()))),
+            _ => Err(Problem::bad("token must be a string")),
+        }
     }
 
     fn name(&self) -> Result<SessionName, Problem> {
@@ -204,6 +216,9 @@ impl Op {
         object.member("id", id).member("op", self.name());
         match self {
             Self::Hello(hello) => hello.write(&mut object),
+            Self::Auth { token } => {
+                object.member("token", &*token.0);
+            }
             Self::Beat | Self::Session | Self::Bye => {}
             Self::Lock { resource, wait } => {
                 object.member("resource", resource.as_str());
@@ -246,9 +261,11 @@ impl Op {
     }
 
     /// What it is called.
-    fn name(&self) -> &'static str {
+    #[must_use]
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Hello(_) => "hello",
+            Self::Auth { .. } => "auth",
             Self::Beat => "beat",
             Self::Session => "session",
             Self::Bye => "bye",
@@ -279,6 +296,9 @@ impl Hello {
             }
         }
         object.member("liveness", if self.beat { "beat" } else { "ping" });
+        if let Some(token) = &self.token {
+            object.member("token", &*token.0);
+        }
     }
 }
 
@@ -353,7 +373,7 @@ mod tests {
         let hello = op(r#"{"id":1,"op":"hello","ttl":1e4}"#);
         let ttl = query::ttl(10_000).unwrap();
         let who = Who::New { name: SessionName::parse("").unwrap(), ttl };
-        assert_eq!(hello, Ok(Op::Hello(Hello { beat: false, who })));
+        assert_eq!(hello, Ok(Op::Hello(Hello { beat: false, who, token: None })));
     }
 
     /// The whole request was refused for a lone surrogate in the name of a member that nobody

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::machine::{
     DATA_MAX_BYTES, Fence, Figures, Grant, IssuedState, Kind, LockGrant, NAME_MAX_BYTES, Name,
-    SessionId, SessionName, SessionState, Ttl, WaitId, WaitState, WatchState,
+    SessionId, SessionName, SessionRef, SessionState, Ttl, WaitId, WaitState, WatchState,
 };
 use crate::wire::id::{read_id, write_id};
 use crate::wire::json::Object;
@@ -31,6 +31,8 @@ const _: () = assert!(LISTS_MAX_BYTES + ENTRY_MAX_BYTES + HEAD_MAX_BYTES <= FRAM
 pub struct StateHead {
     /// Its id.
     pub session: SessionId,
+    /// What it is called where its id must not be told. Servers before 0.3 do not tell it.
+    pub session_ref: Option<SessionRef>,
     /// Its name.
     pub name: SessionName,
     /// How long it lives unheard.
@@ -114,12 +116,14 @@ impl StateFrames {
     pub fn new(
         id: Option<u64>,
         state: SessionState,
+        session_ref: SessionRef,
         resumed: bool,
         epoch: &str,
         ping_ms: u32,
     ) -> Self {
         let head = StateHead {
             session: state.info.id,
+            session_ref: Some(session_ref),
             name: state.info.name.clone(),
             ttl: state.info.ttl,
             resumed,
@@ -221,7 +225,11 @@ impl Iterator for StateFrames {
 
 impl StateHead {
     fn write(&self, ok: &mut Object<'_>) {
-        ok.member("session", write_id(&self.session)).member("name", self.name.as_str());
+        ok.member("session", write_id(&self.session));
+        if let Some(session_ref) = self.session_ref {
+            ok.member("ref", session_ref.to_string());
+        }
+        ok.member("name", self.name.as_str());
         ok.member("ttl", self.ttl.as_ms()).member("resumed", self.resumed);
         ok.member("epoch", &*self.epoch).member("ping", self.ping_ms);
     }
@@ -234,6 +242,7 @@ impl StateHead {
         let ttl = there(members.ttl, "ttl")?;
         Ok(Some(Self {
             session: there(read_id(&session), "session")?,
+            session_ref: members.session_ref.as_deref().and_then(SessionRef::parse),
             name: session_name(&there(members.name, "name")?)?,
             ttl: there(Ttl::new(ttl), "ttl")?,
             resumed: there(members.resumed, "resumed")?,
@@ -248,6 +257,8 @@ impl StateHead {
 #[serde(default)]
 struct HeadMembers {
     session: Option<String>,
+    #[serde(rename = "ref")]
+    session_ref: Option<String>,
     name: Option<String>,
     ttl: Option<i64>,
     resumed: Option<bool>,
@@ -376,7 +387,8 @@ mod tests {
         let ticket = IssuedState { resource: name.clone(), ticket: name, claimed: true };
         let issued = vec![ticket; 10_000];
         let state = SessionState { info, holds: vec![], waits: vec![], watches: vec![], issued };
-        let frames: Vec<Vec<u8>> = StateFrames::new(Some(9), state, true, "e", 7).collect();
+        let frames: Vec<Vec<u8>> =
+            StateFrames::new(Some(9), state, SessionRef([1; 8]), true, "e", 7).collect();
         assert!(frames.len() > 100 && frames.iter().all(|frame| frame.len() <= FRAME_MAX_BYTES));
         let mut count = 0;
         for (at, frame) in frames.iter().enumerate() {

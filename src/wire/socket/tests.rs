@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::*;
 use crate::machine::{
     Data, Fence, Figures, Grant, IssuedState, Kind, LockGrant, LossReason, NUMBER_END, Name,
-    SessionId, SessionInfo, SessionName, SessionState, TicketGrant, Ttl, WAIT_MAX_MS, WaitId,
-    WaitState, WaitTimeout, WatchState,
+    SessionId, SessionInfo, SessionName, SessionRef, SessionState, TicketGrant, Ttl, WAIT_MAX_MS,
+    WaitEndReason, WaitId, WaitState, WaitTimeout, WatchState,
 };
 use crate::wire::{Code, Problem};
 
@@ -122,7 +122,8 @@ fn ops(dice: &mut Dice) -> Vec<Op> {
     } else {
         Who::Known { session: dice.maybe(Dice::id), attempt: dice.maybe(Dice::number) }
     };
-    let hello = Hello { beat: dice.flag(), who };
+    let token = dice.flag().then(|| ShownToken("tkd_\"x\u{e9}".into()));
+    let hello = Hello { beat: dice.flag(), who, token };
     let (resource, ticket) = (dice.name(), dice.name());
     let both = || (resource.clone(), ticket.clone());
     let mut ops = vec![Op::Hello(hello), Op::Beat, Op::Session, Op::Bye];
@@ -201,7 +202,9 @@ fn events(dice: &mut Dice) -> Vec<SocketEvent> {
         E::TicketGranted { wait, ticket: dice.ticket() },
         E::LockWanted { resource: of().0, waiting: dice.small() },
         E::LockLost { resource: of().0, fence },
-        E::WaitEnded { wait, resource: of().0 },
+        E::WaitEnded { wait, resource: of().0, reason: WaitEndReason::Forbidden },
+        E::WatchEnded { resource: of().0 },
+        E::TokenExpiring { left_ms: 7 },
         E::TicketAvailable { resource: of().0, free: dice.small() },
         E::LockAvailable { resource: of().0 },
         E::ResourceChanged { resource: of().0, figures: dice.figures() },
@@ -282,7 +285,7 @@ fn a_state_is_read_as_it_was_written_in_as_many_parts_as_it_takes() {
             issued: state.issued.clone(),
         };
         let info = state.info.clone();
-        let frames = StateFrames::new(Some(3), state, true, "e", 7);
+        let frames = StateFrames::new(Some(3), state, SessionRef([1; 8]), true, "e", 7);
         let (mut lists, mut heads, mut parts) = (StateLists::default(), Vec::new(), 0);
         for frame in frames {
             let text = String::from_utf8(frame).unwrap();
@@ -306,6 +309,7 @@ fn a_state_is_read_as_it_was_written_in_as_many_parts_as_it_takes() {
         assert_eq!(parts > 0, many > 2, "{many} in {parts} parts");
         let head = StateHead {
             session: info.id,
+            session_ref: Some(SessionRef([1; 8])),
             name: info.name.clone(),
             ttl: info.ttl,
             resumed: true,

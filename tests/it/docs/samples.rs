@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ticketd::machine::{
     Data, Event, Fence, Figures, Grant, IssuedState, Kind, Limit, LockGrant, LossReason, Name,
-    Refusal, Reply, SessionId, SessionInfo, SessionName, SessionState, TicketGrant, Ttl,
-    WaitEndReason, WaitId, WaitState, WaitTimeout, WatchState,
+    Refusal, Reply, SessionId, SessionInfo, SessionName, SessionRef, SessionState, TicketGrant,
+    Ttl, WaitEndReason, WaitId, WaitState, WaitTimeout, WatchState,
 };
 use ticketd::wire::socket::{Response, SocketEvent, StateFrames};
 use ticketd::wire::{Code, Problem};
@@ -94,6 +94,7 @@ pub(crate) fn all() -> Vec<(String, String)> {
         ("ticket-available", SocketEvent::TicketAvailable { resource: name("jobs"), free: 1 }),
         ("lock-available", SocketEvent::LockAvailable { resource: name("db") }),
         ("beat", SocketEvent::Beat),
+        ("token-expiring", SocketEvent::TokenExpiring { left_ms: 60_000 }),
         ("going-away", SocketEvent::GoingAway { after_ms: 0 }),
     ] {
         all.push((format!("event-{kind}"), told(&event)));
@@ -125,6 +126,7 @@ fn answers() -> Vec<(String, String)> {
     ] {
         all.push((format!("answer-{op}"), answer(id, Ok(reply))));
     }
+    all.push(("answer-auth".to_owned(), answer(id, Response::Done)));
     all.push(("answer-bye".to_owned(), answer(id, Response::Done)));
     all.push(("answer-beat".to_owned(), answer(id, Response::Beat { ttl_ms: 5000 })));
     for code in Code::ALL {
@@ -135,7 +137,8 @@ fn answers() -> Vec<(String, String)> {
         all.push(("answer-error".to_owned(), answer(id, Err(refusal))));
     }
     for op in ["hello", "session"] {
-        for frame in StateFrames::new(id, state(), true, &"e".repeat(27), 1666) {
+        for frame in StateFrames::new(id, state(), SessionRef([1; 8]), true, &"e".repeat(27), 1666)
+        {
             all.push((format!("answer-{op}"), String::from_utf8(frame).expect("JSON")));
         }
     }
@@ -156,7 +159,7 @@ fn parts() -> Vec<(String, String)> {
         watches: repeat(&watches),
         issued: repeat(&issued),
     };
-    let frames = StateFrames::new(Some(7), large, true, &"e".repeat(27), 1666);
+    let frames = StateFrames::new(Some(7), large, SessionRef([1; 8]), true, &"e".repeat(27), 1666);
     let mut frames: Vec<_> = frames.map(|frame| String::from_utf8(frame).expect("JSON")).collect();
     frames.pop();
     frames.into_iter().map(|frame| ("answer-part".to_owned(), frame)).collect()
@@ -176,6 +179,13 @@ fn events() -> Vec<Event> {
             resource: resource.clone(),
             reason: WaitEndReason::TimedOut,
         },
+        Event::WaitEnded {
+            to,
+            wait: WaitId(1),
+            resource: resource.clone(),
+            reason: WaitEndReason::Forbidden,
+        },
+        Event::WatchEnded { to, resource: resource.clone() },
         Event::LockWanted { to, resource: resource.clone(), waiting: 1 },
         Event::LockLost { to, resource: resource.clone(), fence },
     ];
@@ -209,8 +219,8 @@ fn kind_of(event: &Event) -> Option<String> {
         Event::TicketTaken { .. } => "ticket-taken",
         Event::LockWanted { .. } => "lock-wanted",
         Event::LockLost { .. } => "lock-lost",
-        Event::WatchEnded { .. }
-        | Event::Answered { .. }
+        Event::WatchEnded { .. } => "watch-ended",
+        Event::Answered { .. }
         | Event::Orphaned { .. }
         | Event::Changed { .. }
         | Event::SessionEnded { .. }

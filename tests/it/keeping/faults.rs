@@ -96,7 +96,7 @@ async fn assert_all_are_told(house: &mut House, guests: &mut Guests) {
     assert!(later(wait_for(&house.driver, session, "new", 1000)).now().is_err());
     assert!(later(open(&house.driver, "new", 1000)).now().is_err());
     let session = guests.sockets[0].session();
-    assert!(house.driver.reconnect(Some(1), session, None).await.is_err());
+    assert!(house.driver.reconnect(Some(1), session, None, None).await.is_err());
     assert!(house.driver.failed().await.contains("pulled out"));
     assert!(house.keeper.cycle().is_err(), "and it stays so");
 }

@@ -53,7 +53,7 @@ async fn sessions_and_what_they_have_are_there_again() {
         for session in [one, first, second] {
             assert!(refresh(&house.driver, session).await, "it has a full TTL");
         }
-        let a = house.driver.reconnect(Some(1), first, Some(1)).await.expect("lives");
+        let a = house.driver.reconnect(Some(1), first, Some(1), None).await.expect("lives");
         house.keep();
         a.opened();
         assert_eq!(heard(&a), ["1 state"]);

@@ -15,7 +15,7 @@ const TRIES: u32 = 10_000;
 async fn open(driver: &Driver, name: &str) -> SessionId {
     let name = SessionName::parse(name).expect("a name");
     let ttl = Ttl::new(600_000).expect("a ttl");
-    driver.open(name, ttl, "nowhere".into()).await.expect("is open")
+    driver.open(name, ttl, "nowhere".into(), None).await.expect("is open")
 }
 
 async fn ask(driver: &Driver, session: SessionId, command: Command) -> Reply {

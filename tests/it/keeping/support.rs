@@ -93,7 +93,8 @@ impl House {
     pub(super) fn connect(&mut self, name: &str, ttl_ms: i64) -> Connection {
         let name = SessionName::parse(name).expect("a name");
         let ttl = Ttl::new(ttl_ms).expect("a ttl");
-        let connection = self.driver.connect(Some(0), name, ttl, "here".into()).expect("kept");
+        let connection =
+            self.driver.connect(Some(0), name, ttl, "here".into(), None).expect("kept");
         assert!(connection.outbox().try_next().is_none(), "nothing is said before it is kept");
         self.keep();
         assert!(connection.outbox().try_next().is_some());
@@ -160,7 +161,7 @@ pub(super) fn open(
 ) -> impl Future<Output = Opened> + Send + 'static {
     let name = SessionName::parse(name).expect("a name");
     let (driver, ttl) = (driver.clone(), Ttl::new(ttl_ms).expect("a ttl"));
-    async move { driver.open(name, ttl, "here".into()).await }
+    async move { driver.open(name, ttl, "here".into(), None).await }
 }
 
 /// A request that does not wait. Its answer is handed over as it comes.
@@ -249,6 +250,7 @@ pub(super) fn heard(connection: &Connection) -> Vec<String> {
             Next::Message(Message::Change(event, resource, figures)) => {
                 format!("{event:?} {} {}", resource.as_str(), figures.free)
             }
+            Next::Message(Message::TokenExpiring(_)) => "token expiring".to_owned(),
             Next::Message(Message::GoingAway(_)) => "going away".to_owned(),
             Next::End(ending) => {
                 all.push(format!("end {}", of(ending)));

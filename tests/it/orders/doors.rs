@@ -34,14 +34,14 @@ impl Side<Ordering> {
         let driver = self.driver.clone();
         let (who, ttl) = (SessionName::parse(who).expect("a name"), Ttl::new(1000));
         let ttl = ttl.expect("a ttl");
-        let opening = async move { driver.open(who, ttl, "here".into()).await };
+        let opening = async move { driver.open(who, ttl, "here".into(), None).await };
         self.now(opening).expect("it works")
     }
 
     fn connect(&mut self, who: &str) -> Connection {
         let (who, ttl) = (SessionName::parse(who).expect("a name"), Ttl::new(1000));
         let ttl = ttl.expect("a ttl");
-        self.driver.connect(Some(0), who, ttl, "here".into()).expect("it works")
+        self.driver.connect(Some(0), who, ttl, "here".into(), None).expect("it works")
     }
 
     fn holder(&mut self) -> Option<SessionId> {
@@ -181,7 +181,7 @@ async fn a_replaced_socket_is_not_heard() {
     older.opened();
     let session = older.session();
     let driver = side.driver.clone();
-    let mut again = Box::pin(async move { driver.reconnect(Some(1), session, None).await });
+    let mut again = Box::pin(async move { driver.reconnect(Some(1), session, None, None).await });
     assert!(again.as_mut().now_or_never().is_none(), "the look is behind what was asked");
     side.write();
     let newer = again.now_or_never().expect("was ordered").expect("it lives");

@@ -154,7 +154,8 @@ impl<W> Side<W> {
                 break;
             }
             let (driver, session) = (self.driver.clone(), *session);
-            let attached = self.now(async move { driver.reconnect(None, session, None).await });
+            let attached =
+                self.now(async move { driver.reconnect(None, session, None, None).await });
             self.write();
             if let Ok(socket) = attached {
                 let first = socket.outbox().try_next();

@@ -47,7 +47,7 @@ async fn tell(driver: &Driver, session: SessionId, command: Command) {
 
 async fn open(driver: &Driver) -> SessionId {
     let name = SessionName::parse("").unwrap();
-    driver.open(name, Ttl::new(60_000).unwrap(), "here".into()).await.unwrap()
+    driver.open(name, Ttl::new(60_000).unwrap(), "here".into(), None).await.unwrap()
 }
 
 /// A session that issued much, on a socket that heard nothing of it yet.

@@ -7,6 +7,7 @@ mod large_states;
 mod line;
 mod slow_disk;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -46,6 +47,9 @@ impl Peer {
             source: "here".into(),
             stopping: CancellationToken::new(),
             nameless: None,
+            address: Ipv4Addr::LOCALHOST.into(),
+            access: None,
+            guest: None,
             admission: None,
         };
         tokio::spawn(serve(Box::new(Line { from: from_client, to: to_client }), context));

@@ -1,0 +1,218 @@
+//! The way in: who asks, whether the session it names is its own, and whether it may.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use crate::access::{Denied, Needs, Right, Shown, Subject};
+use crate::driver::Driver;
+use crate::machine::{Account, Name, Owner, SessionId};
+use crate::server::app::App;
+use crate::server::net::peer::Peer;
+use crate::wire::{Code, Problem};
+
+use super::in_force::Access;
+use super::seats::SocketSeat;
+
+/// Why somebody is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotEntered {
+    /// Nobody knows who it is.
+    Denied(Denied),
+    /// Everything else.
+    Problem(Problem),
+}
+
+impl From<Problem> for NotEntered {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// What is said of a right that is lacking.
+pub(crate) fn lacks(right: Right) -> String {
+    match right {
+        right if right.has_names() => format!("this takes the right `{right}` on that name"),
+        right => format!("this takes the right `{right}`"),
+    }
+}
+
+pub(crate) fn forbidden(right: Right) -> Problem {
+    Problem::new(Code::Forbidden, lacks(right))
+}
+
+/// Somebody who came in, and from where. What it may have is bounded by its account.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest {
+    pub(crate) access: Arc<Access>,
+    pub(crate) subject: Subject,
+    pub(crate) address: IpAddr,
+}
+
+impl Guest {
+    /// Who shows what is in the headers of a request.
+    ///
+    /// # Errors
+    /// When nobody knows, or it makes too many requests.
+    pub(crate) fn of(access: &Arc<Access>, app: &App, parts: &Parts) -> Result<Self, Denied> {
+        let address = address(parts);
+        let subject = access.prove(&shown(app, parts), address)?;
+        Ok(Self { access: access.clone(), subject, address })
+    }
+
+    /// The same, by a token in a message.
+    pub(crate) fn by_token(
+        access: &Arc<Access>,
+        token: &str,
+        address: IpAddr,
+    ) -> Result<Self, Denied> {
+        let subject = access.prove(&Shown::in_message(token), address)?;
+        Ok(Self { access: access.clone(), subject, address })
+    }
+
+    /// The same, if its proof is still good.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub(crate) fn renewed(&self) -> Result<Self, Denied> {
+        let renewed = self.access.gate.renewed(&self.subject, self.access.moment());
+        let subject = renewed.ok_or(Denied::NotLookedAt { retry_after: 0 })?;
+        Ok(Self { subject, ..self.clone() })
+    }
+
+    /// With whose sessions its own are counted.
+    pub(crate) fn account(&self) -> Account {
+        match self.subject.owner() {
+            Some(owner) => Account::Owner(owner.clone()),
+            None => Account::of_address(self.address),
+        }
+    }
+
+    /// Whether it may make another request now; then that counts.
+    pub(crate) fn may_ask(&self) -> bool {
+        let Some(rate) = self.subject.quotas().rate else { return true };
+        let now_us = self.access.moment().steady_ms.saturating_mul(1000);
+        self.access.rates.may_ask(rate.into(), self.account(), now_us)
+    }
+
+    /// Whether it may have another session.
+    ///
+    /// # Errors
+    /// A problem `limit`.
+    pub(crate) fn may_open(&self, driver: &Driver) -> Result<(), Problem> {
+        let quotas = self.subject.quotas();
+        let is_full = |most: Option<u32>, account: &Account| {
+            most.is_some_and(|most| driver.account_counts(account).sessions >= most as usize)
+        };
+        if quotas.sessions.is_some() && is_full(quotas.sessions, &self.account()) {
+            return Err(Problem::new(Code::Limit, "no more sessions for this token's owner"));
+        }
+        if let Some(Owner::Subject { signer, .. }) = self.subject.owner()
+            && is_full(quotas.all_sessions, &Account::Signer(signer.clone()))
+        {
+            return Err(Problem::new(Code::Limit, "no more sessions for this token's signer"));
+        }
+        Ok(())
+    }
+
+    /// Whether it may issue another ticket.
+    ///
+    /// # Errors
+    /// A problem `limit`.
+    pub(crate) fn may_issue(&self, driver: &Driver) -> Result<(), Problem> {
+        let Some(most) = self.subject.quotas().issued else { return Ok(()) };
+        if driver.account_counts(&self.account()).issued < most as usize {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Limit, "no more issued tickets for this token's owner"))
+    }
+
+    /// A place for another socket.
+    ///
+    /// # Errors
+    /// A problem `limit`.
+    pub(crate) fn sit(&self, takes_over: bool) -> Result<SocketSeat, Problem> {
+        let most = self.subject.quotas().sockets.filter(|_| !takes_over);
+        let seat = self.access.seats.take(self.account(), most);
+        seat.ok_or_else(|| Problem::new(Code::Limit, "no more sockets for this token's owner"))
+    }
+}
+
+/// What is said to who makes too many requests.
+pub(crate) fn too_many() -> Problem {
+    Problem::new(Code::Limit, "too many requests for this token's owner")
+}
+
+/// Where a request comes from.
+pub(crate) fn address(parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<Arc<Peer>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address.ip())
+}
+
+/// What a request shows. A page that nobody allowed by name is no reason to believe what browsers
+/// send by themselves.
+fn shown<'a>(app: &App, parts: &'a Parts) -> Shown<'a> {
+    let values = parts.headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
+    let is_basic = |value: &[u8]| {
+        value.trim_ascii_start().get(..6).is_some_and(|it| it.eq_ignore_ascii_case(b"basic "))
+    };
+    let by_itself = !app.origins.is_known(parts);
+    Shown::in_headers(values.filter(|value| !(by_itself && is_basic(value))))
+}
+
+/// A request's way in.
+pub(crate) struct Entered {
+    pub(crate) guest: Guest,
+    /// The session that it names is another's.
+    pub(crate) is_hidden: bool,
+}
+
+/// What a request asks, as far as it is asked before it is answered.
+pub(crate) struct EntranceAsked {
+    pub(crate) session: Option<SessionId>,
+    pub(crate) needs: Needs,
+    /// The resource that it names, if its need is about one.
+    pub(crate) resource: Option<Result<Name, Problem>>,
+}
+
+/// Lets a request in.
+///
+/// # Errors
+/// Why not, in the contract's order: unavailable, who it is, a name that is none, its rights.
+pub(crate) async fn enter(
+    access: &Arc<Access>,
+    app: &App,
+    parts: &Parts,
+    asked: EntranceAsked,
+) -> Result<Entered, NotEntered> {
+    let EntranceAsked { session, needs, resource } = asked;
+    let guest = match Guest::of(access, app, parts) {
+        Ok(guest) => guest,
+        Err(denied) => {
+            app.driver.may_ask().map_err(Problem::from)?;
+            return Err(NotEntered::Denied(denied));
+        }
+    };
+    if !guest.may_ask() {
+        return Err(too_many().into());
+    }
+    let mut is_hidden = false;
+    if let Some(session) = session {
+        is_hidden = !app.driver.admit(&session, &guest.subject).await.map_err(Problem::from)?;
+    }
+    let resource = match needs {
+        Needs::On(_) => resource.transpose()?,
+        _ => None,
+    };
+    if let Some(right) = needs.lacking(guest.subject.rules(), resource.as_ref()) {
+        app.driver.may_ask().map_err(Problem::from)?;
+        // It is a sign of life all the same.
+        if let Some(session) = session.filter(|_| !is_hidden) {
+            app.driver.refresh(&session).await.map_err(Problem::from)?;
+        }
+        return Err(forbidden(right).into());
+    }
+    Ok(Entered { guest, is_hidden })
+}

@@ -1,0 +1,78 @@
+//! A policy in force, which can be replaced while everybody works.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use crate::access::{Denied, Gate, Moment, Policy, Shown, Subject};
+use crate::machine::Name;
+
+use super::rates::Rates;
+use super::seats::Seats;
+
+/// A policy in force, which can be replaced while everybody works.
+pub struct Access {
+    pub(super) gate: Gate,
+    /// Counts how often the policy was replaced.
+    changes: watch::Sender<u64>,
+    started: tokio::time::Instant,
+    pub(super) rates: Rates,
+    pub(super) seats: Arc<Seats>,
+}
+
+impl Access {
+    /// Goes by `policy`.
+    #[must_use]
+    pub fn new(policy: Policy) -> Arc<Self> {
+        Arc::new(Self {
+            gate: Gate::new(policy),
+            changes: watch::Sender::new(0),
+            started: now(),
+            rates: Rates::default(),
+            seats: Arc::default(),
+        })
+    }
+
+    /// Goes by another policy from now on. Within a second nobody has what it no longer gives.
+    pub fn replace(&self, policy: Policy) {
+        self.gate.replace(policy);
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Tells when the policy was replaced.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Who shows this from `address`.
+    pub(crate) fn prove(&self, shown: &Shown<'_>, address: IpAddr) -> Result<Subject, Denied> {
+        let proved = self.gate.prove(shown, address, self.moment());
+        if let Err(Denied::Bad { refused, logged: true, .. }) = &proved {
+            let signer = refused.signer.as_ref().map(Name::as_str);
+            tracing::warn!(%address, signer, why = %refused.why, "a token was refused");
+        }
+        proved
+    }
+
+    /// What time it is.
+    #[expect(clippy::disallowed_methods, reason = "proofs end by the wall clock")]
+    pub(crate) fn moment(&self) -> Moment {
+        let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
+        let steady = now() - self.started;
+        Moment { unix_s, steady_ms: u64::try_from(steady.as_millis()).unwrap_or(u64::MAX) }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "failures are counted, which no replay needs")]
+fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("access")
+    }
+}
