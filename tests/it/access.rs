@@ -9,5 +9,7 @@ mod fuzz;
 mod good_jwts;
 mod narrowing;
 mod reload;
+pub(crate) mod served;
 mod signing;
+mod under_load;
 mod world;

@@ -1,5 +1,6 @@
 //! Stories told to a server over HTTP.
 
+mod access;
 mod bodies;
 mod connections;
 mod edges;

@@ -1,5 +1,6 @@
 //! The socket over real connections: what the document says (protocol, section 3), story by story.
 
+mod access;
 mod client;
 mod crowds;
 mod endings;

@@ -61,6 +61,10 @@ impl Served {
 
 /// Waits until so many wait in all queues together.
 pub(crate) async fn until_waits(address: SocketAddr, waits: usize) {
-    let mut client = Client::connect(address).await;
+    until_waits_by(Client::connect(address).await, waits).await;
+}
+
+/// The same, as a client that may look sees it.
+pub(crate) async fn until_waits_by(mut client: Client, waits: usize) {
     in_time(async { while client.ask("GET /status").await.json()["Waits"] != waits {} }).await;
 }

@@ -227,6 +227,12 @@ impl Client {
         answer["ok"].take()
     }
 
+    /// The whole answer, whatever it is.
+    pub(super) async fn ask_any(&mut self, request: Value) -> Value {
+        let id = self.send(request).await;
+        self.answer(id).await
+    }
+
     /// The code by which the request is refused.
     pub(super) async fn refused(&mut self, request: Value) -> String {
         let id = self.send(request).await;
