@@ -23,6 +23,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("/page.js", include_str!("page/page.js")),
     ("/page.svg", include_str!("page/page.svg")),
     ("/docs/protocol.md", include_str!("../../../docs/protocol.md")),
+    ("/docs/access.md", include_str!("../../../docs/access.md")),
     ("/docs/asyncapi.yaml", include_str!("../../../docs/asyncapi.yaml")),
     ("/docs/durability.md", include_str!("../../../docs/durability.md")),
 ];
