@@ -181,12 +181,14 @@ fn is_of_type(wanted: &Value, value: &Value) -> bool {
     }
 }
 
-/// The two patterns that there are: an id, and padded base64.
+/// The patterns that there are: an id, a ref, and padded base64.
 fn matches_pattern(pattern: &Value, text: &str) -> bool {
     let pattern = pattern.as_str().expect("a pattern");
     let alphanumeric = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if pattern.contains("{27}") {
         text.len() == 27 && alphanumeric(text)
+    } else if pattern.contains("{16}") {
+        text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     } else {
         assert!(pattern.contains("=="), "the pattern {pattern} is not checked here");
         let bare = text.trim_end_matches('=').replace(['+', '/'], "a");

@@ -50,7 +50,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
     let server = Served::start().await;
     let mut client = Client::connect(server.address).await;
     for (request, allowed) in [
-        ("GET /sessions", "POST"),
+        ("PATCH /sessions", "GET,HEAD,POST"),
         ("PATCH /sessions/x", "DELETE,GET,HEAD,PUT"),
         ("POST /sessions/x", "DELETE,GET,HEAD,PUT"),
         ("GET /locks/db", "DELETE,POST"),
