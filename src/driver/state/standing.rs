@@ -82,12 +82,14 @@ impl State {
                 self.hold_to(session, &rules, now);
             }
             Verdict::AtMost(rules) => self.hold_to(session, &rules, now),
-            Verdict::Ended => {
+            Verdict::Ended { at_most } => {
                 let ended = self.sessions.subject(session).map(Subject::ended);
                 self.sessions.set_subject(session, ended);
-                self.hold_to(session, &Rules::default(), now);
                 if let Some(socket) = self.sessions.socket(session) {
                     socket.end(Ending::Unauthorized, position);
+                }
+                if let Some(rules) = at_most {
+                    self.hold_to(session, &rules, now);
                 }
             }
         }

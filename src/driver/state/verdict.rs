@@ -48,5 +48,8 @@ pub enum Verdict {
     /// It has shown nothing since the server started; it may do this at most.
     AtMost(Rules),
     /// Its proof is no longer good.
-    Ended,
+    Ended {
+        /// What its owner may do at most from now on; `None` is as before: only time has passed.
+        at_most: Option<Rules>,
+    },
 }

@@ -54,13 +54,13 @@ fn by_policy(
     owner: Option<&Owner>,
     unix_s: u64,
 ) -> Verdict {
-    match (subject, owner) {
-        (Some(subject), _) if subject.has_ended() => Verdict::Stays,
-        (Some(subject), _) => match policy.renewed(subject, unix_s) {
+    let at_most = |owner| policy.by_owner(owner).unwrap_or_default();
+    match (subject.filter(|subject| !subject.has_ended()), owner) {
+        (Some(subject), owner) => match policy.renewed(subject, unix_s) {
             Some(renewed) => Verdict::Renewed(renewed),
-            None => Verdict::Ended,
+            None => Verdict::Ended { at_most: Some(owner.map_or_else(Rules::default, at_most)) },
         },
-        (None, Some(owner)) => Verdict::AtMost(policy.by_owner(owner).unwrap_or_default()),
+        (None, Some(owner)) => Verdict::AtMost(at_most(owner)),
         // It may be somebody's yet: whoever was there before access was asked for.
         (None, None) => Verdict::Stays,
     }
@@ -72,7 +72,7 @@ fn by_time(subject: Option<&Subject>, unix_s: u64) -> Verdict {
         return Verdict::Stays;
     };
     match subject.ends() {
-        Some(ends) if ends <= unix_s => Verdict::Ended,
+        Some(ends) if ends <= unix_s => Verdict::Ended { at_most: None },
         Some(ends) if ends - unix_s <= WARN_S => {
             let left_ms = u32::try_from((ends - unix_s) * 1000).unwrap_or(u32::MAX);
             Verdict::Expiring { left_ms }

@@ -10,7 +10,7 @@ use crate::server::http::response;
 use crate::wire::json;
 use crate::wire::rest::ClaimShape;
 
-use super::outcome::{Outcome, bug, done, known, told};
+use super::outcome::{Outcome, bug, done, known, nobody, told};
 use super::waiting::{self, Wanted};
 
 pub(crate) async fn issue(app: Arc<App>, call: Call) -> Outcome {
@@ -32,9 +32,14 @@ pub(crate) async fn issue(app: Arc<App>, call: Call) -> Outcome {
 pub(crate) async fn revoke(app: Arc<App>, call: Call) -> Outcome {
     let (resource, session) = (call.resource()?, call.session()?);
     let ticket = call.query().ticket()?;
-    let session = known(session)?;
     let rules = call.guest().map(|guest| guest.subject.rules());
     let reach = rules.map_or(Reach::Any, |rules| rules.reach(resource.as_str()));
+    // Whether there is such a session is not told to who may not revoke just anything.
+    let session = match (session, reach) {
+        (Some(session), _) => session,
+        (None, Reach::Any) => return Err(nobody()),
+        (None, _) => return Err(Refusal::Forbidden.into()),
+    };
     done(&app, session, Command::Revoke { session, resource, ticket, reach }, "\"Ok\"").await
 }
 

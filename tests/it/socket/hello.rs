@@ -14,7 +14,8 @@ async fn hello_opens_a_session() {
     let session = state["session"].as_str().unwrap();
     assert_eq!((session.len(), state["epoch"].as_str().unwrap().len()), (27, 27));
     let expected = json!({
-        "session": session, "ref": state["ref"], "name": "worker 1", "ttl": 10_000, "resumed": false,
+        "session": session, "ref": state["ref"], "name": "worker 1", "ttl": 10_000,
+        "resumed": false,
         "epoch": state["epoch"], "ping": 3333, "holds": [], "waits": [], "watches": [],
         "issued": [],
     });
