@@ -19,6 +19,8 @@ pub enum NoticeKind {
     Connections,
     /// A request too many of an address.
     Rate,
+    /// A connection that should begin with a TLS handshake, and has none that succeeds.
+    Handshake,
     /// A socket too many that has not said `hello`.
     Nameless,
     /// A count of a session or of a resource that is used up.
@@ -26,8 +28,15 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
-    const ALL: [Self; 6] =
-        [Self::Host, Self::Page, Self::Connections, Self::Rate, Self::Nameless, Self::Bound];
+    const ALL: [Self; 7] = [
+        Self::Host,
+        Self::Page,
+        Self::Connections,
+        Self::Rate,
+        Self::Handshake,
+        Self::Nameless,
+        Self::Bound,
+    ];
 
     fn text(self) -> &'static str {
         match self {
@@ -35,6 +44,7 @@ impl NoticeKind {
             Self::Page => "a foreign page was refused",
             Self::Connections => "an address has too many connections",
             Self::Rate => "an address asks too often",
+            Self::Handshake => "a handshake failed",
             Self::Nameless => "too many sockets have not said hello",
             Self::Bound => "a bound was reached",
         }

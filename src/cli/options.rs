@@ -97,6 +97,20 @@ pub(super) struct Options {
     #[arg(long, env = "TICKETD_HOST", value_name = "NAME", value_delimiter = ',')]
     pub(super) host: Vec<KnownHost>,
 
+    /// Speak TLS with this certificate, and those between it and its authority (PEM). It is read
+    /// again on SIGHUP, and by itself when it has changed
+    #[arg(long, env = "TICKETD_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+
+    /// The certificate's key (PEM)
+    #[arg(long, env = "TICKETD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+
+    /// Authorities whose clients' certificates are believed (PEM). Clients are asked for one; they
+    /// need not have one
+    #[arg(long, env = "TICKETD_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_client_ca: Option<PathBuf>,
+
     /// Most connections of one address at a time; 0 for no bound
     #[arg(long, env = "TICKETD_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
     #[arg(allow_negative_numbers = true)]
@@ -181,6 +195,10 @@ mod tests {
             &["--allow-origin", "https://example.org/path"],
             &["--allow-origin", "https://*.example.org"],
             &["--host", "t.example.org:8001"],
+            &["--tls-cert", "cert.pem"],
+            &["--tls-key", "key.pem"],
+            &["--tls-client-ca", "ca.pem"],
+            &["--tls-client-ca", "ca.pem", "--tls-cert", "cert.pem"],
         ] {
             assert!(parsed(words).is_err(), "{words:?}");
         }

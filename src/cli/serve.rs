@@ -4,15 +4,34 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::server::{
-    AllowedOrigin, Bounds, Config, Durability, NotStarted, PersistenceConfig, Server,
+    AllowedOrigin, Bounds, Config, Durability, NotStarted, PersistenceConfig, Server, TlsFiles,
 };
 
 use super::log::Log;
 use super::options::Options;
 use super::report::complain;
+
+/// Why the server did not start, or ended by itself, and the code that tells it.
+struct Ended {
+    why: String,
+    code: u8,
+}
+
+impl From<String> for Ended {
+    fn from(why: String) -> Self {
+        Self { why, code: 1 }
+    }
+}
+
+impl Ended {
+    /// It was called wrongly.
+    fn called_wrongly(why: String) -> Self {
+        Self { why, code: 2 }
+    }
+}
 
 pub(super) fn run(options: &Options) -> ExitCode {
     if options.durability.is_some() && options.snappath.is_none() {
@@ -30,15 +49,15 @@ pub(super) fn run(options: &Options) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(serve(options)),
-        Err(why) => Err(format!("cannot start: {why}")),
+        Err(why) => Err(format!("cannot start: {why}").into()),
     };
     // Nobody may be reading: complaints go by the log, too, which waits for nobody.
-    log.finish(ended.as_ref().err().map(String::as_str));
-    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    log.finish(ended.as_ref().err().map(|ended| ended.why.as_str()));
+    ended.map_or_else(|ended| ended.code.into(), |()| ExitCode::SUCCESS)
 }
 
-async fn serve(options: &Options) -> Result<(), String> {
-    let config = Config {
+fn config(options: &Options) -> Config {
+    Config {
         access: None,
         listen: options.listen.clone(),
         expire_ms: options.expire,
@@ -46,6 +65,9 @@ async fn serve(options: &Options) -> Result<(), String> {
         allow_origins: options.allow_origin.clone(),
         hosts: options.host.clone(),
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
+        tls: options.tls_cert.clone().zip(options.tls_key.clone()).map(|(certificate, key)| {
+            TlsFiles { certificate, key, client_authorities: options.tls_client_ca.clone() }
+        }),
         persistence: options.snappath.clone().map(|dir| PersistenceConfig {
             dir,
             durability: match options.durability.as_deref() {
@@ -56,17 +78,22 @@ async fn serve(options: &Options) -> Result<(), String> {
             every: Duration::from_millis(options.snapshot.into()),
             snapshot_after_bytes: options.snapshot_after,
         }),
-    };
+    }
+}
+
+async fn serve(options: &Options) -> Result<(), Ended> {
     let listen_for = |kind| signal(kind).map_err(|why| format!("cannot listen for signals: {why}"));
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
-    let server = Server::bind(config).await.map_err(|why| match why {
-        NotStarted::Listening(why) => format!("cannot listen on {}: {why}", options.listen),
-        NotStarted::Persistence(why) => why.to_string(),
+    let server = Server::bind(config(options)).await.map_err(|why| match why {
+        NotStarted::Listening(why) => format!("cannot listen on {}: {why}", options.listen).into(),
+        NotStarted::Tls(why) => Ended::called_wrongly(why.to_string()),
+        NotStarted::Persistence(why) => why.to_string().into(),
     })?;
     let address = server.address().map_err(|why| format!("cannot listen: {why}"))?;
+    let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
     // Nobody may be reading: that is no reason not to serve.
-    let _ = writeln!(io::stdout(), "ticketd serves http://{address}");
+    let _ = writeln!(io::stdout(), "ticketd serves {scheme}://{address}");
     if !address.ip().is_loopback() {
         tracing::warn!(
             "anybody who reaches {address} can use this server: there is no authentication"
@@ -77,13 +104,30 @@ async fn serve(options: &Options) -> Result<(), String> {
             "--allow-origin '*': any page that a browser near {address} shows can use this server"
         );
     }
+    let rereader = server.rereader();
+    // Without files that can be read again a hang-up ends the server, like any other program.
+    let mut hang_up = match options.tls_cert {
+        Some(_) => Some(listen_for(SignalKind::hangup())?),
+        None => None,
+    };
     let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                () = heard(hang_up.as_mut()) => rereader.read_again(),
+            }
         }
     };
-    server.run(stop).await
+    Ok(server.run(stop).await?)
+}
+
+/// Waits for a signal, if it is listened for.
+async fn heard(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => _ = signal.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Each connection takes a descriptor; the usual soft limit of 1024 is soon reached.

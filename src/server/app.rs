@@ -17,12 +17,15 @@ use super::net::limits::AddressLimits;
 use super::net::peer::Peer;
 use super::net::strangers::Strangers;
 use super::origins::Origins;
+use super::tls::Tls;
 
 /// What all requests share.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) driver: Driver,
     pub(crate) config: Config,
+    /// What handshakes are made with; `None` speaks plainly.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// Which names are ours, and which pages may come.
     pub(crate) origins: Origins,
     /// What was refused.
@@ -42,9 +45,15 @@ pub(crate) struct App {
 
 impl App {
     /// `loopback` says that only this machine reaches the server.
-    pub(crate) fn new(config: Config, driver: Driver, loopback: bool) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        tls: Option<Arc<Tls>>,
+        driver: Driver,
+        loopback: bool,
+    ) -> Self {
         let notices = driver.notices();
         Self {
+            tls,
             limits: AddressLimits::new(config.bounds, notices.clone()),
             origins: Origins::new(&config.allow_origins, &config.hosts, loopback),
             driver,

@@ -7,6 +7,7 @@ use crate::wire::{AllowedOrigin, KnownHost};
 
 use super::access::Access;
 use super::net::limits::Bounds;
+use super::tls::TlsFiles;
 
 /// What can be set.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Config {
     pub bounds: Bounds,
     /// Who may come in, and what each may do; `None` lets everybody do everything.
     pub access: Option<Arc<Access>>,
+    /// The certificate that it shows; `None` speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     /// What is kept on disk; `None` keeps everything in memory only.
     pub persistence: Option<PersistenceConfig>,
 }
@@ -40,6 +43,7 @@ impl Default for Config {
             hosts: Vec::new(),
             bounds: Bounds::default(),
             access: None,
+            tls: None,
             persistence: None,
         }
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::driver::{Driver, JournalWriter, PersistenceError, WriterThread};
 
@@ -16,6 +17,7 @@ use super::app::App;
 use super::config::Config;
 use super::http::routes;
 use super::net::accept;
+use super::tls::{Tls, TlsFault};
 
 /// How long a server that stops waits for requests and sockets under way.
 pub const STOPPING_MAX: Duration = Duration::from_secs(5);
@@ -26,6 +28,18 @@ pub struct Server {
     listener: TcpListener,
     pub(crate) app: Arc<App>,
     journal: Option<JournalWriter>,
+    rereader: Rereader,
+}
+
+/// Has a server read its files again.
+#[derive(Clone, Debug)]
+pub struct Rereader(watch::Sender<()>);
+
+impl Rereader {
+    /// Has them read now: what is good takes effect, and what is not is told in the log.
+    pub fn read_again(&self) {
+        self.0.send_replace(());
+    }
 }
 
 /// Why a server does not start.
@@ -33,6 +47,8 @@ pub struct Server {
 pub enum NotStarted {
     /// The address makes no sense or is taken.
     Listening(io::Error),
+    /// The certificate or its key cannot be used.
+    Tls(TlsFault),
     /// The journal cannot be opened.
     Persistence(PersistenceError),
 }
@@ -41,6 +57,7 @@ impl fmt::Display for NotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(why) => write!(f, "cannot listen: {why}"),
+            Self::Tls(why) => why.fmt(f),
             Self::Persistence(why) => why.fmt(f),
         }
     }
@@ -54,25 +71,42 @@ impl Server {
     /// # Errors
     /// [`NotStarted`]: nothing is served then.
     pub async fn bind(config: Config) -> Result<Self, NotStarted> {
+        let tls = load(&config)?;
         let Some(persistence) = config.persistence.clone() else {
             let driver = Driver::new(config.expire_ms);
-            return Self::bind_with(config, driver).await.map_err(NotStarted::Listening);
+            return Self::listen(config, tls, driver).await;
         };
         let opened = JournalWriter::open(config.expire_ms, persistence);
         let (driver, journal) = opened.map_err(NotStarted::Persistence)?;
-        let server = Self::bind_with(config, driver).await.map_err(NotStarted::Listening)?;
+        let server = Self::listen(config, tls, driver).await?;
         Ok(Self { journal: Some(journal), ..server })
     }
 
     /// Takes the port, over a driver of the caller's.
     ///
     /// # Errors
-    /// When the address makes no sense or is taken.
-    pub async fn bind_with(config: Config, driver: Driver) -> io::Result<Self> {
-        let listener = accept::bind(&config.listen).await?;
-        let loopback = listener.local_addr()?.ip().to_canonical().is_loopback();
-        let app = Arc::new(App::new(config, driver, loopback));
-        Ok(Self { listener, app, journal: None })
+    /// When the address makes no sense or is taken, or the certificate is not good.
+    pub async fn bind_with(config: Config, driver: Driver) -> Result<Self, NotStarted> {
+        let tls = load(&config)?;
+        Self::listen(config, tls, driver).await
+    }
+
+    async fn listen(
+        config: Config,
+        tls: Option<Arc<Tls>>,
+        driver: Driver,
+    ) -> Result<Self, NotStarted> {
+        let listener = accept::bind(&config.listen).await.map_err(NotStarted::Listening)?;
+        let address = listener.local_addr().map_err(NotStarted::Listening)?;
+        let loopback = address.ip().to_canonical().is_loopback();
+        let app = Arc::new(App::new(config, tls, driver, loopback));
+        Ok(Self { listener, app, journal: None, rereader: Rereader(watch::Sender::new(())) })
+    }
+
+    /// Whoever has this can have its files read again.
+    #[must_use]
+    pub fn rereader(&self) -> Rereader {
+        self.rereader.clone()
     }
 
     /// The address that it has.
@@ -88,13 +122,14 @@ impl Server {
     /// # Errors
     /// Why it ended by itself: what it serves cannot be kept any more.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), String> {
-        let Self { listener, app, journal } = self;
+        let Self { listener, app, journal, rereader } = self;
         let clockwork = tokio::spawn(app.driver.clone().run());
         if let Some(access) = app.config.access.clone() {
             let (driver, stopping) = (app.driver.clone(), app.stopping.clone());
             tokio::spawn(review_all(access, driver, stopping));
         }
         let journal = journal.map(WriterThread::new).transpose().map_err(|why| why.to_string())?;
+        let tls = app.tls.clone().map(|tls| tokio::spawn(tls.keep_up(rereader.0.subscribe())));
         let router = routes::router(&app);
         let mut ended = Ok(());
         tokio::select! {
@@ -115,6 +150,9 @@ impl Server {
         }
         app.notices.finish();
         clockwork.abort();
+        if let Some(tls) = tls {
+            tls.abort();
+        }
         let Some(journal) = journal else { return ended };
         match tokio::task::spawn_blocking(|| journal.finish()).await {
             Ok(Ok(())) => ended,
@@ -122,6 +160,12 @@ impl Server {
             Err(_) => Err("the last image was not written".to_owned()),
         }
     }
+}
+
+/// Reads the certificate, if there is to be one.
+fn load(config: &Config) -> Result<Option<Arc<Tls>>, NotStarted> {
+    let tls = config.tls.clone().map(Tls::load).transpose().map_err(NotStarted::Tls)?;
+    Ok(tls.map(Arc::new))
 }
 
 /// Tells what a server that stops still has to do, and why it stops if nobody told it to.

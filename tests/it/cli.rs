@@ -57,6 +57,9 @@ async fn help_names_options_and_variables() {
             "loglevel",
             "allow-origin",
             "host",
+            "tls-cert",
+            "tls-key",
+            "tls-client-ca",
             "max-connections",
             "rate",
         ] {

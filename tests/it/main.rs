@@ -20,3 +20,4 @@ mod slices;
 mod slow;
 mod socket;
 mod support;
+mod tls;

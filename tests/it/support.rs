@@ -9,7 +9,7 @@ mod session;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ticketd::server::{Config, Server};
+use ticketd::server::{Config, Rereader, Server};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -34,6 +34,7 @@ pub(crate) async fn not_yet<T>(what: impl Future<Output = T>) -> bool {
 /// A server in this process.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
+    pub(crate) rereader: Rereader,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), String>>,
 }
@@ -46,11 +47,12 @@ impl Served {
     pub(crate) async fn with(config: Config) -> Self {
         let server = Server::bind(config).await.expect("a free port");
         let address = server.address().expect("an address");
+        let rereader = server.rereader();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run(async {
             let _ = stopped.await;
         }));
-        Self { address, stop, task }
+        Self { address, rereader, stop, task }
     }
 
     pub(crate) async fn stop(self) {

@@ -13,17 +13,22 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
 use tracing::Level;
 
+use crate::notices::NoticeKind;
 use crate::server::app::App;
 use crate::server::http::keep_alive;
+use crate::server::tls::Tls;
 use crate::wire::without_ids;
 
+use super::handshake::{Shaken, shake};
 use super::idle::{Traffic, UnderWay};
 use super::lingering::Lingering;
 use super::peer::Peer;
+use super::secured::Secured;
 
 /// Most bytes of a request's head.
 const HEAD_MAX_BYTES: usize = 16 * 1024;
@@ -31,16 +36,60 @@ const HEAD_MAX_BYTES: usize = 16 * 1024;
 /// Serves one connection to its end.
 pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, app: Arc<App>, router: Router) {
     let admission = Arc::new(app.limits.enter(peer.ip()));
+    let traffic = Arc::new(Traffic::new(app.stopping.clone()));
+    let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
+    let peer = Peer { address: peer, admission, line: stream.line(), certificate: None };
+    let Some(tls) = app.tls.clone() else {
+        return serve_http(stream, peer, traffic, app, router).await;
+    };
+    // What a handshake needs room for is given back behind it.
+    if let Some((stream, peer)) = Box::pin(secure(stream, peer, &tls, &app)).await {
+        serve_http(stream, peer, traffic, app, router).await;
+    }
+}
+
+/// Shakes hands; `None` when the connection ends there.
+async fn secure(
+    stream: Lingering,
+    peer: Peer,
+    tls: &Tls,
+    app: &Arc<App>,
+) -> Option<(Secured, Peer)> {
+    let shaken = tokio::select! {
+        shaken = shake(stream, tls.config()) => shaken,
+        () = app.stopping.cancelled() => return None,
+    };
+    match shaken {
+        Shaken::Hands(stream, certificate) => {
+            let peer = Peer { certificate, ..peer };
+            if let Some(shown) = &peer.certificate {
+                let (names, ends) = (&shown.names, shown.ends);
+                tracing::debug!(peer = %peer.address, ?names, ends, "a client's certificate");
+            }
+            Some((stream, peer))
+        }
+        Shaken::Silent => None,
+        Shaken::Refused(why) => {
+            let from = peer.address.ip();
+            app.notices.refused(NoticeKind::Handshake, format_args!("{why} from {from}"));
+            None
+        }
+    }
+}
+
+/// Serves HTTP by a stream.
+async fn serve_http<S>(stream: S, peer: Peer, traffic: Arc<Traffic>, app: Arc<App>, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let idle = Duration::from_millis(app.config.idle_ms.into());
     let told_idle = match idle.as_secs() {
         0 => None,
         seconds => HeaderValue::try_from(format!("timeout={seconds}")).ok(),
     };
-    let traffic = Arc::new(Traffic::new(app.stopping.clone()));
     let counted = traffic.clone();
-    let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
-    let line = stream.line();
-    let from = Arc::new(Peer { address: peer, admission, line: line.clone() });
+    let (address, line) = (peer.address, peer.line.clone());
+    let from = Arc::new(peer);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let refused = from.admission.is_too_many();
         request.extensions_mut().insert(from.clone());
@@ -56,7 +105,7 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, app: Arc<App>, ro
             let answer = answer(router, request, told_idle, &under_way).await;
             let answer = answer.map(|answer| last_if(refused, answer));
             let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
-            tracing::debug!(%peer, %method, path, status);
+            tracing::debug!(peer = %address, %method, path, status);
             answer
         }
     });

@@ -51,6 +51,19 @@ impl Lingering {
         Line::new(self.stream.clone())
     }
 
+    /// Waits for the first byte and leaves it there; `None` when the client says nothing at all.
+    pub(super) async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let mut byte = [0];
+        Ok((self.stream.peek(&mut byte).await? > 0).then_some(byte[0]))
+    }
+
+    /// Writes as much as there is room for now, when the stream is about to be dropped.
+    pub(super) fn write_last(&self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let _ = self.stream.try_write(bytes);
+        }
+    }
+
     fn note<T>(&mut self, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         self.ended |= matches!(done, Poll::Ready(Err(_)));
         done

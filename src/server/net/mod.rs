@@ -4,6 +4,9 @@
 pub(crate) mod accept;
 pub(crate) mod connection;
 pub(crate) mod counted;
+mod handshake;
+#[cfg(test)]
+mod handshake_tests;
 mod idle;
 pub(crate) mod limits;
 pub(crate) mod line;
@@ -11,4 +14,5 @@ pub(crate) mod line;
 mod line_tests;
 pub(crate) mod lingering;
 pub(crate) mod peer;
+mod secured;
 pub(crate) mod strangers;

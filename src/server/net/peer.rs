@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::server::tls::ClientCertificate;
+
 use super::limits::Admission;
 use super::line::Line;
 
@@ -13,4 +15,6 @@ pub(crate) struct Peer {
     /// The connection, as far as it counts against its address.
     pub(crate) admission: Arc<Admission>,
     pub(crate) line: Line,
+    /// What its client showed while they shook hands.
+    pub(crate) certificate: Option<ClientCertificate>,
 }

@@ -60,6 +60,8 @@ impl Gathered {
                 count => self.written += count,
             }
         }
+        // TLS keeps what finds no room below.
+        ready!(Pin::new(stream).poll_flush(cx))?;
         *self = Self::default();
         Poll::Ready(Ok(()))
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use super::{in_time, not_yet};
@@ -46,8 +46,8 @@ impl Answer {
 }
 
 /// One connection, kept alive from request to request.
-pub(crate) struct Client {
-    stream: BufReader<TcpStream>,
+pub(crate) struct Client<S = TcpStream> {
+    stream: BufReader<S>,
     /// Headers that every request bears, each with its line end.
     headers: String,
     /// Whether the answer that comes next has no body, whatever it says.
@@ -56,14 +56,25 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = in_time(TcpStream::connect(address)).await.expect("a connection");
-        Self { stream: BufReader::new(stream), headers: String::new(), head: false }
+        Self::over(in_time(TcpStream::connect(address)).await.expect("a connection"))
     }
 
     /// The same where there may be no server.
     pub(crate) async fn try_connect(address: SocketAddr) -> Option<Self> {
-        let stream = in_time(TcpStream::connect(address)).await.ok()?;
-        Some(Self { stream: BufReader::new(stream), headers: String::new(), head: false })
+        Some(Self::over(in_time(TcpStream::connect(address)).await.ok()?))
+    }
+
+    /// Hangs up in a way that the server cannot mistake: nothing can be sent to it any more.
+    pub(crate) fn cut(self) {
+        let stream = self.stream.into_inner().into_std().expect("a stream");
+        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("is set");
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// A client at the end of a stream.
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream: BufReader::new(stream), headers: String::new(), head: false }
     }
 
     /// Every request from now on bears this header.
@@ -75,18 +86,14 @@ impl Client {
 
     /// Sends bytes as they are. The server may have turned away already.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> bool {
+        // What finds no room below TLS stays in it until it is flushed.
         in_time(self.stream.write_all(bytes)).await.is_ok()
+            && in_time(self.stream.flush()).await.is_ok()
     }
 
     /// Says that nothing more will be sent; answers are still read.
     pub(crate) async fn finish(&mut self) {
         in_time(self.stream.shutdown()).await.expect("the line is there");
-    }
-
-    /// Hangs up in a way that the server cannot mistake: nothing can be sent to it any more.
-    pub(crate) fn cut(self) {
-        let stream = self.stream.into_inner().into_std().expect("a stream");
-        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("is set");
     }
 
     /// Sends a request such as `POST /locks/db` without reading its answer.

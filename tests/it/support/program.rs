@@ -43,7 +43,8 @@ impl Program {
         let mut stdout = BufReader::new(child.stdout.take().expect("its output"));
         let mut line = String::new();
         in_time(stdout.read_line(&mut line)).await.expect("its first line");
-        let address = line.trim_end().strip_prefix("ticketd serves http://");
+        let url = line.trim_end().strip_prefix("ticketd serves http");
+        let address = url.and_then(|url| url.strip_prefix("s").unwrap_or(url).strip_prefix("://"));
         let address = address.and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("unexpected first line {line:?}"));
         Self { address, child, _stdout: stdout }
@@ -52,6 +53,22 @@ impl Program {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
         rustix::process::kill_process(pid.expect("it runs"), signal).expect("it can be told");
+    }
+
+    /// Waits until it has written a line to stderr that says this. What comes first is gone.
+    pub(crate) async fn until_says(&mut self, what: &str) {
+        let stderr = self.child.stderr.as_mut().expect("its stderr");
+        let mut line = Vec::new();
+        let saying = async {
+            loop {
+                match stderr.read_u8().await.expect("it still says something") {
+                    b'\n' if String::from_utf8_lossy(&line).contains(what) => return,
+                    b'\n' => line.clear(),
+                    byte => line.push(byte),
+                }
+            }
+        };
+        in_time(saying).await;
     }
 
     /// Waits for its end without reading what it writes to stderr.
