@@ -97,6 +97,11 @@ pub(super) struct Options {
     #[arg(long, env = "TICKETD_HOST", value_name = "NAME", value_delimiter = ',')]
     pub(super) host: Vec<KnownHost>,
 
+    /// Who may come in, and what each may do (TOML); without it whoever reaches the port may do
+    /// everything. Read again on SIGHUP, and by itself when it has changed
+    #[arg(long, env = "TICKETD_ACCESS", value_name = "FILE")]
+    pub(super) access: Option<PathBuf>,
+
     /// Speak TLS with this certificate, and those between it and its authority (PEM). It is read
     /// again on SIGHUP, and by itself when it has changed
     #[arg(long, env = "TICKETD_TLS_CERT", value_name = "FILE", requires = "tls_key")]

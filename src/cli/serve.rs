@@ -1,13 +1,15 @@
 //! `ticketd` without a sub-command: the server.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::server::{
-    AllowedOrigin, Bounds, Config, Durability, NotStarted, PersistenceConfig, Server, TlsFiles,
+    Access, AccessFault, AllowedOrigin, Bounds, Config, Durability, NotStarted, PersistenceConfig,
+    Server, TlsFiles,
 };
 
 use super::log::Log;
@@ -56,9 +58,9 @@ pub(super) fn run(options: &Options) -> ExitCode {
     ended.map_or_else(|ended| ended.code.into(), |()| ExitCode::SUCCESS)
 }
 
-fn config(options: &Options) -> Config {
-    Config {
-        access: None,
+fn config(options: &Options) -> Result<Config, AccessFault> {
+    Ok(Config {
+        access: options.access.as_deref().map(Access::load).transpose()?,
         listen: options.listen.clone(),
         expire_ms: options.expire,
         idle_ms: options.idle,
@@ -78,14 +80,20 @@ fn config(options: &Options) -> Config {
             every: Duration::from_millis(options.snapshot.into()),
             snapshot_after_bytes: options.snapshot_after,
         }),
-    }
+    })
 }
 
 async fn serve(options: &Options) -> Result<(), Ended> {
     let listen_for = |kind| signal(kind).map_err(|why| format!("cannot listen for signals: {why}"));
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
-    let server = Server::bind(config(options)).await.map_err(|why| match why {
+    // Without files that can be read again a hang-up ends the server, like any other program.
+    let mut hang_up = match options.tls_cert.is_some() || options.access.is_some() {
+        true => Some(listen_for(SignalKind::hangup())?),
+        false => None,
+    };
+    let config = config(options).map_err(|why| Ended::called_wrongly(why.to_string()))?;
+    let server = Server::bind(config).await.map_err(|why| match why {
         NotStarted::Listening(why) => format!("cannot listen on {}: {why}", options.listen).into(),
         NotStarted::Tls(why) => Ended::called_wrongly(why.to_string()),
         NotStarted::Persistence(why) => why.to_string().into(),
@@ -94,22 +102,8 @@ async fn serve(options: &Options) -> Result<(), Ended> {
     let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
     // Nobody may be reading: that is no reason not to serve.
     let _ = writeln!(io::stdout(), "ticketd serves {scheme}://{address}");
-    if !address.ip().is_loopback() {
-        tracing::warn!(
-            "anybody who reaches {address} can use this server: there is no authentication"
-        );
-    }
-    if options.allow_origin.contains(&AllowedOrigin::Any) {
-        tracing::warn!(
-            "--allow-origin '*': any page that a browser near {address} shows can use this server"
-        );
-    }
+    warn(options, address);
     let rereader = server.rereader();
-    // Without files that can be read again a hang-up ends the server, like any other program.
-    let mut hang_up = match options.tls_cert {
-        Some(_) => Some(listen_for(SignalKind::hangup())?),
-        None => None,
-    };
     let stop = async {
         loop {
             tokio::select! {
@@ -120,6 +114,26 @@ async fn serve(options: &Options) -> Result<(), Ended> {
         }
     };
     Ok(server.run(stop).await?)
+}
+
+/// Says who can do what was hardly meant.
+fn warn(options: &Options, address: SocketAddr) {
+    let (is_far, is_open) = (!address.ip().is_loopback(), options.access.is_none());
+    if is_far && is_open {
+        tracing::warn!(
+            "anybody who reaches {address} can use this server: there is no authentication (--access)"
+        );
+    }
+    if is_far && !is_open && options.tls_cert.is_none() {
+        tracing::warn!(
+            "whoever is on the way to {address} can read the tokens: there is no TLS (--tls-cert)"
+        );
+    }
+    if is_open && options.allow_origin.contains(&AllowedOrigin::Any) {
+        tracing::warn!(
+            "--allow-origin '*': any page that a browser near {address} shows can use this server"
+        );
+    }
 }
 
 /// Waits for a signal, if it is listened for.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::driver::{Driver, JournalWriter, PersistenceError, WriterThread};
 
@@ -129,7 +130,13 @@ impl Server {
             tokio::spawn(review_all(access, driver, stopping));
         }
         let journal = journal.map(WriterThread::new).transpose().map_err(|why| why.to_string())?;
-        let tls = app.tls.clone().map(|tls| tokio::spawn(tls.keep_up(rereader.0.subscribe())));
+        let mut keeping = JoinSet::new();
+        if let Some(tls) = app.tls.clone() {
+            keeping.spawn(tls.keep_up(rereader.0.subscribe()));
+        }
+        if let Some(access) = app.config.access.clone() {
+            keeping.spawn(access.keep_up(rereader.0.subscribe()));
+        }
         let router = routes::router(&app);
         let mut ended = Ok(());
         tokio::select! {
@@ -150,9 +157,7 @@ impl Server {
         }
         app.notices.finish();
         clockwork.abort();
-        if let Some(tls) = tls {
-            tls.abort();
-        }
+        keeping.abort_all();
         let Some(journal) = journal else { return ended };
         match tokio::task::spawn_blocking(|| journal.finish()).await {
             Ok(Ok(())) => ended,

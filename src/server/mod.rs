@@ -24,7 +24,7 @@ mod tls;
 
 pub use crate::driver::{Durability, PersistenceConfig};
 pub use crate::wire::{AllowedOrigin, KnownHost};
-pub use access::Access;
+pub use access::{Access, AccessFault};
 pub use config::Config;
 pub use lifecycle::{NotStarted, Rereader, STOPPING_MAX, Server};
 pub use net::limits::Bounds;

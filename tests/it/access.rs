@@ -1,5 +1,5 @@
-//! Who may come in, and what each may do: every rule that needs neither files nor a clock. Keys are
-//! made here, so nothing here is worth stealing.
+//! Who may come in, and what each may do: every rule that needs neither files nor a clock, and the
+//! program with an access file. Keys are made here, so nothing here is worth stealing.
 
 mod bad_jwts;
 mod bad_shapes;
@@ -8,6 +8,7 @@ mod files;
 mod fuzz;
 mod good_jwts;
 mod narrowing;
+mod program;
 mod reload;
 pub(crate) mod served;
 mod signing;

@@ -146,9 +146,17 @@ async fn an_error_says_what_is_missing_and_what_is_possible() {
 #[tokio::test]
 async fn an_empty_variable_is_an_unset_one() {
     let mut command = program(&[], &["-l", "127.0.0.1:0"]);
-    for name in
-        ["SNAPPATH", "DURABILITY", "EXPIRE", "LOGLEVEL", "ALLOW_ORIGIN", "HOST", "RATE", "SNAPSHOT"]
-    {
+    for name in [
+        "SNAPPATH",
+        "DURABILITY",
+        "ACCESS",
+        "EXPIRE",
+        "LOGLEVEL",
+        "ALLOW_ORIGIN",
+        "HOST",
+        "RATE",
+        "SNAPSHOT",
+    ] {
         command.env(format!("TICKETD_{name}"), "");
     }
     // Empty, it silenced the log.

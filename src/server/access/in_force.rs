@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 use crate::access::{Denied, Gate, Moment, Policy, Shown, Subject};
 use crate::machine::Name;
 
+use super::file::AccessFile;
 use super::rates::Rates;
 use super::seats::Seats;
 
@@ -18,6 +20,10 @@ pub struct Access {
     pub(super) gate: Gate,
     /// Counts how often the policy was replaced.
     changes: watch::Sender<u64>,
+    /// What the policy is read from, if it is kept up with a file.
+    pub(super) file: Option<AccessFile>,
+    /// Counts how often a file was read that did not count.
+    refused: AtomicU64,
     started: tokio::time::Instant,
     pub(super) rates: Rates,
     pub(super) seats: Arc<Seats>,
@@ -27,9 +33,16 @@ impl Access {
     /// Goes by `policy`.
     #[must_use]
     pub fn new(policy: Policy) -> Arc<Self> {
+        Self::of(policy, None)
+    }
+
+    /// Goes by `policy`, which was read from a file.
+    pub(super) fn of(policy: Policy, file: Option<AccessFile>) -> Arc<Self> {
         Arc::new(Self {
             gate: Gate::new(policy),
             changes: watch::Sender::new(0),
+            file,
+            refused: AtomicU64::new(0),
             started: now(),
             rates: Rates::default(),
             seats: Arc::default(),
@@ -40,6 +53,17 @@ impl Access {
     pub fn replace(&self, policy: Policy) {
         self.gate.replace(policy);
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Another file does not count: the policy stays. Tells how often that has been so.
+    pub(super) fn refuse(&self) -> u64 {
+        1 + self.refused.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How often a file was read that did not count.
+    #[must_use]
+    pub fn refused_files(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Tells when the policy was replaced.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -57,18 +58,26 @@ impl Program {
 
     /// Waits until it has written a line to stderr that says this. What comes first is gone.
     pub(crate) async fn until_says(&mut self, what: &str) {
+        in_time(self.saying(what)).await;
+    }
+
+    /// The same of what it finds out by itself, by two looks at a file.
+    pub(crate) async fn until_finds(&mut self, what: &str) {
+        let patience = Duration::from_secs(30);
+        let saying = tokio::time::timeout(patience, self.saying(what));
+        saying.await.expect("it did not find it in time");
+    }
+
+    async fn saying(&mut self, what: &str) {
         let stderr = self.child.stderr.as_mut().expect("its stderr");
         let mut line = Vec::new();
-        let saying = async {
-            loop {
-                match stderr.read_u8().await.expect("it still says something") {
-                    b'\n' if String::from_utf8_lossy(&line).contains(what) => return,
-                    b'\n' => line.clear(),
-                    byte => line.push(byte),
-                }
+        loop {
+            match stderr.read_u8().await.expect("it still says something") {
+                b'\n' if String::from_utf8_lossy(&line).contains(what) => return,
+                b'\n' => line.clear(),
+                byte => line.push(byte),
             }
-        };
-        in_time(saying).await;
+        }
     }
 
     /// Waits for its end without reading what it writes to stderr.
