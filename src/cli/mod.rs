@@ -6,6 +6,7 @@ mod log;
 mod options;
 mod report;
 mod serve;
+mod token;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ pub fn main() -> ExitCode {
     match Words::read(std::env::args_os()) {
         Ok(Words { command: Some(Verb::Check { dir, repair }), .. }) => check::run(&dir, repair),
         Ok(Words { command: Some(Verb::Backup { dir, target }), .. }) => backup::run(&dir, &target),
+        Ok(Words { command: Some(Verb::Token { name, admin }), .. }) => token::run(&name, admin),
         Ok(Words { command: None, options }) => serve::run(&options),
         Err(why) if matches!(why.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let _ = write!(std::io::stdout(), "{why}");

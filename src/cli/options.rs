@@ -36,6 +36,15 @@ pub(super) enum Verb {
         /// The copy's name, which must be new
         target: PathBuf,
     },
+    /// Make a token for who may come in: print it, its hash, and a whole first access file
+    Token {
+        /// Who shows it, as the access file and the log name it
+        #[arg(long)]
+        name: String,
+        /// It may do everything everywhere
+        #[arg(long)]
+        admin: bool,
+    },
 }
 
 /// The server's options.

@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod directory;
+mod token;
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;

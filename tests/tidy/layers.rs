@@ -24,6 +24,7 @@ const DOORS: &[(&[&str], &[&str])] = &[
     (&["cli", "serve"], &["server"]),
     (&["cli", "check"], &["journal"]),
     (&["cli", "backup"], &["journal"]),
+    (&["cli", "token"], &["access", "machine"]),
 ];
 
 /// What a layer is deliberately without: crates, and modules of `std`.
