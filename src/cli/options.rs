@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::wire::{AllowedOrigin, KnownHost};
+use crate::wire::{AllowedOrigin, KnownHost, Network};
 
 /// A coordination server that pushes: sessions, tickets, locks, fair queues.
 #[derive(Debug, Parser)]
@@ -125,6 +125,11 @@ pub(super) struct Options {
     #[arg(long, env = "TICKETD_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_client_ca: Option<PathBuf>,
 
+    /// Network of proxies that are believed when they say by X-Forwarded-For whom they were asked
+    /// by, such as 10.0.0.0/8; repeatable
+    #[arg(long, env = "TICKETD_TRUST_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    pub(super) trust_proxy: Vec<Network>,
+
     /// Most connections of one address at a time; 0 for no bound
     #[arg(long, env = "TICKETD_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
     #[arg(allow_negative_numbers = true)]
@@ -209,6 +214,7 @@ mod tests {
             &["--allow-origin", "https://example.org/path"],
             &["--allow-origin", "https://*.example.org"],
             &["--host", "t.example.org:8001"],
+            &["--trust-proxy", "10.0.0.5/8"],
             &["--tls-cert", "cert.pem"],
             &["--tls-key", "key.pem"],
             &["--tls-client-ca", "ca.pem"],

@@ -64,6 +64,7 @@ fn config(options: &Options) -> Result<Config, AccessFault> {
         listen: options.listen.clone(),
         expire_ms: options.expire,
         idle_ms: options.idle,
+        trust_proxies: options.trust_proxy.clone(),
         allow_origins: options.allow_origin.clone(),
         hosts: options.host.clone(),
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
@@ -121,10 +122,11 @@ fn warn(options: &Options, address: SocketAddr) {
     let (is_far, is_open) = (!address.ip().is_loopback(), options.access.is_none());
     if is_far && is_open {
         tracing::warn!(
-            "anybody who reaches {address} can use this server: there is no authentication (--access)"
+            "anybody who reaches {address} can use this server: no authentication (--access)"
         );
     }
-    if is_far && !is_open && options.tls_cert.is_none() {
+    // A proxy is supposed to speak TLS to who is farther away.
+    if is_far && !is_open && options.tls_cert.is_none() && options.trust_proxy.is_empty() {
         tracing::warn!(
             "whoever is on the way to {address} can read the tokens: there is no TLS (--tls-cert)"
         );

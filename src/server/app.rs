@@ -15,6 +15,7 @@ use crate::wire::Problem;
 use super::config::Config;
 use super::net::limits::AddressLimits;
 use super::net::peer::Peer;
+use super::net::proxies::Proxies;
 use super::net::strangers::Strangers;
 use super::origins::Origins;
 use super::tls::Tls;
@@ -28,6 +29,8 @@ pub(crate) struct App {
     pub(crate) tls: Option<Arc<Tls>>,
     /// Which names are ours, and which pages may come.
     pub(crate) origins: Origins,
+    /// Whose word counts about where a request comes from.
+    pub(crate) proxies: Proxies,
     /// What was refused.
     pub(crate) notices: Arc<Notices>,
     pub(crate) started: Started,
@@ -55,6 +58,7 @@ impl App {
         Self {
             tls,
             limits: AddressLimits::new(config.bounds, notices.clone()),
+            proxies: Proxies::new(&config.trust_proxies),
             origins: Origins::new(&config.allow_origins, &config.hosts, loopback),
             driver,
             notices,

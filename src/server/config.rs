@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::driver::PersistenceConfig;
-use crate::wire::{AllowedOrigin, KnownHost};
+use crate::wire::{AllowedOrigin, KnownHost, Network};
 
 use super::access::Access;
 use super::net::limits::Bounds;
@@ -25,6 +25,8 @@ pub struct Config {
     pub hosts: Vec<KnownHost>,
     /// What one address may take.
     pub bounds: Bounds,
+    /// Proxies that are believed when they say whom they were asked by.
+    pub trust_proxies: Vec<Network>,
     /// Who may come in, and what each may do; `None` lets everybody do everything.
     pub access: Option<Arc<Access>>,
     /// The certificate that it shows; `None` speaks plain HTTP.
@@ -42,6 +44,7 @@ impl Default for Config {
             allow_origins: Vec::new(),
             hosts: Vec::new(),
             bounds: Bounds::default(),
+            trust_proxies: Vec::new(),
             access: None,
             tls: None,
             persistence: None,

@@ -23,7 +23,7 @@ mod socket;
 mod tls;
 
 pub use crate::driver::{Durability, PersistenceConfig};
-pub use crate::wire::{AllowedOrigin, KnownHost};
+pub use crate::wire::{AllowedOrigin, KnownHost, Network};
 pub use access::{Access, AccessFault};
 pub use config::Config;
 pub use lifecycle::{NotStarted, Rereader, STOPPING_MAX, Server};

@@ -10,4 +10,5 @@ mod large;
 mod mended;
 mod names;
 mod origins;
+mod proxies;
 mod waiting;

@@ -84,7 +84,8 @@ impl AccessFile {
         read(&self.path, Content::again)
     }
 
-    /// Reads it again if it has other bytes than when it was read last, or a file that it named has.
+    /// Reads it again if something else stands in it than when it was read last, or in a file that
+    /// it named.
     pub(super) fn read_if_changed(&self) -> Option<AccessReading> {
         // What is no file on a disk has nothing more to say.
         let is_gone = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| !found.is_file());

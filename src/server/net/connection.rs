@@ -35,10 +35,13 @@ const HEAD_MAX_BYTES: usize = 16 * 1024;
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, app: Arc<App>, router: Router) {
-    let admission = Arc::new(app.limits.enter(peer.ip()));
+    let admission = Arc::new(match app.proxies.trust(peer.ip()) {
+        true => app.limits.relay(peer.ip()),
+        false => app.limits.enter(peer.ip()),
+    });
     let traffic = Arc::new(Traffic::new(app.stopping.clone()));
     let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
-    let peer = Peer { address: peer, admission, line: stream.line(), certificate: None };
+    let peer = Peer { address: peer.into(), admission, line: stream.line(), certificate: None };
     let Some(tls) = app.tls.clone() else {
         return serve_http(stream, peer, traffic, app, router).await;
     };
@@ -88,11 +91,12 @@ where
         seconds => HeaderValue::try_from(format!("timeout={seconds}")).ok(),
     };
     let counted = traffic.clone();
-    let (address, line) = (peer.address, peer.line.clone());
-    let from = Arc::new(peer);
+    let line = peer.line.clone();
+    let (peer, shared) = (Arc::new(peer), app.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let refused = from.admission.is_too_many();
-        request.extensions_mut().insert(from.clone());
+        let from = peer.client(request.headers(), &shared.proxies, &shared.limits);
+        let (address, refused) = (from.address, from.admission.is_too_many());
+        request.extensions_mut().insert(from);
         let (router, under_way) = (router.clone(), counted.begin());
         let goes_on = !refused && keep_alive::goes_on(&request);
         let told_idle = told_idle.clone().filter(|_| goes_on);

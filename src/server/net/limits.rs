@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -33,11 +34,17 @@ struct Taken {
 #[derive(Debug)]
 struct Standing {
     address: IpAddr,
+    /// It is a proxy's, for a client with this address: it counts nowhere, and is never too many.
+    is_relayed: bool,
     /// Whether it is counted. Changes under the lock of the limits only.
     counts: AtomicBool,
 }
 
 impl Standing {
+    fn new(address: IpAddr, is_relayed: bool) -> Self {
+        Self { address: address.to_canonical(), is_relayed, counts: AtomicBool::new(!is_relayed) }
+    }
+
     fn counts(&self) -> bool {
         self.counts.load(Ordering::Relaxed)
     }
@@ -56,17 +63,28 @@ struct Usage {
 }
 
 impl Usage {
-    fn taken(&mut self, address: IpAddr, bounds: Bounds) -> &mut Taken {
+    fn taken(&mut self, address: IpAddr, bounds: Bounds, now: Instant) -> &mut Taken {
         self.addresses.entry(address).or_insert_with(|| Taken {
             connections: 0,
             budget: u64::from(bounds.rate) * REQUEST,
-            filled: now(),
+            filled: now,
         })
+    }
+
+    /// Makes room for another address where there is none. One that comes anew with every request
+    /// must not get a new budget each time: it is kept until that would be full again.
+    fn forget(&mut self, now: Instant) {
+        let (addresses, full) = (&mut self.addresses, Duration::from_secs(1));
+        if addresses.len() > 64 && addresses.len() == addresses.capacity() {
+            addresses.retain(|_, taken| taken.connections > 0 || now - taken.filled < full);
+            // If hardly anybody has gone, this would be done for each who comes.
+            addresses.reserve(addresses.len() / 2);
+        }
     }
 
     /// Counts a connection if its address may have one more.
     fn count(&mut self, standing: &Standing, bounds: Bounds) -> bool {
-        let taken = self.taken(standing.address, bounds);
+        let taken = self.taken(standing.address, bounds, now());
         let counts = bounds.connections == 0 || taken.connections < bounds.connections;
         taken.connections += u32::from(counts);
         standing.set(counts);
@@ -108,11 +126,16 @@ impl AddressLimits {
 
     /// Counts a connection of an address for as long as what is returned lives.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Admission {
-        let standing = Standing { address: address.to_canonical(), counts: AtomicBool::new(true) };
+        let standing = Standing::new(address, false);
         if !self.is_off() {
             self.usage().count(&standing, self.bounds);
         }
         Admission { limits: self.clone(), standing: Arc::new(standing) }
+    }
+
+    /// What a proxy passes on from an address: the connection counts nowhere, requests do.
+    pub(crate) fn relay(self: &Arc<Self>, address: IpAddr) -> Admission {
+        Admission { limits: self.clone(), standing: Arc::new(Standing::new(address, true)) }
     }
 }
 
@@ -127,14 +150,14 @@ impl Admission {
     /// Whether the address has as many connections as it may without this one, which does not
     /// count then.
     pub(crate) fn is_too_many(&self) -> bool {
-        !self.standing.counts()
+        !self.standing.is_relayed && !self.standing.counts()
     }
 
     /// Whether the connection may be that of a socket: it counts, or does now, or takes over a
     /// session whose connection counts. A client whose line died has it counted until the server
     /// finds out, and comes back by another.
     pub(crate) fn may_speak(&self, session: Option<&SessionId>) -> bool {
-        if self.standing.counts() {
+        if !self.is_too_many() {
             return true;
         }
         let mut usage = self.limits.usage();
@@ -158,7 +181,7 @@ impl Admission {
     /// lives. If the connection does not count yet, it takes the place of the one that did.
     pub(crate) fn sit(self: &Arc<Self>, session: SessionId) -> Option<Seat> {
         let bounds = self.limits.bounds;
-        if bounds.connections == 0 {
+        if bounds.connections == 0 || self.standing.is_relayed {
             return None;
         }
         let mut usage = self.limits.usage();
@@ -168,7 +191,7 @@ impl Admission {
             {
                 Some(former) => former.set(false),
                 // It has gone just now.
-                None => usage.taken(self.standing.address, bounds).connections += 1,
+                None => usage.taken(self.standing.address, bounds, now()).connections += 1,
             }
             self.standing.set(true);
         }
@@ -182,8 +205,11 @@ impl Admission {
             return true;
         }
         let mut usage = self.limits.usage();
-        let Some(taken) = usage.addresses.get_mut(&self.standing.address) else { return true };
         let now = now();
+        if self.standing.is_relayed {
+            usage.forget(now);
+        }
+        let taken = usage.taken(self.standing.address, self.limits.bounds, now);
         let micros = u64::try_from((now - taken.filled).as_micros()).unwrap_or(u64::MAX);
         let earned = micros.saturating_mul(rate);
         taken.budget = taken.budget.saturating_add(earned).min(rate * REQUEST);
@@ -220,13 +246,7 @@ impl Drop for Admission {
             }
             return;
         }
-        // An address that comes anew with every request must not get a new budget each time: it
-        // is kept until it would be full again.
-        let now = now();
-        let full = std::time::Duration::from_secs(1);
-        if addresses.len() > 64 && addresses.len() == addresses.capacity() {
-            addresses.retain(|_, t| t.connections > 0 || now - t.filled < full);
-        }
+        usage.forget(now());
     }
 }
 
@@ -280,6 +300,31 @@ mod tests {
         let off = AddressLimits::new(Bounds::default(), Arc::default());
         let admissions: Vec<_> = (0..100).map(|_| off.enter(HOME)).collect();
         assert!(admissions.iter().all(|admission| !admission.is_too_many() && admission.may_ask()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_what_a_proxy_passes_on_requests_count_and_connections_do_not() {
+        let limits = AddressLimits::new(Bounds { connections: 1, rate: 2 }, Arc::default());
+        let relayed: Vec<_> = (0..3).map(|_| Arc::new(limits.relay(HOME))).collect();
+        assert!(relayed.iter().all(|one| !one.is_too_many() && one.may_speak(None)));
+        assert!(relayed.iter().all(|one| one.sit(SESSION).is_none()));
+        assert_eq!(relayed.iter().filter(|one| one.may_ask()).count(), 2);
+        assert!(limits.relay([192, 0, 2, 1].into()).may_ask(), "that is another's");
+        let direct = limits.enter(HOME);
+        assert!(!direct.is_too_many() && !direct.may_ask());
+        drop(relayed);
+        assert!(limits.enter(HOME).is_too_many(), "only one that counted would have left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_behind_a_proxy_are_forgotten_when_they_have_their_budgets_back() {
+        let limits = AddressLimits::new(Bounds { connections: 0, rate: 1 }, Arc::default());
+        for number in 0..20_000_u32 {
+            let client = limits.relay(IpAddr::V4(number.into()));
+            assert!(client.may_ask() && !client.may_ask());
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+        assert!(limits.usage().addresses.len() < 500);
     }
 
     const SESSION: SessionId = SessionId([1; 20]);

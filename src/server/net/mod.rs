@@ -14,5 +14,6 @@ pub(crate) mod line;
 mod line_tests;
 pub(crate) mod lingering;
 pub(crate) mod peer;
+pub(crate) mod proxies;
 mod secured;
 pub(crate) mod strangers;

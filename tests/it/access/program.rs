@@ -31,8 +31,11 @@ async fn a_file_that_is_not_good_ends_the_start_and_says_where() {
     let hash = "0".repeat(64);
     for (file, says) in [
         ("[[principal]\n", "access.toml: line 1: "),
-        (&format!("{}\n[[principal]]\nname = \"one\"\nwho = 1\n", good("one")), "line 8: "),
-        (&format!("{}\n{}", good("one"), good("two")), "line 9: the same `token-sha256` a second"),
+        (
+            &format!("{}\n[[principal]]\nname = \"one\"\nwho = 1\n", good("one")),
+            "line 9: unknown field `who`",
+        ),
+        (&format!("{}\n{}", good("one"), good("two")), "line 10: the same `token-sha256` a second"),
         (
             &format!("{}[[principal]]\nname = \"one\"\ntoken-sha256 = [\"{hash}\"]\n", good("one")),
             "line 7: the name \"one\" a second time",
@@ -109,7 +112,7 @@ async fn it_warns_of_what_was_hardly_meant() {
         (&[&near[..], &access, &pages].concat(), &[]),
         (&[&near[..], &pages].concat(), &["--allow-origin '*'"]),
         (&[&far[..], &access].concat(), &["there is no TLS (--tls-cert)"]),
-        (&[&far[..]].concat(), &["there is no authentication (--access)"]),
+        (&[&far[..]].concat(), &["no authentication (--access)"]),
     ] {
         let warnings = warnings(options).await;
         assert_eq!(warnings.len(), says.len(), "{options:?}: {warnings:?}");

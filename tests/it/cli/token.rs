@@ -28,10 +28,10 @@ async fn the_file_lets_in_who_shows_the_token_and_nobody_else() {
         let gate = Gate::new(policy(&file));
         let here = "127.0.0.1".parse().expect("an address");
         let now = Moment { unix_s: 1_800_000_000, steady_ms: 0 };
-        let subject = gate.prove(&Shown::Token(&token), here, now).expect("it is let in");
+        let subject = gate.prove(&Shown::in_message(&token), here, now).expect("it is let in");
         assert_eq!(subject.rules().may_at_all(Right::Admin), admin);
         let other = printed(options).await.0;
-        assert!(gate.prove(&Shown::Token(&other), here, now).is_err());
+        assert!(gate.prove(&Shown::in_message(&other), here, now).is_err());
     }
 }
 
