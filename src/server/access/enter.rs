@@ -58,7 +58,15 @@ impl Guest {
     /// When nobody knows, or it makes too many requests.
     pub(crate) fn of(access: &Arc<Access>, app: &App, parts: &Parts) -> Result<Self, Denied> {
         let address = address(parts);
-        let subject = access.prove(&shown(app, parts), address)?;
+        let shown = shown(app, parts);
+        let by_certificate = match shown {
+            Shown::Nothing if app.origins.is_known(parts) => certified(access, parts),
+            _ => None,
+        };
+        let subject = match by_certificate {
+            Some(subject) => subject,
+            None => access.prove(&shown, address)?,
+        };
         Ok(Self { access: access.clone(), subject, address })
     }
 
@@ -160,6 +168,14 @@ fn shown<'a>(app: &App, parts: &'a Parts) -> Shown<'a> {
     };
     let by_itself = !app.origins.is_known(parts);
     Shown::in_headers(values.filter(|value| !(by_itself && is_basic(value))))
+}
+
+/// Whom the certificate speaks of that a connection came with, if it is somebody known.
+fn certified(access: &Access, parts: &Parts) -> Option<Subject> {
+    let certificate = parts.extensions.get::<Arc<Peer>>()?.certificate.as_ref()?;
+    let names = certificate.names.iter().cloned();
+    let subject = access.gate.policy().by_certificate(names, Some(certificate.ends))?;
+    subject.is_good_at(access.moment().unix_s).then_some(subject)
 }
 
 /// A request's way in.

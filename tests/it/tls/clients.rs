@@ -7,6 +7,7 @@ use rustls::SupportedProtocolVersion;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::world::{Authority, Dialer, Files};
+use crate::access::served::{Guarded, principal, token};
 use crate::support::{Client, Served, in_time};
 
 /// A server that believes `theirs`, and has a certificate by `ours`.
@@ -59,6 +60,30 @@ async fn a_certificate_of_another_authority_ends_the_handshake() {
         let said = asked(dialer, version, &served).await.expect("an answer");
         assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
     }
+}
+
+/// Who shows a certificate that the policy knows needs no token; a token counts before it.
+#[tokio::test]
+async fn a_certificate_s_names_say_who_it_is() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let files = Files::new(&ours.server());
+    files.write("clients.pem", &theirs.pem());
+    let file = "[[principal]]\nname = \"a\"\ncertificate = [\"uri:spiffe://example.org/a\"]\n\
+                allow = [{ to = [\"metrics\"] }]\n\n"
+        .to_owned()
+        + &principal("none", "allow = []");
+    let served = Guarded::with(&file, files.config()).await.served;
+    let dialer = Dialer::new(&ours);
+    let known = dialer.clone().showing(theirs.client("spiffe://example.org/a"));
+    let unknown = dialer.clone().showing(theirs.client("spiffe://example.org/b"));
+    for (dialer, status) in [(known.clone(), 200), (unknown, 401), (dialer, 401)] {
+        let line = dialer.dial(served.address).await;
+        assert_eq!(Client::over(line).ask("GET /status").await.status, status);
+    }
+    let bearer = format!("Authorization: Bearer {}", token("none").as_str());
+    let line = known.dial(served.address).await;
+    assert_eq!(Client::over(line).with(&bearer).ask("GET /status").await.status, 403);
+    served.stop().await;
 }
 
 /// A server's certificate does not make a client.
