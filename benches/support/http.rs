@@ -19,9 +19,21 @@ pub(crate) fn request(method: &str, target: &str) -> Vec<u8> {
 
 /// A request with a body.
 pub(crate) fn request_with(method: &str, target: &str, body: &str) -> Vec<u8> {
+    request_with_headers(method, target, "", body)
+}
+
+/// The same with more headers, each with its line end.
+pub(crate) fn request_with_headers(
+    method: &str,
+    target: &str,
+    headers: &str,
+    body: &str,
+) -> Vec<u8> {
     let length = body.len();
-    format!("{method} {target} HTTP/1.1\r\nhost: ticketd\r\ncontent-length: {length}\r\n\r\n{body}")
-        .into_bytes()
+    format!(
+        "{method} {target} HTTP/1.1\r\nhost: ticketd\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 /// The length of the head and of the whole of the first answer in `bytes`, if it is all there.
