@@ -35,7 +35,7 @@ impl Rule {
 }
 
 /// Everything that somebody may do. Clones share the rules.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     allow: Arc<[Rule]>,
     /// What the token says itself; an action must be allowed by both.

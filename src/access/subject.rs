@@ -135,6 +135,12 @@ impl Subject {
         Self::new(SubjectParts { rules, ends: Some(0), ..SubjectParts::clone(&self.0) })
     }
 
+    /// Whether this is a clone of that very subject.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether its proof was found to be good no more.
     #[must_use]
     pub fn has_ended(&self) -> bool {

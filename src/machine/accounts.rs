@@ -2,7 +2,7 @@
 //! refuses; who may name a session, and how many are too many, is asked before a command is given.
 
 use super::command::{Reach, Refusal, Reply};
-use super::names::{Account, AccountCounts, Owner, SessionId};
+use super::names::{Account, AccountCounts, Name, Owner, SessionId};
 use super::rows::{AccountKey, AccountRow, SessionKey, TicketKey};
 use super::tables::Machine;
 
@@ -92,6 +92,25 @@ impl Machine {
     #[must_use]
     pub fn owner(&self, session: &SessionId) -> Option<Option<&Owner>> {
         self.living_key(session).map(|key| self.owner_of(key))
+    }
+
+    /// How much the account has that a session is counted in, and whether a ticket that the session
+    /// issues would be one more.
+    #[must_use]
+    pub fn issuing(
+        &self,
+        session: &SessionId,
+        resource: &Name,
+        ticket: &Name,
+    ) -> Option<(AccountCounts, bool)> {
+        let key = self.living_key(session)?;
+        let account = self.tables.sessions[key].account;
+        let found = self
+            .resource_key(resource.as_str())
+            .and_then(|resource| self.tables.find_ticket(resource, ticket.as_str()));
+        let issuer = found.map(|ticket| self.tables.tickets[ticket].issuer);
+        let adds = issuer.is_none_or(|issuer| self.tables.sessions[issuer].account != account);
+        Some((self.tables.accounts[account].counts, adds))
     }
 
     /// How much an account has.

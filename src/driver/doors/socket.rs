@@ -15,6 +15,7 @@ use crate::driver::outbox::message::{Answered, Ending, Message};
 use crate::driver::state::address::ReplyTo;
 use crate::driver::state::queue::Turn;
 use crate::driver::state::speaker::Speaker;
+use crate::driver::state::verdict::NamedAs;
 use crate::driver::visit::Visit;
 
 use super::request::Pin;
@@ -106,6 +107,10 @@ impl Driver {
         let Some(ttl) = visit.sessions.ttl(&session) else {
             return Err(NotAttached::NotFound(position));
         };
+        // Somebody may have come to own it meanwhile.
+        if subject.is_some_and(|subject| visit.standing(&session, subject) != NamedAs::Own) {
+            return Err(NotAttached::NotFound(position));
+        }
         if !visit.sessions.try_attempt(&session, attempt) {
             return Err(NotAttached::Overtaken);
         }
@@ -262,10 +267,7 @@ impl Connection {
         }
         let (now, speaker) = (visit.now, self.speaker.clone());
         let turn = match asked {
-            Asked::Command(mut command) => match visit.lacking(&speaker.session, &mut command) {
-                Some(right) => Turn::Answer(speaker, id, Answered::Forbidden(right)),
-                None => Turn::Command(command, ReplyTo::Socket(speaker, id)),
-            },
+            Asked::Command(command) => Turn::Command(command, ReplyTo::Socket(speaker, id)),
             Asked::Renew(subject) => Turn::Renew(speaker, id, subject),
             Asked::Said(answer) => Turn::Answer(speaker, id, answer),
             Asked::Beat => Turn::Answer(speaker, id, Answered::Beat(self.speaker.ttl.as_ms())),

@@ -15,7 +15,7 @@ pub(super) mod restart;
 mod route;
 mod sessions;
 pub(super) mod speaker;
-mod standing;
+pub(super) mod standing;
 pub(super) mod turns;
 pub(super) mod undelivered;
 pub(super) mod verdict;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use crate::deadlines::{At, Deadlines};
 use crate::log::Order;
-use crate::machine::{Command, Event, Machine, Refusal, RequestId, SessionId};
+use crate::machine::{Command, Event, Machine, Refusal, Reply, RequestId, SessionId};
 use crate::notices::{NoticeKind, Notices};
 
 use super::commit::buffer::Buffer;
@@ -114,6 +114,11 @@ impl State {
                 narration::replied(command, reply);
             }
             _ => {}
+        }
+        if let (Command::Adopt { session, owner }, Ok(Reply::Adopted(true))) =
+            (command, &applied.reply)
+        {
+            self.adopted(session, owner, position);
         }
         self.deliver(to, applied.reply, position);
         if !self.events.is_empty() {

@@ -66,8 +66,8 @@ pub(super) fn announced(event: &Event) {
             let (resource, ticket, fence) = parts(grant);
             tracing::debug!(request = request.n, resource, ticket, fence, "granted to a request");
         }
-        Event::WaitEnded { to, resource, .. } => {
-            tracing::debug!(session = ?to, resource = resource.as_str(), "a wait timed out");
+        Event::WaitEnded { to, resource, reason, .. } => {
+            tracing::debug!(session = ?to, resource = resource.as_str(), ?reason, "a wait ended");
         }
         Event::TicketRevoked { to, resource, ticket, fence, reason } => {
             let (resource, ticket) = (resource.as_str(), ticket.as_str());

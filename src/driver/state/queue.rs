@@ -28,8 +28,8 @@ pub(in crate::driver) enum Turn {
     /// A socket speaks for its session from now on, and is told the state in answer to its request
     /// of that id.
     Attach(Speaker, Option<u64>, Option<Subject>),
-    /// Who speaks for a session is judged anew.
-    Review(SessionId, Verdict),
+    /// Who spoke for a session was judged.
+    Review(SessionId, Option<Subject>, Verdict),
     /// A socket shows another proof, in its request of that id.
     Renew(Speaker, Option<u64>, Subject),
     /// A socket no longer speaks; whether its first answer was still on the way.

@@ -6,12 +6,15 @@ use crate::deadlines::At;
 use crate::driver::clock;
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::outbox::message::{Answered, Ending, Message};
-use crate::machine::{Command, Kind, SessionId};
+use crate::machine::{Command, Kind, Name, Owner, SessionId};
 
 use super::State;
 use super::address::ReplyTo;
 use super::speaker::Speaker;
 use super::verdict::{NamedAs, SessionFacts, Verdict};
+
+/// What is said to who issues more than its owner may.
+pub(in crate::driver) const TOO_MUCH_ISSUED: &str = "no more issued tickets for this token's owner";
 
 impl State {
     /// What a session is to who names it.
@@ -44,19 +47,38 @@ impl State {
         subject.is_some_and(|subject| !subject.is_good_at(clock::wall_ms() / 1000))
     }
 
-    /// The right that who speaks for a session lacks for a command. Where revoking is asked for,
-    /// the command is told how far it reaches.
-    pub(in crate::driver) fn lacking(
+    /// Why a command of who speaks for a session is not carried out: a right that it lacks, or a
+    /// bound that it has reached. Where revoking is asked for, the command is told how far it
+    /// reaches.
+    pub(super) fn refused(&self, session: &SessionId, command: &mut Command) -> Option<Answered> {
+        let subject = self.sessions.subject(session)?;
+        let rules = subject.rules();
+        if let Some(right) = Needs::of(command).lacking(rules, command.resource()) {
+            return Some(Answered::Forbidden(right));
+        }
+        match command {
+            Command::Revoke { resource, reach, .. } => {
+                *reach = rules.reach(resource.as_str());
+                None
+            }
+            Command::Issue { resource, ticket, .. } => self
+                .issues_too_much(session, subject, resource, ticket)
+                .then(|| Answered::Limit(TOO_MUCH_ISSUED.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// Whether a ticket would be one more than its issuer's owner may have issued.
+    pub(in crate::driver) fn issues_too_much(
         &self,
         session: &SessionId,
-        command: &mut Command,
-    ) -> Option<Right> {
-        let rules = self.sessions.subject(session)?.rules();
-        let lacking = Needs::of(command).lacking(rules, command.resource());
-        if let Command::Revoke { resource, reach, .. } = command {
-            *reach = rules.reach(resource.as_str());
-        }
-        lacking
+        subject: &Subject,
+        resource: &Name,
+        ticket: &Name,
+    ) -> bool {
+        let Some(most) = subject.quotas().issued else { return false };
+        let issuing = self.machine.issuing(session, resource, ticket);
+        issuing.is_some_and(|(counts, adds)| adds && counts.issued >= most as usize)
     }
 
     /// Who speaks for a session was judged.
@@ -78,8 +100,12 @@ impl State {
             }
             Verdict::Renewed(subject) => {
                 let rules = subject.rules().clone();
+                let former = self.sessions.subject(session);
+                let is_same = former.is_some_and(|former| *former.rules() == rules);
                 self.sessions.set_subject(session, Some(subject));
-                self.hold_to(session, &rules, now);
+                if !is_same {
+                    self.hold_to(session, &rules, now);
+                }
             }
             Verdict::AtMost(rules) => self.hold_to(session, &rules, now),
             Verdict::Ended { at_most } => {
@@ -108,20 +134,30 @@ impl State {
         let answered = match self.standing(session, &subject) {
             NamedAs::Hidden => Answered::AnothersProof,
             standing => {
+                self.review(session, Verdict::Renewed(subject), position, now);
                 if let NamedAs::Free(owner) = standing {
                     let adopt = Command::Adopt { session: *session, owner };
                     self.submit(adopt, ReplyTo::Nobody, now);
                 }
-                self.review(session, Verdict::Renewed(subject), position, now);
                 Answered::Done
             }
         };
         speaker.outbox.push(Message::Answer(id, answered), position);
     }
 
+    /// A session has got its owner: a socket of anybody else's speaks for it no more.
+    pub(super) fn adopted(&self, session: &SessionId, owner: &Owner, position: LogPosition) {
+        let subject = self.sessions.subject(session);
+        if subject.is_some_and(|subject| subject.owner() != Some(owner))
+            && let Some(socket) = self.sessions.socket(session)
+        {
+            socket.end(Ending::Unauthorized, position);
+        }
+    }
+
     /// A session waits for and watches nothing any more that `rules` do not give. What it holds and
     /// issued stays.
-    fn hold_to(&mut self, session: &SessionId, rules: &Rules, now: At) {
+    pub(super) fn hold_to(&mut self, session: &SessionId, rules: &Rules, now: At) {
         let Some(state) = self.machine.state_head(session) else { return };
         for wait in state.waits {
             let right = match wait.kind {

@@ -35,7 +35,15 @@ impl State {
     fn carry_out(&mut self, turn: Turn, now: At) -> Option<Ordered> {
         let position = self.position();
         match turn {
-            Turn::Command(command, to) => return Some((command, to)),
+            Turn::Command(mut command, to) => {
+                if let ReplyTo::Socket(speaker, id) = &to
+                    && let Some(answer) = self.refused(&speaker.session, &mut command)
+                {
+                    speaker.outbox.push(Message::Answer(*id, answer), position);
+                    return None;
+                }
+                return Some((command, to));
+            }
             Turn::Withdraw(request) => {
                 let wait = self.waits.request(request)?.wait;
                 return Some((Command::Withdraw { wait, request }, ReplyTo::Nobody));
@@ -45,10 +53,24 @@ impl State {
                 return Some((undoing, ReplyTo::Nobody));
             }
             Turn::Attach(speaker, id, subject) => {
+                let rules = subject.as_ref().map(|subject| subject.rules().clone());
                 self.attach(&speaker, subject);
                 self.say_state(&speaker, id, position);
+                if let Some(rules) = rules {
+                    self.hold_to(&speaker.session, &rules, now);
+                }
             }
-            Turn::Review(session, verdict) => self.review(&session, verdict, position, now),
+            Turn::Review(session, judged, verdict) => {
+                let subject = self.sessions.subject(&session);
+                let is_it = match (subject, &judged) {
+                    (Some(subject), Some(judged)) => subject.is(judged),
+                    (subject, judged) => subject.is_none() && judged.is_none(),
+                };
+                // Another proof came first.
+                if is_it {
+                    self.review(&session, verdict, position, now);
+                }
+            }
             Turn::Renew(speaker, id, subject) => self.renew(&speaker, id, subject, position, now),
             Turn::Detach(speaker, is_opening) => {
                 if is_opening {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use crate::access::{Denied, Needs, Right, Shown, Subject};
+use crate::access::{BAD_TOKEN, Denied, Needs, Right, Shown, Subject};
 use crate::driver::Driver;
-use crate::machine::{Account, Name, Owner, SessionId};
+use crate::machine::{Account, Name, Owner, Refusal, SessionId};
 use crate::server::app::App;
 use crate::server::net::peer::Peer;
 use crate::wire::{Code, Problem};
@@ -49,6 +49,10 @@ pub(crate) struct Guest {
     pub(crate) access: Arc<Access>,
     pub(crate) subject: Subject,
     pub(crate) address: IpAddr,
+    /// How often the policy had been replaced when it was proven.
+    pub(crate) seen: u64,
+    /// Its socket, as it counts among its owner's.
+    seat: Option<Arc<SocketSeat>>,
 }
 
 impl Guest {
@@ -57,7 +61,7 @@ impl Guest {
     /// # Errors
     /// When nobody knows, or it makes too many requests.
     pub(crate) fn of(access: &Arc<Access>, app: &App, parts: &Parts) -> Result<Self, Denied> {
-        let address = address(parts);
+        let (address, seen) = (address(parts), access.seen());
         let shown = shown(app, parts);
         let by_certificate = match shown {
             Shown::Nothing if app.origins.is_known(parts) => certified(access, parts),
@@ -67,7 +71,7 @@ impl Guest {
             Some(subject) => subject,
             None => access.prove(&shown, address)?,
         };
-        Ok(Self { access: access.clone(), subject, address })
+        Ok(Self { access: access.clone(), subject, address, seen, seat: None })
     }
 
     /// The same, by a token in a message.
@@ -76,8 +80,9 @@ impl Guest {
         token: &str,
         address: IpAddr,
     ) -> Result<Self, Denied> {
+        let seen = access.seen();
         let subject = access.prove(&Shown::in_message(token), address)?;
-        Ok(Self { access: access.clone(), subject, address })
+        Ok(Self { access: access.clone(), subject, address, seen, seat: None })
     }
 
     /// The same, if its proof is still good.
@@ -85,9 +90,10 @@ impl Guest {
     /// # Errors
     /// When it is not.
     pub(crate) fn renewed(&self) -> Result<Self, Denied> {
+        let seen = self.access.seen();
         let renewed = self.access.gate.renewed(&self.subject, self.access.moment());
         let subject = renewed.ok_or(Denied::NotLookedAt { retry_after: 0 })?;
-        Ok(Self { subject, ..self.clone() })
+        Ok(Self { subject, seen, ..self.clone() })
     }
 
     /// With whose sessions its own are counted.
@@ -125,26 +131,56 @@ impl Guest {
         Ok(())
     }
 
-    /// Whether it may issue another ticket.
-    ///
-    /// # Errors
-    /// A problem `limit`.
-    pub(crate) fn may_issue(&self, driver: &Driver) -> Result<(), Problem> {
-        let Some(most) = self.subject.quotas().issued else { return Ok(()) };
-        if driver.account_counts(&self.account()).issued < most as usize {
-            return Ok(());
+    /// Goes by the policy of now, if that is another. (A proof that is good no more is ended by who
+    /// reviews all.)
+    pub(crate) fn keep_up(&mut self) {
+        if self.seen != self.access.seen()
+            && let Ok(renewed) = self.renewed()
+        {
+            *self = renewed;
         }
-        Err(Problem::new(Code::Limit, "no more issued tickets for this token's owner"))
     }
 
-    /// A place for another socket.
+    /// Asks once more, when a request's body has come, which takes a while: whether the proof is
+    /// still good, the right there, and the session its own.
     ///
     /// # Errors
-    /// A problem `limit`.
-    pub(crate) fn sit(&self, takes_over: bool) -> Result<SocketSeat, Problem> {
+    /// Why not.
+    pub(crate) async fn come_again(
+        &self,
+        driver: &Driver,
+        session: SessionId,
+        right: Right,
+        resource: &Name,
+    ) -> Result<(), Problem> {
+        let Ok(renewed) = self.renewed() else {
+            return Err(Problem::new(Code::Unauthorized, BAD_TOKEN));
+        };
+        if !renewed.subject.rules().may(right, resource.as_str()) {
+            return Err(forbidden(right));
+        }
+        if driver.admit(&session, &renewed.subject).await? {
+            Ok(())
+        } else {
+            Err(Refusal::SessionNotFound.into())
+        }
+    }
+
+    /// Has a socket from now on, which counts until the last clone is gone.
+    ///
+    /// # Errors
+    /// A problem `limit`, unless it takes a session over.
+    pub(crate) fn sit(&mut self, takes_over: bool) -> Result<(), Problem> {
         let most = self.subject.quotas().sockets.filter(|_| !takes_over);
         let seat = self.access.seats.take(self.account(), most);
-        seat.ok_or_else(|| Problem::new(Code::Limit, "no more sockets for this token's owner"))
+        let full = || Problem::new(Code::Limit, "no more sockets for this token's owner");
+        self.seat = Some(Arc::new(seat.ok_or_else(full)?));
+        Ok(())
+    }
+
+    /// Shows another token of the same owner's, by the same socket.
+    pub(crate) fn becomes(&mut self, shown: Self) {
+        *self = Self { seat: self.seat.take(), ..shown };
     }
 }
 
@@ -189,7 +225,7 @@ pub(crate) struct Entered {
 pub(crate) struct EntranceAsked {
     pub(crate) session: Option<SessionId>,
     pub(crate) needs: Needs,
-    /// The resource that it names, if its need is about one.
+    /// The resource that it names, if it names one.
     pub(crate) resource: Option<Result<Name, Problem>>,
 }
 
@@ -218,9 +254,12 @@ pub(crate) async fn enter(
     if let Some(session) = session {
         is_hidden = !app.driver.admit(&session, &guest.subject).await.map_err(Problem::from)?;
     }
-    let resource = match needs {
-        Needs::On(_) => resource.transpose()?,
-        _ => None,
+    let resource = match resource {
+        Some(Err(no_name)) => {
+            app.driver.may_ask().map_err(Problem::from)?;
+            return Err(no_name.into());
+        }
+        named => named.and_then(Result::ok),
     };
     if let Some(right) = needs.lacking(guest.subject.rules(), resource.as_ref()) {
         app.driver.may_ask().map_err(Problem::from)?;

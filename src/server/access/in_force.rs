@@ -71,6 +71,11 @@ impl Access {
         self.changes.subscribe()
     }
 
+    /// How often the policy was replaced so far.
+    pub(crate) fn seen(&self) -> u64 {
+        *self.changes.borrow()
+    }
+
     /// Who shows this from `address`.
     pub(crate) fn prove(&self, shown: &Shown<'_>, address: IpAddr) -> Result<Subject, Denied> {
         let proved = self.gate.prove(shown, address, self.moment());

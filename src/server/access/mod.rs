@@ -13,4 +13,3 @@ mod seats;
 pub use file::AccessFault;
 pub use in_force::Access;
 pub(crate) use review::{Cut, review_all};
-pub(crate) use seats::SocketSeat;

@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{Policy, Rules, Subject};
 use crate::driver::{Driver, Verdict};
-use crate::machine::Owner;
+use crate::machine::{Owner, SessionId};
 
+use super::enter::Guest;
 use super::in_force::Access;
 
 /// How often proofs are looked at.
@@ -78,6 +79,17 @@ fn by_time(subject: Option<&Subject>, unix_s: u64) -> Verdict {
             Verdict::Expiring { left_ms }
         }
         _ => Verdict::Stays,
+    }
+}
+
+impl Guest {
+    /// It speaks for a session from now on. If the policy was replaced since it was proven, the
+    /// review of that may have passed the session before.
+    pub(crate) fn attached(&self, driver: &Driver, session: &SessionId) {
+        if self.seen != self.access.seen() {
+            let (policy, unix_s) = (self.access.gate.policy(), self.access.moment().unix_s);
+            driver.review_one(session, |subject, owner| by_policy(&policy, subject, owner, unix_s));
+        }
     }
 }
 

@@ -20,11 +20,11 @@ impl Seats {
         most: Option<u32>,
     ) -> Option<SocketSeat> {
         let mut seats = self.0.lock();
-        let taken = seats.entry(account.clone()).or_default();
-        if most.is_some_and(|most| *taken >= most) {
+        let taken = seats.get(&account).copied().unwrap_or(0);
+        if most.is_some_and(|most| taken >= most) {
             return None;
         }
-        *taken += 1;
+        seats.insert(account.clone(), taken + 1);
         Some(SocketSeat { seats: self.clone(), account })
     }
 }

@@ -86,7 +86,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         let Ok(method) = MethodFilter::try_from(method) else { continue };
         let app = app.clone();
         let methods = on(method, async move |request| {
-            let ask = Ask { needs, by_path: path == SESSION };
+            let ask =
+                Ask { needs, by_path: path == SESSION, on_resource: path.ends_with("{resource}") };
             run(app, request, Some(ask), handle).await
         });
         router = router.route(path, methods.clone()).route(&format!("{path}/"), methods);
@@ -142,6 +143,8 @@ struct Ask {
     needs: Needs,
     /// Whether the path names the session.
     by_path: bool,
+    /// Whether it names a resource.
+    on_resource: bool,
 }
 
 /// Answers a request that may come.
@@ -180,7 +183,7 @@ impl Ask {
             // What cannot be one is told by who answers, in its turn.
             false => (call.session().ok().flatten(), self.needs),
         };
-        let resource = matches!(needs, Needs::On(_)).then(|| call.resource());
+        let resource = self.on_resource.then(|| call.resource());
         EntranceAsked { session, needs, resource }
     }
 }

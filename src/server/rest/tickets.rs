@@ -7,8 +7,8 @@ use crate::machine::{Command, Grant, Reach, Refusal, Reply};
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
-use crate::wire::json;
 use crate::wire::rest::ClaimShape;
+use crate::wire::{Code, Problem, json};
 
 use super::outcome::{Outcome, bug, done, known, nobody, told};
 use super::waiting::{self, Wanted};
@@ -23,7 +23,11 @@ pub(crate) async fn issue(app: Arc<App>, call: Call) -> Outcome {
     drop(held);
     let session = known(session)?;
     if let Some(guest) = guest {
-        guest.may_issue(&app.driver)?;
+        guest.come_again(&app.driver, session, Right::Issue, &resource).await?;
+        let (driver, subject) = (&app.driver, &guest.subject);
+        if let Some(why) = driver.issues_too_much(&session, subject, &resource, &ticket) {
+            return Err(Problem::new(Code::Limit, why));
+        }
     }
     let command = Command::Issue { session, resource, ticket, data, notify: false };
     done(&app, session, command, "\"Ok\"").await

@@ -35,6 +35,9 @@ pub(super) async fn ask(
     let pin = app.driver.pin(session);
     call.discard_body().await?;
     drop(pin);
+    if let Some(guest) = call.guest() {
+        guest.come_again(&app.driver, session, wanted.right, &wanted.resource).await?;
+    }
     let command = |wait_request| command(Some(wait_request));
     let hang_up = call.hang_up();
     let Some(guest) = call.guest() else {

@@ -6,26 +6,20 @@ use crate::server::access::enter::{Guest, too_many};
 use crate::wire::Code;
 use crate::wire::socket::{Op, Request};
 
-use super::context::Context;
-
 /// What a request asks of the session, and whether its owner may ask so much.
 pub(super) fn asked_by(
     guest: &mut Option<Guest>,
     session: SessionId,
-    context: &Context,
     request: Request,
 ) -> (Option<u64>, Asked) {
     let Some(guest) = guest else { return asked(session, request) };
     let id = request.id;
+    guest.keep_up();
     if !guest.may_ask() {
         return (id, Asked::Said(Answered::Limit(too_many().detail)));
     }
     match &request.op {
         Ok(Op::Auth { token }) => (id, show(guest, &token.0)),
-        Ok(Op::Issue { .. }) => match guest.may_issue(&context.driver) {
-            Ok(()) => asked(session, request),
-            Err(problem) => (id, Asked::Said(Answered::Limit(problem.detail))),
-        },
         _ => asked(session, request),
     }
 }
@@ -33,12 +27,17 @@ pub(super) fn asked_by(
 /// Another token is shown. The session's own door says whether it is its owner's.
 fn show(guest: &mut Guest, token: &str) -> Asked {
     match Guest::by_token(&guest.access, token, guest.address) {
-        Ok(shown) => {
-            let owner = guest.subject.owner();
-            if owner.is_none() || shown.subject.owner() == owner {
-                *guest = shown.clone();
+        Ok(mut shown) => {
+            let (owner, subject) = (guest.subject.owner(), shown.subject.clone());
+            if shown.subject.owner() == owner {
+                guest.becomes(shown);
+            } else if owner.is_none() {
+                if let Err(problem) = shown.sit(false) {
+                    return Asked::Said(Answered::Limit(problem.detail));
+                }
+                *guest = shown;
             }
-            Asked::Renew(shown.subject)
+            Asked::Renew(subject)
         }
         Err(denied) => Asked::Said(Answered::Unauthorized(denied.detail())),
     }

@@ -10,7 +10,6 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::access::Denied;
 use crate::driver::{Connection, NotAttached};
 use crate::machine::Refusal;
-use crate::server::access::SocketSeat;
 use crate::server::access::enter::{Guest, too_many};
 use crate::wire::socket::{self as wire, Hello, Op, Request, ShownToken, Who, close};
 use crate::wire::{Code, Problem};
@@ -32,35 +31,34 @@ pub(super) struct Welcome {
     pub(super) beat: bool,
     /// Who it is, where that is asked for.
     pub(super) guest: Option<Guest>,
-    /// That it counts among its owner's, for as long as it is open.
-    pub(super) seat: Option<SocketSeat>,
 }
 
-/// Who says `hello`, and its seat; nobody where nobody is asked.
+/// Who says `hello`; nobody where nobody is asked.
 fn guest(
     context: &Context,
     token: Option<&ShownToken>,
     takes_over: bool,
-) -> Result<(Option<Guest>, Option<SocketSeat>), Problem> {
-    let Some(access) = &context.access else { return Ok((None, None)) };
+) -> Result<Option<Guest>, Problem> {
+    let Some(access) = &context.access else { return Ok(None) };
     let shown = match (token, &context.guest) {
         (Some(token), _) => Guest::by_token(access, &token.0, context.address),
         // Its proof may have ended since the upgrade.
         (None, Some(guest)) => guest.renewed(),
         (None, None) => Err(Denied::Nothing),
     };
-    let guest = shown.or_else(|denied| {
+    let mut guest = shown.or_else(|denied| {
         context.driver.may_ask()?;
         Err(Problem::new(Code::Unauthorized, denied.detail()))
     })?;
-    if !guest.may_ask() {
-        return Err(too_many());
-    }
+    // Who comes back for a session that lives is never refused for how much there is.
     if !takes_over {
+        if !guest.may_ask() {
+            return Err(too_many());
+        }
         guest.may_open(&context.driver)?;
     }
-    let seat = guest.sit(takes_over)?;
-    Ok((Some(guest), Some(seat)))
+    guest.sit(takes_over)?;
+    Ok(Some(guest))
 }
 
 /// Waits for a `hello` that is accepted.
@@ -85,7 +83,12 @@ pub(super) async fn say_hello<S: Socket>(
         };
         let problem = match op {
             Ok(Op::Hello(hello)) => match greet(context, id, hello).await? {
-                Ok(welcome) => return Ok(welcome),
+                Ok(welcome) => {
+                    if let Some(guest) = &welcome.guest {
+                        guest.attached(&context.driver, &welcome.connection.session());
+                    }
+                    return Ok(welcome);
+                }
                 Err(problem) => problem,
             },
             Err(problem) if is_hello => problem,
@@ -122,7 +125,7 @@ async fn greet(
         return Err(Some((close::TOO_MANY, "too many connections")));
     }
     let takes_over = known.is_some();
-    let (guest, seat) = match guest(context, token.as_ref(), takes_over) {
+    let guest = match guest(context, token.as_ref(), takes_over) {
         Ok(come) => come,
         Err(problem) => return Ok(Err(problem)),
     };
@@ -131,14 +134,14 @@ async fn greet(
         Who::New { name, ttl } => {
             let source = context.source.clone();
             let connected = context.driver.connect(id, name, ttl, source, subject);
-            let welcome = |connection| Welcome { connection, beat, guest, seat };
+            let welcome = |connection| Welcome { connection, beat, guest };
             return Ok(connected.map(welcome).map_err(Problem::from));
         }
         Who::Known { session, attempt } => (session, attempt),
     };
     let Some(session) = session else { return Ok(Err(Refusal::SessionNotFound.into())) };
     match context.driver.reconnect(id, session, attempt, subject).await {
-        Ok(connection) => Ok(Ok(Welcome { connection, beat, guest, seat })),
+        Ok(connection) => Ok(Ok(Welcome { connection, beat, guest })),
         Err(NotAttached::Overtaken) => Err(Some((close::REPLACED, "replaced"))),
         Err(NotAttached::NotFound(position)) => match context.driver.may_say(position).await {
             Ok(()) => Ok(Err(Refusal::SessionNotFound.into())),

@@ -53,7 +53,7 @@ pub(super) async fn read_all<T, E>(
                 }
                 Ok(Heard::Text(text)) => match wire::read(&text) {
                     Ok(request) => {
-                        batch.push(asked_by(&mut guest, connection.session(), context, request));
+                        batch.push(asked_by(&mut guest, connection.session(), request));
                     }
                     Err(_) => last = Some(Last::Fault(close::PROTOCOL, "not a JSON object")),
                 },
@@ -80,6 +80,8 @@ pub(super) async fn read_all<T, E>(
         } else if !connection.ask(batch.drain(..)) {
             // The writer finds out why.
             return std::future::pending().await;
+        } else if let Some(guest) = &guest {
+            guest.attached(&context.driver, &connection.session());
         }
         if batch.capacity() > BATCH_MAX / 8 {
             batch = Vec::new();

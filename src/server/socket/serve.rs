@@ -25,7 +25,7 @@ const CLOSE_MAX: Duration = Duration::from_millis(100);
 /// ever given.
 pub(crate) async fn serve<S: Socket>(mut socket: Box<S>, mut context: Context) {
     let end = match Box::pin(say_hello(&mut *socket, &context)).await {
-        Ok(Welcome { connection, beat, guest, seat: own_seat }) => {
+        Ok(Welcome { connection, beat, guest }) => {
             context.nameless = None;
             let seat = context.admission.as_ref().and_then(|it| it.sit(connection.session()));
             socket.admit();
@@ -35,7 +35,7 @@ pub(crate) async fn serve<S: Socket>(mut socket: Box<S>, mut context: Context) {
                 () = read_all(&mut stream, &connection, &context, beat, guest) => None,
                 end = write_all(&mut sink, &connection, beat) => end,
             };
-            drop((connection, seat, own_seat));
+            drop((connection, seat));
             end
         }
         Err(end) => end,

@@ -227,6 +227,9 @@ async fn quotas_bound_sessions_issues_and_requests() {
     }
     let issue = format!("POST /tickets/jobs?name=t9&sessid={first}");
     assert_eq!(few.ask(&issue).await.status, 429);
+    // Issued again, a ticket is no more than before.
+    let again = format!("POST /tickets/jobs?name=t1&sessid={first}");
+    assert_eq!(few.ask(&again).await.said(), "200 \"Ok\"");
     // What ends makes room.
     assert_eq!(few.ask(&format!("DELETE /sessions/{first}")).await.status, 200);
     guarded.open(Some("few")).await;
@@ -265,5 +268,33 @@ async fn a_wait_ends_when_its_right_or_its_proof_does() {
     // The holder kept what it held.
     guarded.access.replace(policy(&may("*")));
     assert_eq!(first.ask(&format!("DELETE /locks/db?sessid={holder}")).await.said(), "200 \"ok\"");
+    guarded.served.stop().await;
+}
+
+/// A body takes a while; what was asked before it is asked again behind it.
+#[tokio::test]
+async fn a_right_that_goes_while_the_body_comes_is_gone() {
+    let file =
+        |right: &str| principal("p", &format!("allow = [{{ to = [\"{right}\"], on = [\"*\"] }}]"));
+    let guarded = Guarded::by(&file("issue")).await;
+    let id = guarded.open(Some("p")).await;
+    for (next, said) in [
+        (file("watch"), "403 this takes the right `issue` on that name"),
+        (principal("other", "allow = []"), "401 the token is not good"),
+    ] {
+        guarded.access.replace(policy(&file("issue")));
+        let mut client = guarded.client(Some("p")).await;
+        let head = format!(
+            "POST /api/v1/tickets/jobs?name=t1&sessid={id} HTTP/1.1\r\nHost: a\r\n\
+             Authorization: Bearer {}\r\nContent-Length: 4\r\n\r\nda",
+            crate::access::served::token("p").as_str()
+        );
+        assert!(client.write(head.as_bytes()).await);
+        // The request is being read when its session is pinned: it is not heard for 0 ms.
+        assert!(client.is_quiet().await);
+        guarded.access.replace(policy(&next));
+        assert!(client.write(b"ta").await);
+        assert_eq!(client.answer().await.said(), said);
+    }
     guarded.served.stop().await;
 }

@@ -191,3 +191,34 @@ async fn sockets_are_bounded_by_quota_and_taking_over_is_not() {
     assert_eq!(resumed["ok"]["resumed"], true, "{resumed}");
     guarded.served.stop().await;
 }
+
+/// Whoever takes a session over waits and watches by the rights that it shows, not by those of
+/// before; and a socket of nobody's ends when the session becomes somebody's.
+#[tokio::test]
+async fn what_waits_goes_by_who_speaks_now() {
+    let file = principal("holder", "allow = [{ to = [\"lock\"], on = [\"*\"] }]")
+        + &principal("narrow", "allow = [{ to = [\"lock\"], on = [\"x\"] }]")
+        + "[anonymous]\nallow = [{ to = [\"lock\", \"watch\"], on = [\"*\"] }]\n";
+    let guarded = Guarded::by(&file).await;
+    let mut holder = socket(&guarded, Some("holder")).await;
+    holder.ask(json!({"op": "lock", "resource": "db"})).await;
+    let mut nobody = socket(&guarded, None).await;
+    let wait = nobody.ask(json!({"op": "lock", "resource": "db", "wait": true})).await;
+    assert_eq!(wait["position"], 1);
+    let mut narrow = Place(guarded.address()).connect().await;
+    let hello = json!({"session": nobody.session, "attempt": 1});
+    let state = narrow.hello_as(Some("narrow"), hello).await;
+    assert_eq!(state["ok"]["resumed"], true, "{state}");
+    let ended = narrow.event("wait-ended").await;
+    assert_eq!((&ended["resource"], &ended["reason"]), (&json!("db"), &json!("forbidden")));
+    // The socket that was nobody's has ended, by one or the other.
+    let (code, _) = nobody.next().await.expect_err("it is closed");
+    assert!(matches!(code, 4401 | 4501), "{code}");
+    // By REST it is adopted as well, and the same becomes of its socket.
+    let mut other = socket(&guarded, None).await;
+    let refresh = format!("PUT /sessions/{}", other.session);
+    let answer = guarded.client(Some("narrow")).await.ask(&refresh).await;
+    assert_eq!(answer.said(), "200 \"Ok\"");
+    assert_eq!(other.next().await.expect_err("it is closed"), (4401, "unauthorized".to_owned()));
+    guarded.served.stop().await;
+}
