@@ -5,7 +5,7 @@ export const RELEASES = ["unlock", "release"];
 
 /**
  * What events change, beside that they are dispatched.
- * @type {Map<string | undefined, "granted" | "unplaced" | "taken" | "updated" | "changed">}
+ * @type {Map<string | undefined, "granted" | "unplaced" | "taken" | "updated" | "changed" | "blinded">}
  */
 export const EVENTS = new Map([
   ["lock-granted", "granted"],
@@ -16,6 +16,7 @@ export const EVENTS = new Map([
   ["ticket-taken", "taken"],
   ["ticket-updated", "updated"],
   ["resource-changed", "changed"],
+  ["watch-ended", "blinded"],
 ]);
 
 /** Errors of the helper's own: what is to be given up is lost already. */

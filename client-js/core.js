@@ -12,9 +12,9 @@ import { TicketdError } from "./error.js";
 
 /**
  * @typedef {object} Link
- * @property {"down" | "dialing" | "open" | "closed"} phase
+ * @property {"down" | "asking" | "dialing" | "open" | "closed"} phase Asking: for a token, before it dials.
  * @property {number} next When to dial again (down), to end the attempt (dialing), or to take the
- *   connection for dead (open).
+ *   connection for dead (open). Whoever gives tokens sees to the end of asking.
  * @property {number} safe Up to when what is held is certainly still held.
  * @property {number} end When to give up altogether.
  * @property {string} [name] @property {string} [session] Its id, once there is one.
@@ -24,14 +24,18 @@ import { TicketdError } from "./error.js";
  * @property {number} tries Failed attempts since the last success.
  * @property {string} [epoch] The server's run. @property {(Ok | undefined)[]} parts Of the state that is coming in.
  * @property {boolean} [leaving] The session is to be closed.
+ * @property {string} [token] Who one is. @property {boolean} [asks] It is asked for each time.
+ * @property {boolean} [refused] It was not good, and another was asked for.
  * @property {TicketdError} [failure] Why the last attempt failed.
  *
  * @typedef {object} Input
- * @property {"up" | "message" | "fault" | "down" | "time" | "wake" | "hide" | "leave"} type
+ * @property {"up" | "message" | "token" | "fault" | "down" | "time" | "wake" | "hide" | "leave"} type
  * @property {Message} [message] @property {number} [code] @property {string} [reason] @property {number} random
- * @property {TicketdError} [cause] Of a `fault`, such as a peer that does not speak this protocol; of `down` at times.
+ * @property {TicketdError} [cause] Of a `fault`, such as a peer that does not speak this protocol; of `down` at times; of
+ *   a `token` that there is not.
+ * @property {string} [token]
  *
- * @typedef {["dial", boolean] | ["drop"] | ["send", object] | ["pass", Message] | ["open", (Ok | undefined)[], boolean]
+ * @typedef {["dial", boolean] | ["ask", "connect" | "expiring" | "refused"] | ["drop"] | ["send", object] | ["pass", Message] | ["open", (Ok | undefined)[], boolean]
  *   | ["recover"] | ["unsafe"] | ["lost", TicketdError]} Effect
  *
  * @typedef {Link & { now: number, random: number, effects: Effect[] }} Step One under way: what the link becomes, and what
@@ -50,7 +54,8 @@ const BYE = { id: 0, op: "bye" };
 const LEAP = 2e12;
 
 /**
- * @param {{ name?: string, ttl: number, session?: string, attempt: number, min: number, max: number }} options
+ * @param {{ name?: string, ttl: number, session?: string, attempt: number, min: number, max: number, token?: string,
+ *   asks?: boolean }} options
  * @param {number} now @returns {Link}
  */
 export const link = (options, now) => ({
@@ -85,12 +90,29 @@ const fail = (is, failure) => {
   disconnect(is, now + random * Math.min(max, min * 2 ** is.tries++ || 0, Math.max(min, (safe - now) / 4)));
 };
 
+/** @param {Step} is @param {TicketdError} failure Final, but to who has had the session. */
+const failAtFirst = (is, failure) => (is.epoch ? fail : lose)(is, failure);
+
 /** @param {Step} is @param {TicketdError} error */
 const lose = (is, error) => {
   emit(is, "drop");
   is.phase = "closed";
   is.safe = is.end = is.next = Infinity;
   emit(is, "lost", error);
+};
+
+/** @param {Step} is */
+const dial = (is) => {
+  is.phase = "dialing";
+  is.next = is.now + Math.min(is.ttl, 30_000) / 3 + 250;
+  emit(is, "dial", !!is.epoch);
+};
+
+/** @param {Step} is @param {"connect" | "refused"} why */
+const ask = (is, why) => {
+  is.phase = "asking";
+  is.next = Infinity;
+  emit(is, "ask", why);
 };
 
 /** The id of a heartbeat is odd and tells when it was sent; those of requests are even. @param {Step} is */
@@ -102,6 +124,7 @@ const hello = (is) =>
   beat(is, {
     op: "hello",
     liveness: "beat",
+    token: is.token || undefined,
     ...(is.session ? { session: is.session, attempt: ++is.attempt } : { name: is.name, ttl: is.ttl }),
   });
 
@@ -117,7 +140,7 @@ const greeted = (is, { part, ok, error }, until) => {
     is.phase = "open";
     emit(is, "open", is.parts, !!is.epoch && ok.epoch !== is.epoch);
     const { session, ttl, ping, epoch } = ok;
-    Object.assign(is, { session, ttl, ping, epoch, tries: 0 });
+    Object.assign(is, { session, ttl, ping, epoch, tries: 0, refused: false });
     if (is.leaving) emit(is, "send", BYE);
     else is.end = Infinity;
   } else if (error) {
@@ -125,7 +148,12 @@ const greeted = (is, { part, ok, error }, until) => {
     if (gone && !is.epoch) {
       is.session = undefined;
       hello(is);
-    } else if (error.code === "unavailable") fail(is, error);
+    } else if (error.code === "unauthorized" && is.asks && !is.refused) {
+      // The line would not wait for long.
+      disconnect(is, is.now);
+      is.refused = true;
+      ask(is, "refused");
+    } else if (error.code === "unavailable" || (error.retryable && is.epoch)) fail(is, error);
     else lose(is, gone ? new TicketdError("session-lost", error.message) : error);
   }
 };
@@ -143,6 +171,7 @@ const inputs = {
     else if (event === "beat") beat(is);
     else if (id === BYE.id) lose(is, new TicketdError("closed"));
     else if (!(id % 2)) emit(is, "pass", message);
+    if (event === "token-expiring" && is.asks) emit(is, "ask", "expiring");
     if (is.phase === "open") is.next = is.now + is.ping * 1.5 + 100;
     if (until) is.safe = until;
   },
@@ -158,11 +187,17 @@ const inputs = {
       fail(is, cause ?? new TicketdError(code === CROWDED ? "limit" : "unavailable", reason || `closed with ${code}`));
     }
   },
+  token(is, { token, cause }) {
+    // Nothing that one has depends on it.
+    if (is.phase === "open" && token) beat(is, { op: "auth", token });
+    if (is.phase !== "asking") return;
+    is.token = token;
+    if (cause) failAtFirst(is, cause);
+    else dial(is);
+  },
   fault(is, { cause }) {
-    const error = /** @type {TicketdError} */ (cause);
     // Who has had the session tries on: what answered may have been something in between.
-    if (is.epoch && is.phase === "dialing") fail(is, error);
-    else lose(is, error);
+    (is.phase === "dialing" ? failAtFirst : lose)(is, /** @type {TicketdError} */ (cause));
   },
   hide(is) {
     disconnect(is, Infinity);
@@ -207,9 +242,8 @@ export const step = (was, input, now) => {
   const { failure } = is;
   if (now >= is.end) lose(is, new TicketdError("unavailable", failure?.message, failure));
   if (now >= is.next && is.phase === "down") {
-    is.phase = "dialing";
-    is.next = now + Math.min(is.ttl, 30_000) / 3 + 250;
-    emit(is, "dial", !!is.epoch);
+    if (is.asks) ask(is, "connect");
+    else dial(is);
   }
   const { now: _now, random: _random, effects, ...link } = is;
   return [link, effects];

@@ -18,6 +18,13 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
 }
 
+/** Why a token is asked for. */
+export interface TokenReason {
+  reason: "connect" | "expiring" | "refused";
+  /** Aborts when it comes too late, or is not wanted any more. */
+  signal: AbortSignal;
+}
+
 export interface ConnectOptions {
   /** What others are shown; need not be unique. */
   name?: string;
@@ -35,6 +42,13 @@ export interface ConnectOptions {
    * them again; tickets that it had claimed are given back, and its waits for them given up.
    */
   session?: string;
+  /**
+   * Who one is, where the server asks: a token, or what gives one. That is asked before each time it dials, when the
+   * token is about to end (what it gives takes its place, and nothing held is touched), and once when one was refused;
+   * one call at a time, of 15 s at most. A second refusal, or the first of a string, is "unauthorized". When it fails,
+   * `connect` rejects with "unavailable" and that as its `cause`; a session that there is tries on.
+   */
+  token?: string | ((why: TokenReason) => string | Promise<string>);
   /** Ends the session when the page is left for good, so that nobody has to wait for its TTL. Default: false. */
   bye?: boolean;
 }
@@ -127,6 +141,8 @@ export interface SessionEventMap {
   "ticket-claimed": CustomEvent<{ resource: string; ticket: string; session: string }>;
   "ticket-released": CustomEvent<{ resource: string; ticket: string; session: string }>;
   "ticket-taken": CustomEvent<{ resource: string; ticket: string; session: string }>;
+  /** The token ends in so many ms. One that is a function is asked for another. */
+  "token-expiring": CustomEvent<{ left: number }>;
   /** The server is about to stop, in so many ms. */
   "going-away": CustomEvent<{ after: number }>;
 }

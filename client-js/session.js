@@ -72,11 +72,12 @@ const show = ({ lock, claim, issue, watch, query }, signal, closed, close) => {
  * @returns {Session}
  */
 export const begin = (options, resolve, reject) => {
-  const { ttl, min, max } = options;
+  const { ttl, min, max, token = "" } = options;
   // What is a number and too small, or too large, the server refuses.
   if (!(Number.isInteger(ttl) && min >= 0 && max >= 0)) {
     throw new TicketdError("bad-request", "ttl and backoff are in ms");
   }
+  if (!["string", "function"].includes(typeof token)) throw new TypeError("token is a string or a function");
   let settle = never;
   const closed = new Promise((/** @type {(value: void) => void} */ resolve) => (settle = resolve));
   const end = new AbortController();

@@ -2,6 +2,7 @@
 
 import { unpack } from "./bytes.js";
 import { EVENTS } from "./codes.js";
+import { TicketdError } from "./error.js";
 import { holds } from "./holds.js";
 import { watches } from "./iterators.js";
 import { nothing } from "./known.js";
@@ -10,7 +11,6 @@ import { requests } from "./requests.js";
 import { join, reconcile } from "./resume.js";
 import { steps, waitQueues } from "./waitqueue.js";
 
-/** @import { TicketdError } from "./error.js" */
 /** @import { Known } from "./known.js" */
 /** @import { HoldRow, Lists, Message, WaitRow, } from "./wire.d.ts" */
 
@@ -51,6 +51,8 @@ const deeds = ({ holds, waits }, parts) => ({
     const queue = waits.get(wait);
     if (queue) parts.place(queue);
   },
+  blinded: (/** @type {Message & { reason: string, resource: string }} */ { reason, resource }) =>
+    parts.changed(new TicketdError(reason), resource),
   inherit: (/** @type {WaitRow} */ { kind, resource, ticket, wait }) =>
     parts.place(parts.queueOf(kind === "lock" ? kind : "claim", resource, ticket), wait, true),
 });

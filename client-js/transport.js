@@ -3,10 +3,11 @@
 import { clock } from "./clock.js";
 import { NONE, link as start, step } from "./core.js";
 import { TicketdError } from "./error.js";
+import { tokens } from "./tokens.js";
 
 /** @import { Input, Link } from "./core.js" */
 /** @import { Message, Ok } from "./wire.d.ts" */
-/** @import { WebSocketLike } from "./index.d.ts" */
+/** @import { ConnectOptions, WebSocketLike } from "./index.d.ts" */
 
 /** @typedef {new (url: string, protocol: string) => WebSocketLike & { terminate?(): void }} Dialer */
 /** @typedef {{ message?: string, code?: string }} Reason Why a socket did not open, as `ws` and Node tell it. */
@@ -126,13 +127,15 @@ const socketOf = ({ url, WebSocket }, signal, run) => {
  */
 
 /**
- * @param {{ url: string, WebSocket: Dialer, bye?: boolean } & Parameters<typeof start>[0]} options
+ * @param {{ url: string, WebSocket: Dialer, bye?: boolean, token?: ConnectOptions["token"] }
+ *   & Omit<Parameters<typeof start>[0], "token">} options
  * @param {AbortSignal} signal Aborts at the end.
  * @param {On} on
  */
-export const open = ({ url, WebSocket, bye, ...options }, signal, on) => {
+export const open = ({ url, WebSocket, bye, token, ...options }, signal, on) => {
   const now = clock();
-  let link = start(options, now());
+  const asks = typeof token === "function";
+  let link = start({ ...options, ...(asks ? { asks } : { token }) }, now());
   let /** @type {ReturnType<typeof setTimeout>} */ timer;
   let running = false;
   const /** @type {(Input & { data?: string })[]} */ inputs = [];
@@ -157,13 +160,15 @@ export const open = ({ url, WebSocket, bye, ...options }, signal, on) => {
     }
     running = false;
     clearTimeout(timer);
-    if (link.phase !== "closed") {
+    if (link.phase === "closed") asking.stop();
+    else {
       timer = setTimeout(run, Math.min(link.safe, link.end, link.next, now() + 1e9) - now(), "time");
     }
   };
 
   const socket = socketOf({ url, WebSocket }, signal, run);
-  const effects = /** @type {Record<string, (...args: unknown[]) => void>} */ ({ ...socket, ...on });
+  const asking = tokens(token, (rest) => run("token", rest));
+  const effects = /** @type {Record<string, (...args: unknown[]) => void>} */ ({ ...socket, ...asking, ...on });
   follow(run, bye, signal);
   return {
     run,

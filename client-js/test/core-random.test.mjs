@@ -17,6 +17,8 @@ class Walk {
   sent = [];
   hello = undefined;
   hidden = false;
+  /** Whether a token is asked for. */
+  asked = false;
   lost = 0;
   attempt = 0;
   /** When the last acknowledged heartbeat was sent. */
@@ -28,7 +30,7 @@ class Walk {
     this.ttl = rng.of([50, 1000, 10_000, 86_400_000]);
     this.max = rng.of([100, 10_000]);
     const session = rng() < 0.2 ? "S0" : undefined;
-    this.link = freeze(begin({ ttl: this.ttl, min: 100, max: this.max, attempt: 0, session }, 0));
+    this.link = freeze(begin({ ttl: this.ttl, min: 100, max: this.max, attempt: 0, session, asks: rng() < 0.5 }, 0));
   }
 
   /** What comes in next. */
@@ -37,6 +39,8 @@ class Walk {
     const kinds = ["time", "time", "late"];
     if (rng() < 0.05) kinds.push("wake", "hide");
     if (rng() < 0.01) kinds.push("leave");
+    if (this.asked) kinds.push("token", "token", ...(rng() < 0.1 ? ["tokenless"] : []));
+    if (link.phase === "open" && rng() < 0.1) kinds.push("expiring");
     if (socket === "dialed") kinds.push("up", "up", "down");
     if (link.phase === "open") kinds.push("beat", "beaten", "beaten", "answer", "event");
     if (socket === "up" && rng() < 0.2) kinds.push("down");
@@ -50,11 +54,13 @@ class Walk {
     const chance = rng();
     if (["time", "late"].includes(kind)) return { type: "time", random: chance };
     if (["up", "wake", "hide", "leave"].includes(kind)) return { type: kind, random: chance };
+    if (kind === "token") return { type: kind, token: "t", random: chance };
+    if (kind === "tokenless") return { type: "token", cause: new TicketdError("unavailable"), random: chance };
     if (kind === "down") {
-      const code = rng.of([1006, 1006, 1001, 4001, 4003, 1012, ...(rng() < 0.1 ? [4501, 4502, 4503] : [])]);
+      const code = rng.of([1006, 1006, 1001, 4001, 4003, 4401, 1012, ...(rng() < 0.1 ? [4501, 4502, 4503] : [])]);
       return { type: "down", code, reason: "", random: chance };
     }
-    const code = rng.of(["unavailable", "unavailable", "session-not-found", "limit"]);
+    const code = rng.of(["unavailable", "unavailable", "session-not-found", "limit", "unauthorized"]);
     const epoch = rng.of(["E1", "E2"]);
     const message = {
       welcome: { id: hello, ok: { session: "S1", ttl, ping: Math.min(ttl / 3, 25_000), epoch } },
@@ -64,6 +70,7 @@ class Walk {
       beaten: { id: acked, ok: { ttl } },
       answer: { id: 2 * rng.below(9) + 2, ok: {} },
       event: { event: "lock-wanted" },
+      expiring: { event: "token-expiring" },
     }[kind];
     return { type: "message", message, random: chance };
   }
@@ -82,6 +89,9 @@ class Walk {
         this.hello = undefined;
       } else if (name === "unsafe") {
         assert.ok(before.safe < this.acknowledged + this.ttl, `in time ${about}`);
+      } else if (name === "ask") {
+        assert.ok(before.asks && (what === "expiring") === (this.link.phase === "open"), about);
+        this.asked = true;
       } else if (name === "lost") this.lost++;
     }
   }
@@ -92,6 +102,7 @@ class Walk {
     assert.equal(socket && input.type === "up" ? "up" : socket, "up", `nothing is sent where nobody listens ${about}`);
     assert.ok((id - 1) / 2 <= now && (id - 1) / 2 > now - 1, about);
     if (op === "hello") this.hello = id;
+    else if (op === "auth") return;
     else this.sent.push(id);
     if (attempt === undefined) return;
     assert.ok(attempt > this.attempt, `attempts grow ${about}`);
@@ -107,7 +118,8 @@ class Walk {
     assert.equal(lost, over ? 1 : 0, `lost is told once ${about}`);
     if (link.safe < Infinity) assert.ok(link.safe < this.acknowledged + this.ttl, `safe before the ttl is over ${about}`);
     if (link.phase === "open") assert.ok(link.safe < Infinity, `an open connection is guarded ${about}`);
-    if (!over && !hidden) assert.ok(link.next < Infinity, `it goes on by itself ${about}`);
+    assert.ok(link.phase !== "asking" || this.asked, `who waits for a token has asked for one ${about}`);
+    if (!over && !hidden && link.phase !== "asking") assert.ok(link.next < Infinity, `it goes on by itself ${about}`);
     if (link.phase === "down" && link.next < Infinity) assert.ok(link.next <= now + this.max, about);
     if (input.type === "time" && !over) assert.ok(due(link) > now, `no timer that goes round in circles ${about}`);
   }
@@ -124,6 +136,7 @@ class Walk {
     if (kind === "beaten" && acked === undefined) return true;
     const input = freeze(this.input(kind, acked));
     if (kind === "down") this.socket = undefined;
+    if (input.type === "token") this.asked = false;
 
     const [after, effects] = step(before, input, this.now);
     this.link = freeze(after);

@@ -30,6 +30,9 @@ export const connecting = async () => {
   await connect("x", { name: "n", ttl: 5000, signal: AbortSignal.timeout(5), backoff: { min: 1 }, session: "id", bye: true });
   await connect("x", { WebSocket: WS });
   await connect("x", { WebSocket: globalThis.WebSocket });
+  await connect("x", { token: "tkd_x" });
+  await connect("x", { token: async ({ reason, signal }) => (await fetch(`/token?${reason}`, { signal })).text() });
+  await connect("x", { token: ({ reason }) => (just<"connect" | "expiring" | "refused">().is(reason), "tkd_x") });
   const options: ConnectOptions = { backoff: { max: 5 } };
   await connect("x", options);
   await connect("x", null);
@@ -38,6 +41,8 @@ export const connecting = async () => {
   connect();
   // @ts-expect-error a number is no url
   connect(8001);
+  // @ts-expect-error a token is text
+  connect("x", { token: () => 5 });
   // @ts-expect-error misspelt
   connect("x", { timeToLive: 5 });
   // @ts-expect-error ms, not text

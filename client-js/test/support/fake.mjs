@@ -92,10 +92,10 @@ export const sockets = () => {
 
 /** The state of a session that has nothing. */
 export const NOTHING = { holds: [], waits: [], watches: [], issued: [] };
-const HELLO = { session: "S".repeat(27), name: "me", ttl: 10_000, epoch: "E1", ping: 3000 };
+export const HELLO = { session: "S".repeat(27), name: "me", ttl: 10_000, epoch: "E1", ping: 3000 };
 
 /** The server's end of one socket. */
-class End {
+export class End {
   constructor(socket) {
     this.socket = socket;
   }

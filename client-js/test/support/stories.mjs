@@ -44,6 +44,7 @@ const shown = ([what, ...args]) => {
     const holds = args[0].flatMap((part) => part?.holds ?? []);
     return `open ${session}${holds.length ? ` holds=${holds}` : ""}${args[1] ? " restarted" : ""}`;
   }
+  if (what === "ask") return `ask ${args[0]}`;
   if (what === "pass") return `pass ${args[0].event ?? `#${args[0].id}`}`;
   if (what === "lost") {
     const [{ code, message }] = args;
@@ -61,6 +62,8 @@ const play = (text, options = {}) => {
     const [, at, word, rest, chance] = /^(\d+)\s+(\S+)(?:\s+(?!~|->)(.*?))?(?:\s+~([\d.]+))?\s*->/.exec(line);
     const input = { type: word, random: Number(chance ?? 1) };
     if (word === "fault") input.cause = new TicketdError("protocol", rest);
+    else if (word === "token") Object.assign(input, { token: rest });
+    else if (word === "tokenless") Object.assign(input, { type: "token", cause: new TicketdError("unavailable", rest) });
     else if (!["up", "down", "time", "wake", "hide", "leave"].includes(word)) {
       input.type = "message";
       input.message = freeze(says(word, rest, link));

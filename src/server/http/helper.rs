@@ -12,5 +12,5 @@ macro_rules! helper {
 pub(super) const HELPER: &[(&str, &str)] = helper![
     "abort.js" "bytes.js" "clock.js" "codes.js" "core.js" "error.js" "holds.js" "index.d.ts"
     "index.js" "iterators.js" "known.js" "names.js" "README.md" "requests.js" "resume.js"
-    "session.js" "tables.js" "transport.js" "waitqueue.js"
+    "session.js" "tables.js" "tokens.js" "transport.js" "waitqueue.js"
 ];
