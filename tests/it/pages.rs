@@ -12,6 +12,7 @@ const OURS: &[&str] = &[
     "/",
     "/page.css",
     "/page.js",
+    "/who.js",
     "/page.svg",
     "/docs/protocol.md",
     "/docs/asyncapi.yaml",

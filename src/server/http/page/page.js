@@ -2,6 +2,7 @@
 // but for the name of a lock's holder, which it reads in a dump.
 
 import { connect } from "./client/index.js";
+import { keep, kept, who } from "./who.js";
 
 const LOCK = "demo/lock";
 const TICKETS = "demo/tickets";
@@ -30,15 +31,8 @@ const clock = () => new Date().toLocaleTimeString();
 function nameOfTab() {
   const animals = ["Otter", "Heron", "Lynx", "Finch", "Newt", "Badger", "Wren", "Marten", "Ibis", "Hare"];
   const any = (count) => Math.floor(Math.random() * count);
-  // A reload keeps the name. (A tab that was duplicated has the same one, and a session of its own.)
-  const name = `${animals[any(animals.length)]} ${10 + any(90)}`;
-  try {
-    sessionStorage.name ??= name;
-    return sessionStorage.name;
-  } catch {
-    // The browser was told to keep nothing.
-    return name;
-  }
+  // (A tab that was duplicated has the same one, and a session of its own.)
+  return kept("name") ?? keep("name", `${animals[any(animals.length)]} ${10 + any(90)}`);
 }
 
 // The session.
@@ -80,8 +74,12 @@ async function live() {
   for (;;) {
     showState("connecting");
     try {
-      session = await connect(new URL("api/v1/ws", base), { name, bye: true });
+      session = await connect(new URL("api/v1/ws", base), { name, bye: true, token: who.token });
     } catch (why) {
+      if (why.code === "unauthorized" && (await who.asks().catch(() => false))) {
+        await who.ask(who.token ? `Not let in: ${said(why)}.` : "");
+        continue;
+      }
       log(`No connection: ${said(why)}. Trying again.`);
       await pause(1000);
       continue;
@@ -96,9 +94,11 @@ async function live() {
     });
     session.addEventListener("recovered", () => log("Recovered: the same session goes on."));
     session.addEventListener("lock-wanted", () => log("Somebody waits for the lock."));
-    // What is watched ends with the session; that is seen below.
-    lock.begin(session).catch(() => {});
-    tickets.begin(session).catch(() => {});
+    showCode();
+    // What is watched ends with the session, which is seen below; or with the right to watch.
+    for (const card of [lock, tickets]) {
+      card.begin(session).catch((why) => why.code === "forbidden" && log(`Not watched: ${said(why)}.`));
+    }
     const reason = await end(session.signal);
     lock.end();
     tickets.end();
@@ -150,8 +150,12 @@ const lock = {
     const asked = ++this.asked;
     let holder = "";
     try {
-      const answer = await fetch(new URL(`api/v1/dump/resources/${encodeURIComponent(LOCK)}`, base));
+      const answer = await fetch(new URL(`api/v1/dump/resources/${encodeURIComponent(LOCK)}`, base), {
+        headers: who.headers(),
+      });
       const dump = answer.ok ? await answer.json() : {};
+      // Who holds it, is told to administrators only.
+      if (answer.status === 403) this.askHolder = () => {};
       holder = dump[LOCK]?.Tickets[LOCK]?.Issuer.Name ?? "";
     } catch {
       // The line is down; it is asked for again with the next change.
@@ -341,12 +345,18 @@ $("claim").addEventListener("click", () => tickets.claim());
 const to = base.pathname === "/" ? base.origin : new URL("api/v1/ws", base).href;
 write("name", name);
 write("install", `npm install ${new URL("client/ticketd-client.tgz", base)}`);
-write("code", `import { connect } from "${new URL("client/index.js", base)}";
-const session = await connect("${to}");
+
+/** What one would write oneself. */
+function showCode() {
+  const token = who.token ? ', { token: "…" }' : "";
+  write("code", `import { connect } from "${new URL("client/index.js", base)}";
+const session = await connect("${to}"${token});
 await session.withLock("report", async ({ fence, signal }) => {
   await save(report, { fence, signal }); // Nobody else is here. Stop when the signal aborts.
 });
 `);
+}
+showCode();
 
 $("copy").addEventListener("click", async () => {
   try {
