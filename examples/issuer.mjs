@@ -2,8 +2,8 @@
 //
 // Run: node examples/issuer.mjs
 //
-// The server is at TICKETD_URL, else at http://127.0.0.1:8001. Node 20 has no WebSocket of its own:
-// do `npm --prefix client-js ci` once, which gets it `ws`.
+// The server is at TICKETD_URL, else at http://127.0.0.1:8001; who one is, if it asks, in TICKETD_TOKEN.
+// Node 20 has no WebSocket of its own: do `npm --prefix client-js ci` once, which gets it `ws`.
 //
 // Tickets live as long as the session that issued them. So the issuer stays until the last is done,
 // and Ctrl-C takes back what is not. If the session is lost meanwhile, the rest is issued again.
@@ -14,6 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../client-js/index.js";
 
 const url = process.env.TICKETD_URL ?? "http://127.0.0.1:8001";
+const token = process.env.TICKETD_TOKEN;
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
 
@@ -36,7 +37,7 @@ while (left.size > 0 && !stop.signal.aborted) {
   let session;
   try {
     console.log(`connecting to ${url}`);
-    session = await connect(url, { name: `issuer ${process.pid}`, signal: stop.signal });
+    session = await connect(url, { name: `issuer ${process.pid}`, token, signal: stop.signal });
     stop.signal.addEventListener("abort", () => session.close());
     session.addEventListener("statechange", ({ detail }) => console.log(`session ${detail.to}`));
     session.addEventListener("ticket-claimed", ({ detail: { ticket, session } }) => {
@@ -49,7 +50,7 @@ while (left.size > 0 && !stop.signal.aborted) {
   } catch (why) {
     if (!stop.signal.aborted) {
       console.log(session ? why.message : `${url}: ${why.message}`);
-      // What can never be: a wrong address, no WebSocket.
+      // What can never be: a wrong address or token, no WebSocket.
       if (!session && !why.retryable) process.exit(1);
     }
   }

@@ -7,8 +7,8 @@
 // leads when its session has run out, after 10 s at most. Stop it with `kill -STOP` for 15 s, then
 // `kill -CONT`: it wakes as a former leader, and its signal says so before it writes again.
 //
-// The server is at TICKETD_URL, else at http://127.0.0.1:8001. Node 20 has no WebSocket of its own:
-// do `npm --prefix client-js ci` once, which gets it `ws`.
+// The server is at TICKETD_URL, else at http://127.0.0.1:8001; who one is, if it asks, in TICKETD_TOKEN.
+// Node 20 has no WebSocket of its own: do `npm --prefix client-js ci` once, which gets it `ws`.
 
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,6 +19,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../client-js/index.js";
 
 const url = process.env.TICKETD_URL ?? "http://127.0.0.1:8001";
+const token = process.env.TICKETD_TOKEN;
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
 
@@ -64,7 +65,7 @@ while (!stop.signal.aborted) {
   let session;
   try {
     console.log(`connecting to ${url}`);
-    session = await connect(url, { name: `candidate ${process.pid}`, signal: stop.signal });
+    session = await connect(url, { name: `candidate ${process.pid}`, token, signal: stop.signal });
     session.addEventListener("statechange", ({ detail }) => console.log(`session ${detail.to}`));
     while (!stop.signal.aborted) {
       console.log("standing by");
@@ -73,7 +74,7 @@ while (!stop.signal.aborted) {
   } catch (why) {
     if (!stop.signal.aborted) {
       console.log(session ? why.message : `${url}: ${why.message}`);
-      // What can never be: a wrong address, no WebSocket.
+      // What can never be: a wrong address or token, no WebSocket.
       if (!session && !why.retryable) process.exit(1);
     }
   }

@@ -4,7 +4,8 @@
 Run: python3 examples/poller.py
 
 The jobs come from issuer.mjs beside this, or from curl; start as many workers as you like. The
-server is at TICKETD_URL, else at http://127.0.0.1:8001. Ctrl-C gives everything back.
+server is at TICKETD_URL, else at http://127.0.0.1:8001; who you are, if it asks, in TICKETD_TOKEN.
+Ctrl-C gives everything back.
 
 Polling does not mean asking all the time: a request with `wait=` stands in the queue, and is
 answered when there is a job. Every request is a sign of life; while a job is worked, a thread gives
@@ -24,6 +25,7 @@ import urllib.parse
 import urllib.request
 
 API = os.environ.get("TICKETD_URL", "http://127.0.0.1:8001").rstrip("/") + "/api/v1"
+TOKEN = os.environ.get("TICKETD_TOKEN")
 RESOURCE = "examples/jobs"
 TTL = 10.0  # s
 MARGIN = 1.0  # s; so long before the server could give our job to another, we stop
@@ -51,6 +53,8 @@ class Session:
         if self.id:
             # In a header it is kept out of logs.
             request.add_header("Ticketd-Session", self.id)
+        if TOKEN:
+            request.add_header("Authorization", f"Bearer {TOKEN}")
         request.add_header("Accept", "application/problem+json")
         sent = time.monotonic()
         try:
@@ -93,7 +97,9 @@ class Session:
                 return self.ask("DELETE", path, patience=1.0)
             except OSError:
                 time.sleep(0.5)
-            except Refused:
+            except Refused as why:
+                if str(why) in ("unauthorized", "forbidden"):
+                    raise
                 return None  # It is not there any more: the answer to an earlier try got lost.
         raise Lost(f"{name} may be another's by now")
 
@@ -116,7 +122,7 @@ class Heartbeat:
         while not self.over.wait(TTL / 10):
             try:
                 self.session.ask("PUT", f"/sessions/{self.session.id}", patience=TTL / 10)
-            except OSError:
+            except (OSError, Refused):
                 if time.monotonic() > self.session.safe - TTL / 10 * 4:
                     self.lost.set()
             except Lost:
@@ -155,13 +161,15 @@ def main():
             except OSError as why:
                 print(f"no answer: {why}; trying again", flush=True)
                 time.sleep(2)
+    except Refused as why:
+        raise SystemExit(f"{API}: {why}; is TICKETD_TOKEN what it takes?") from None
     except KeyboardInterrupt:
         print("stopping")
     finally:
         try:
             if session:
                 session.close()
-        except (OSError, Lost):
+        except (OSError, Lost, Refused):
             pass  # The server ends it when its ttl is over.
 
 

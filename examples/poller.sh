@@ -5,7 +5,7 @@
 #
 # or with a lock and a command of your own:  examples/poller.sh nightly/backup ./backup
 # Start it twice: the second waits for the first. The server is at TICKETD_URL, else at
-# http://127.0.0.1:8001. Ctrl-C gives everything back.
+# http://127.0.0.1:8001; who you are, if it asks, in TICKETD_TOKEN. Ctrl-C gives everything back.
 #
 # The command finds the number of its grant in TICKETD_FENCE; hand it to what the lock protects.
 # When the session is lost, or the server cannot be reached for too long, the command is ended.
@@ -30,14 +30,18 @@ path=$(printf %s "$resource" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g')
 session=
 command=
 headers=$(mktemp)
+# Whoever lists processes sees their arguments; this file only we can read.
+token=$(mktemp)
+[ -z "${TICKETD_TOKEN:-}" ] || echo "Authorization: Bearer $TICKETD_TOKEN" >"$token"
+unset TICKETD_TOKEN
 
 clean_up() {
   trap - EXIT INT TERM
   # shellcheck disable=SC2046 # One word for each job.
   kill $command $(jobs -p) 2>/dev/null
   # With the session everything goes that it holds or waits for.
-  [ -z "$session" ] || curl -s -m 3 -X DELETE "$api/sessions/$session" >/dev/null
-  rm -f "$headers"
+  [ -z "$session" ] || curl -s -m 3 -X DELETE -H "@$token" "$api/sessions/$session" >/dev/null
+  rm -f "$headers" "$token"
 }
 trap clean_up EXIT
 trap 'exit 130' INT
@@ -46,11 +50,20 @@ trap 'exit 143' TERM
 # ask SECONDS METHOD PATH: prints the answer's body; fails when there is none, or it is an error.
 # The id goes into a header, which is kept out of logs.
 ask() {
-  curl -s -f -m "$1" -X "$2" -D "$headers" -H "Ticketd-Session: $session" "$api$3"
+  curl -s -f -m "$1" -X "$2" -D "$headers" -H "@$token" -H "Ticketd-Session: $session" "$api$3"
+}
+
+# Ends it all if the last answer was that we may not.
+unless_refused() {
+  if grep -qE '^HTTP/[0-9.]+ (401|403)' "$headers"; then
+    echo "$api does not let us: is TICKETD_TOKEN what it takes?" >&2
+    exit 1
+  fi
 }
 
 open_session() {
   until session=$(ask 5 POST "/sessions?name=poller.sh+$$&ttl=$ttl" | tr -d '"') && [ -n "$session" ]; do
+    unless_refused
     echo "no session from $api; trying again" >&2
     sleep $retry
   done
@@ -58,7 +71,7 @@ open_session() {
 
 # refreshed SECONDS: refreshes the session and prints the status, 000 when there is no answer.
 refreshed() {
-  curl -s -m "$1" -o /dev/null -w '%{http_code}' -X PUT "$api/sessions/$session"
+  curl -s -m "$1" -o /dev/null -w '%{http_code}' -H "@$token" -X PUT "$api/sessions/$session"
 }
 
 # Refreshes the session for as long as that works; ends when it is lost.
@@ -79,6 +92,7 @@ echo "waiting for $resource"
 until granted=$(ask 70 POST "/locks/$path?wait=60000") && [ "$granted" = true ]; do
   # false: the time was up, and one asks again. Nothing: there was an error, or no answer.
   if [ -z "$granted" ]; then
+    unless_refused
     if grep -qE '^HTTP/[0-9.]+ (409|422)' "$headers"; then
       echo "$resource is no lock: tickets of that name are there, or it is no name" >&2
       exit 1

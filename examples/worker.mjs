@@ -3,8 +3,8 @@
 //
 // Run: node examples/worker.mjs
 //
-// The server is at TICKETD_URL, else at http://127.0.0.1:8001. Node 20 has no WebSocket of its own:
-// do `npm --prefix client-js ci` once, which gets it `ws`.
+// The server is at TICKETD_URL, else at http://127.0.0.1:8001; who one is, if it asks, in TICKETD_TOKEN.
+// Node 20 has no WebSocket of its own: do `npm --prefix client-js ci` once, which gets it `ws`.
 //
 // Ctrl-C gives back what is under way, so that another worker has it at once.
 
@@ -14,6 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "../client-js/index.js";
 
 const url = process.env.TICKETD_URL ?? "http://127.0.0.1:8001";
+const token = process.env.TICKETD_TOKEN;
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
 
@@ -40,7 +41,7 @@ while (!stop.signal.aborted) {
   let session;
   try {
     console.log(`connecting to ${url}`);
-    session = await connect(url, { name: `worker ${process.pid}`, signal: stop.signal });
+    session = await connect(url, { name: `worker ${process.pid}`, token, signal: stop.signal });
     session.addEventListener("statechange", ({ detail }) => console.log(`session ${detail.to}`));
     for await (const ticket of session.claims("examples/jobs", { concurrency: 4, signal: stop.signal })) {
       // Not awaited here: the loop goes on as long as there is room for more.
@@ -51,7 +52,7 @@ while (!stop.signal.aborted) {
   } catch (why) {
     if (!stop.signal.aborted) {
       console.log(session ? why.message : `${url}: ${why.message}`);
-      // What can never be: a wrong address, no WebSocket.
+      // What can never be: a wrong address or token, no WebSocket.
       if (!session && !why.retryable) process.exit(1);
     }
   }

@@ -2,9 +2,9 @@
 //!
 //! Run: cargo run --example worker
 //!
-//! The server is at `TICKETD_URL`, else at `http://127.0.0.1:8001`. Jobs come from `issuer.mjs`
-//! beside this; start as many workers as you like. Ctrl-C ends the session, so that the job under
-//! way goes to the next in line.
+//! The server is at `TICKETD_URL`, else at `http://127.0.0.1:8001`; who we are, if it asks, in
+//! `TICKETD_TOKEN`. Jobs come from `issuer.mjs` beside this; start as many workers as you like.
+//! Ctrl-C ends the session, so that the job under way goes to the next in line.
 //!
 //! Two things to copy. A session outlives its socket: after a cut, `hello` takes it over and tells
 //! what it has. And while the line is down nobody tells us that the session has ended, so we stop
@@ -166,13 +166,16 @@ impl Worker {
     /// Opens a session, or takes ours over.
     async fn hello(&mut self, to: &mut Socket) -> Result<(), Failure> {
         self.is_open = false;
-        let hello = match &self.session {
+        let mut hello = match &self.session {
             None => json!({"op": "hello", "name": "worker.rs", "ttl": TTL.as_millis()}),
             Some(session) => {
                 self.attempt += 1;
                 json!({"op": "hello", "session": session, "attempt": self.attempt})
             }
         };
+        if let Ok(token) = std::env::var("TICKETD_TOKEN") {
+            hello["token"] = json!(token);
+        }
         self.ask(to, HELLO, hello).await
     }
 
@@ -195,6 +198,10 @@ impl Worker {
                 println!("the session has ended, and with it all we had; opening another");
                 (self.session, self.job) = (None, None);
                 self.hello(socket).await?;
+            }
+            HELLO if error["code"] == "unauthorized" => {
+                println!("{}: what is in TICKETD_TOKEN?", error["message"]);
+                std::process::exit(1);
             }
             HELLO if !ok.is_null() => self.resume(socket, ok).await?,
             CLAIM if ok["granted"] == true => self.begin(&ok["ticket"]),
