@@ -3,6 +3,7 @@
 
 mod bad_jwts;
 mod bad_shapes;
+mod canaries;
 mod entrance;
 mod files;
 mod fuzz;
