@@ -69,7 +69,16 @@ const WITHOUT: &[(&str, &[&str])] = &[
             "std::net::UdpSocket",
         ],
     ),
-    ("wire", &["tokio", "std::fs", "std::net"]),
+    (
+        "wire",
+        &[
+            "tokio",
+            "std::fs",
+            "std::net::TcpListener",
+            "std::net::TcpStream",
+            "std::net::UdpSocket",
+        ],
+    ),
     ("log", &["serde", "tokio", "tracing", "rand", "std::fs", "std::net", "std::time", "std::env"]),
     ("journal", &["serde", "tokio", "tracing", "rand", "std::net", "std::thread", "std::env"]),
     ("driver", &["serde_json", "axum", "hyper"]),
