@@ -1,9 +1,10 @@
 //! A socket's way in: requests, gathered while more are ready and carried out together.
 
 use std::error::Error;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{Stream, StreamExt};
 use tokio::time::sleep;
 
 use crate::driver::{Asked, Connection};
@@ -68,9 +69,9 @@ pub(super) async fn read_all<T, E>(
             if last.is_some() || pause || batch.len() >= BATCH_MAX {
                 break;
             }
-            match stream.next().now_or_never() {
-                Some(next) => came = next,
-                None => break,
+            match futures::poll!(stream.next()) {
+                Poll::Ready(next) => came = next,
+                Poll::Pending => break,
             }
         }
         if batch.is_empty() {

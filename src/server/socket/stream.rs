@@ -45,7 +45,7 @@ impl WebSocket<TokioIo<Upgraded>> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    async fn over(stream: S) -> Self {
+    pub(super) async fn over(stream: S) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(0)
@@ -94,9 +94,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Frame> for WebSocket<S> {
     type Error = Error;
 
+    /// The library makes room, for a line wakes who wrote last: the reading hand writes, too, when
+    /// it has pongs, and the library wakes both hands.
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.0.get_ref().gathered.is_full() {
-            ready!(self.poll_written(cx))?;
+            ready!(self.0.poll_flush_unpin(cx))?;
         }
         self.0.poll_ready_unpin(cx)
     }
@@ -221,14 +223,16 @@ impl<S: AsyncWrite + Unpin> FrameGate<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for FrameGate<S> {
-    /// Takes the library's frames whole or not at all, so that texts do not come in between.
+    /// Takes the library's frames whole or not at all, so that texts do not come in between. The
+    /// library keeps frames only while this is full: else it has room for one more.
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         frames: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.gathered.is_full() {
-            ready!(self.poll_written(cx))?;
+        if self.gathered.is_full() && self.poll_written(cx)?.is_pending() && self.gathered.is_full()
+        {
+            return Poll::Pending;
         }
         self.gathered.frames(frames);
         if let Poll::Ready(written) = self.poll_written(cx) {

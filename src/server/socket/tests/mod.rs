@@ -6,6 +6,7 @@ mod crossings;
 mod large_states;
 mod line;
 mod slow_disk;
+mod slow_line;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -42,17 +43,7 @@ impl Peer {
     fn with_room(driver: &Driver, room: usize) -> Self {
         let (to, from_client) = mpsc::unbounded();
         let (to_client, from) = mpsc::channel(room);
-        let context = Context {
-            driver: driver.clone(),
-            source: "here".into(),
-            stopping: CancellationToken::new(),
-            nameless: None,
-            address: Ipv4Addr::LOCALHOST.into(),
-            access: None,
-            guest: None,
-            admission: None,
-        };
-        tokio::spawn(serve(Box::new(Line { from: from_client, to: to_client }), context));
+        tokio::spawn(serve(Box::new(Line { from: from_client, to: to_client }), context(driver)));
         Self { to, from, pongs: true }
     }
 
@@ -123,6 +114,19 @@ fn with(mut object: Value, more: Value) -> Value {
     };
     members.extend(more);
     object
+}
+
+fn context(driver: &Driver) -> Context {
+    Context {
+        driver: driver.clone(),
+        source: "here".into(),
+        stopping: CancellationToken::new(),
+        nameless: None,
+        address: Ipv4Addr::LOCALHOST.into(),
+        access: None,
+        guest: None,
+        admission: None,
+    }
 }
 
 fn driver() -> Driver {
