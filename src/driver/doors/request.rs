@@ -46,6 +46,23 @@ impl Drop for Answer {
     }
 }
 
+/// Where a reply comes: dropped, a new grant that came and nobody took is taken back.
+#[derive(Debug)]
+pub(super) struct Coming {
+    pub(super) driver: Driver,
+    pub(super) receiver: oneshot::Receiver<Delivered>,
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        // What comes from now on finds that nobody is there.
+        self.receiver.close();
+        if let Ok(Delivered { undelivered: Some(undelivered), .. }) = self.receiver.try_recv() {
+            self.driver.drop_undelivered(undelivered);
+        }
+    }
+}
+
 impl Driver {
     /// Opens a session. Its TTL runs from when this returns.
     ///
@@ -102,12 +119,12 @@ impl Driver {
         &self,
         mut receiver: oneshot::Receiver<Delivered>,
     ) -> Result<Answer, Unavailable> {
-        let delivered = match receiver.try_recv() {
-            Ok(delivered) => Ok(delivered),
-            // It is not applied yet.
-            Err(_) => receiver.await,
-        };
-        match delivered {
+        if let Ok(delivered) = receiver.try_recv() {
+            return self.finish(delivered).await;
+        }
+        // It is not applied yet.
+        let mut coming = Coming { driver: self.clone(), receiver };
+        match (&mut coming.receiver).await {
             Ok(delivered) => self.finish(delivered).await,
             Err(_) => Err(self.why_unanswered()),
         }

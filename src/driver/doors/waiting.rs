@@ -11,7 +11,7 @@ use crate::driver::mode::Unavailable;
 use crate::driver::state::address::{Delivered, ReplyTo};
 use crate::driver::state::queue::Turn;
 
-use super::request::Answer;
+use super::request::{Answer, Coming};
 
 /// How a request that may wait begins.
 enum Begun {
@@ -23,11 +23,11 @@ enum Begun {
 /// A place in a queue; dropped it is given up.
 #[derive(Debug)]
 struct Waiting {
-    driver: Driver,
     request: RequestId,
     /// Of the session that waits.
     ttl: Ttl,
-    receiver: oneshot::Receiver<Delivered>,
+    /// Dropped when the request has left the queue: the grant may have come first.
+    coming: Coming,
     is_done: bool,
 }
 
@@ -36,15 +36,9 @@ impl Drop for Waiting {
         if self.is_done {
             return;
         }
-        {
-            let mut visit = self.driver.visit_as_driver();
-            let now = visit.now;
-            visit.take_turn(Turn::Withdraw(self.request), now);
-        }
-        // The grant came first: it is in the channel, and nobody will take it from there.
-        if let Ok(Delivered { undelivered: Some(undelivered), .. }) = self.receiver.try_recv() {
-            self.driver.drop_undelivered(undelivered);
-        }
+        let mut visit = self.coming.driver.visit_as_driver();
+        let now = visit.now;
+        visit.take_turn(Turn::Withdraw(self.request), now);
     }
 }
 
@@ -98,7 +92,7 @@ impl Driver {
     }
 
     async fn await_grant(&self, mut waiting: Waiting) -> Result<Answer, Unavailable> {
-        let received = (&mut waiting.receiver).await;
+        let received = (&mut waiting.coming.receiver).await;
         waiting.is_done = true;
         match received {
             Ok(delivered) => self.finish(delivered).await,
@@ -125,7 +119,7 @@ impl Driver {
         }
         // One without a session does not wait, but is refused.
         let Some(ttl) = visit.sessions.ttl(&session) else { return Ok(Begun::Refused(receiver)) };
-        let driver = self.clone();
-        Ok(Begun::Waits(Waiting { driver, request, ttl, receiver, is_done: false }))
+        let coming = Coming { driver: self.clone(), receiver };
+        Ok(Begun::Waits(Waiting { request, ttl, coming, is_done: false }))
     }
 }

@@ -211,7 +211,7 @@ impl State {
     pub(super) fn fail(&mut self) -> bool {
         let is_news = self.mode.fail();
         if let Some(queue) = &mut self.queue {
-            queue.clear();
+            queue.fail();
         }
         self.watermark.fail();
         self.waits.abandon_requests();

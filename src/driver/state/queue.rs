@@ -7,8 +7,9 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::access::Subject;
+use crate::driver::mode::Unavailable;
 use crate::driver::outbox::Outbox;
-use crate::driver::outbox::message::{Answered, Ending};
+use crate::driver::outbox::message::{Answered, Ending, Message};
 use crate::machine::{Command, RequestId, SessionId};
 
 use super::address::ReplyTo;
@@ -120,9 +121,16 @@ impl TurnQueue {
         self.is_asked = false;
     }
 
-    /// Nobody is answered any more: each finds out by the end of its channel.
-    pub(super) fn clear(&mut self) {
-        self.turns.clear();
+    /// Nobody is answered any more: each finds out by the end of its channel. A socket that has not
+    /// come yet is told here, for nobody else knows of it.
+    pub(super) fn fail(&mut self) {
+        for turn in self.turns.drain(..) {
+            if let Turn::Attach(Speaker { outbox, .. }, id, _) = turn {
+                let failed = Answered::Unavailable(Unavailable::Failed);
+                outbox.push_first(Message::Answer(id, failed));
+                outbox.fail();
+            }
+        }
     }
 }
 

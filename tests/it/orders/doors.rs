@@ -99,25 +99,29 @@ async fn who_hangs_up_before_the_batch_is_left_out() {
     assert_eq!(side.holder(), None);
 }
 
-/// A client hangs up while its command is on its way to the log, which then grants: nobody knows of
-/// the grant, so it is taken back.
+/// A client hangs up while its command is on its way to the log, which then grants, or when the
+/// grant has come and it has not looked: nobody knows of the grant, so it is taken back.
 #[tokio::test(start_paused = true)]
 async fn a_grant_to_one_who_hung_up_is_taken_back() {
     let (log, mut side) = side();
     let (a, b) = (side.open("a"), side.open("b"));
     let driver = side.driver.clone();
-    for is_waiting in [false, true] {
+    for (is_waiting, has_come) in [(false, false), (true, false), (false, true), (true, true)] {
         let mut asked = if is_waiting {
             driver.request_waiting(a, 60_000, waiting(a)).boxed()
         } else {
             driver.request(a, lock(a, "db")).boxed()
         };
         assert!(asked.as_mut().now_or_never().is_none());
-        log.fail([LogFailure::Unreachable]);
-        assert_eq!(side.writer.cycle(), Ok(Cycle::Full), "it is under way");
+        if has_come {
+            side.write();
+        } else {
+            log.fail([LogFailure::Unreachable]);
+            assert_eq!(side.writer.cycle(), Ok(Cycle::Full), "it is under way");
+        }
         drop(asked);
         side.write();
-        assert_eq!(side.holder(), None, "{is_waiting}");
+        assert_eq!(side.holder(), None, "{is_waiting} {has_come}");
     }
     // One who queues is no longer there, either.
     let held = side.now({
@@ -239,5 +243,12 @@ async fn a_broken_log_is_told_to_all() {
     let asked = asked.now_or_never().expect("is told");
     assert_eq!(asked.map(drop), Err(Unavailable::Failed));
     assert_eq!(looked.now_or_never(), Some(Err(Unavailable::Failed)));
-    drop(socket);
+    let told = told(&socket);
+    let [Next::Message(Message::Answer(Some(0), answered)), rest @ ..] = &told[..] else {
+        panic!("its hello is not answered: {told:?}")
+    };
+    assert!(matches!(answered, Answered::Unavailable(Unavailable::Failed)), "{answered:?}");
+    let [Next::Message(Message::GoingAway(0)), Next::End(Ending::GoingAway)] = rest else {
+        panic!("{rest:?}")
+    };
 }
