@@ -1,4 +1,5 @@
-//! `ticketd token --name NAME`: a new token, its hash, and a first access file that has it.
+//! `ticketd token --name NAME`: a new token and its hash, and on standard output a first access file
+//! that has it.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -25,16 +26,17 @@ pub(super) fn run(name: &str, admin: bool) -> ExitCode {
     let token = Token::from_random(random);
     let (text, hash) = (token.as_str(), token.hash());
     let file = first_file(&name, &hash, admin);
-    // A token that nobody has read is of no use.
-    let told = write!(
-        std::io::stdout(),
+    // The token goes to who sits there, the file to where it is sent: what is redirected into a file
+    // is a whole one, and does not have the token.
+    let token = write!(
+        std::io::stderr(),
         "The token, which is told only here. Whoever shows it comes in by that name:\n\n\
          {text}\n\n\
          Its SHA-256, which is what the access file has of it:\n\n\
-         {hash}\n\n\
-         A whole access file, if there is none yet; only the server need read it:\n\n\
-         {file}"
+         {hash}\n\n"
     );
+    // A token that nobody has read is of no use.
+    let told = token.and_then(|()| std::io::stdout().write_all(file.as_bytes()));
     told.map_or_else(failed, |()| ExitCode::SUCCESS)
 }
 
