@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | [`machine`]: who holds what, and who is next; pure | nothing |
 //! | `access`: who may come in, and what each may do; pure | machine |
+//! | `audit`: the trail of grants, ends and refusals, and its file | machine |
 //! | `deadlines`: when sessions and waits run out; pure | machine |
 //! | `log`: what a log of commands promises, and its bytes; pure | machine |
 //! | [`wire`]: bytes to types and back | machine |
@@ -27,6 +28,8 @@
 
 #[cfg(feature = "server")]
 pub mod access;
+#[cfg(feature = "server")]
+pub mod audit;
 #[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]

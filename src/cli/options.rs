@@ -111,6 +111,11 @@ pub(super) struct Options {
     #[arg(long, env = "TICKETD_ACCESS", value_name = "FILE")]
     pub(super) access: Option<PathBuf>,
 
+    /// Where it is told, a JSON object a line, who was granted what, what ended, and who was
+    /// refused; - for standard error. Opened anew on SIGHUP
+    #[arg(long, env = "TICKETD_AUDIT", value_name = "FILE")]
+    pub(super) audit: Option<PathBuf>,
+
     /// Speak TLS with this certificate, and those between it and its authority (PEM). It is read
     /// again on SIGHUP, and by itself when it has changed
     #[arg(long, env = "TICKETD_TLS_CERT", value_name = "FILE", requires = "tls_key")]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::server::{
-    Access, AccessFault, AllowedOrigin, Bounds, Config, Durability, NotStarted, PersistenceConfig,
-    Server, TlsFiles,
+    Access, AccessFault, AllowedOrigin, AuditTarget, Bounds, Config, Durability, NotStarted,
+    PersistenceConfig, Server, TlsFiles,
 };
 
 use super::log::Log;
@@ -68,6 +68,10 @@ fn config(options: &Options) -> Result<Config, AccessFault> {
         allow_origins: options.allow_origin.clone(),
         hosts: options.host.clone(),
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
+        audit: options.audit.clone().map(|path| match path.to_str() {
+            Some("-") => AuditTarget::Stderr,
+            _ => AuditTarget::File(path),
+        }),
         tls: options.tls_cert.clone().zip(options.tls_key.clone()).map(|(certificate, key)| {
             TlsFiles { certificate, key, client_authorities: options.tls_client_ca.clone() }
         }),
@@ -89,7 +93,8 @@ async fn serve(options: &Options) -> Result<(), Ended> {
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
     // Without files that can be read again a hang-up ends the server, like any other program.
-    let mut hang_up = match options.tls_cert.is_some() || options.access.is_some() {
+    let files = [&options.tls_cert, &options.access, &options.audit];
+    let mut hang_up = match files.iter().any(|file| file.is_some()) {
         true => Some(listen_for(SignalKind::hangup())?),
         false => None,
     };
@@ -97,7 +102,7 @@ async fn serve(options: &Options) -> Result<(), Ended> {
     let server = Server::bind(config).await.map_err(|why| match why {
         NotStarted::Listening(why) => format!("cannot listen on {}: {why}", options.listen).into(),
         NotStarted::Tls(why) => Ended::called_wrongly(why.to_string()),
-        NotStarted::Persistence(why) => why.to_string().into(),
+        why @ (NotStarted::Audit(_) | NotStarted::Persistence(_)) => why.to_string().into(),
     })?;
     let address = server.address().map_err(|why| format!("cannot listen: {why}"))?;
     let scheme = if options.tls_cert.is_some() { "https" } else { "http" };

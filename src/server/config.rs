@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::AuditTarget;
 use crate::driver::PersistenceConfig;
 use crate::wire::{AllowedOrigin, KnownHost, Network};
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub trust_proxies: Vec<Network>,
     /// Who may come in, and what each may do; `None` lets everybody do everything.
     pub access: Option<Arc<Access>>,
+    /// Where it is told who was granted what, what ended, and who was refused.
+    pub audit: Option<AuditTarget>,
     /// The certificate that it shows; `None` speaks plain HTTP.
     pub tls: Option<TlsFiles>,
     /// What is kept on disk; `None` keeps everything in memory only.
@@ -46,6 +49,7 @@ impl Default for Config {
             bounds: Bounds::default(),
             trust_proxies: Vec::new(),
             access: None,
+            audit: None,
             tls: None,
             persistence: None,
         }

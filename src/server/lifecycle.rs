@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::audit::Audit;
 use crate::driver::{Driver, JournalWriter, PersistenceError, WriterThread};
 
 use super::access::review_all;
@@ -18,6 +19,7 @@ use super::app::App;
 use super::config::Config;
 use super::http::routes;
 use super::net::accept;
+use super::refs::session_ref;
 use super::tls::{Tls, TlsFault};
 
 /// How long a server that stops waits for requests and sockets under way.
@@ -29,6 +31,7 @@ pub struct Server {
     listener: TcpListener,
     pub(crate) app: Arc<App>,
     journal: Option<JournalWriter>,
+    audit: Option<Audit>,
     rereader: Rereader,
 }
 
@@ -50,6 +53,8 @@ pub enum NotStarted {
     Listening(io::Error),
     /// The certificate or its key cannot be used.
     Tls(TlsFault),
+    /// The audit trail cannot be opened.
+    Audit(io::Error),
     /// The journal cannot be opened.
     Persistence(PersistenceError),
 }
@@ -59,6 +64,7 @@ impl fmt::Display for NotStarted {
         match self {
             Self::Listening(why) => write!(f, "cannot listen: {why}"),
             Self::Tls(why) => why.fmt(f),
+            Self::Audit(why) => write!(f, "cannot open the audit trail: {why}"),
             Self::Persistence(why) => why.fmt(f),
         }
     }
@@ -72,14 +78,14 @@ impl Server {
     /// # Errors
     /// [`NotStarted`]: nothing is served then.
     pub async fn bind(config: Config) -> Result<Self, NotStarted> {
-        let tls = load(&config)?;
+        let opened = Opened::of(&config)?;
         let Some(persistence) = config.persistence.clone() else {
             let driver = Driver::new(config.expire_ms);
-            return Self::listen(config, tls, driver).await;
+            return Self::listen(config, opened, driver).await;
         };
-        let opened = JournalWriter::open(config.expire_ms, persistence);
-        let (driver, journal) = opened.map_err(NotStarted::Persistence)?;
-        let server = Self::listen(config, tls, driver).await?;
+        let written = JournalWriter::open(config.expire_ms, persistence);
+        let (driver, journal) = written.map_err(NotStarted::Persistence)?;
+        let server = Self::listen(config, opened, driver).await?;
         Ok(Self { journal: Some(journal), ..server })
     }
 
@@ -88,20 +94,25 @@ impl Server {
     /// # Errors
     /// When the address makes no sense or is taken, or the certificate is not good.
     pub async fn bind_with(config: Config, driver: Driver) -> Result<Self, NotStarted> {
-        let tls = load(&config)?;
-        Self::listen(config, tls, driver).await
+        let opened = Opened::of(&config)?;
+        Self::listen(config, opened, driver).await
     }
 
     async fn listen(
         config: Config,
-        tls: Option<Arc<Tls>>,
+        Opened { tls, audit }: Opened,
         driver: Driver,
     ) -> Result<Self, NotStarted> {
+        if let Some(audit) = &audit {
+            driver.audit(audit.clone());
+            config.access.iter().for_each(|access| access.audit(audit.clone()));
+        }
         let listener = accept::bind(&config.listen).await.map_err(NotStarted::Listening)?;
         let address = listener.local_addr().map_err(NotStarted::Listening)?;
         let loopback = address.ip().to_canonical().is_loopback();
         let app = Arc::new(App::new(config, tls, driver, loopback));
-        Ok(Self { listener, app, journal: None, rereader: Rereader(watch::Sender::new(())) })
+        let rereader = Rereader(watch::Sender::new(()));
+        Ok(Self { listener, app, journal: None, audit, rereader })
     }
 
     /// Whoever has this can have its files read again.
@@ -123,20 +134,14 @@ impl Server {
     /// # Errors
     /// Why it ended by itself: what it serves cannot be kept any more.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), String> {
-        let Self { listener, app, journal, rereader } = self;
+        let Self { listener, app, journal, audit, rereader } = self;
         let clockwork = tokio::spawn(app.driver.clone().run());
         if let Some(access) = app.config.access.clone() {
             let (driver, stopping) = (app.driver.clone(), app.stopping.clone());
             tokio::spawn(review_all(access, driver, stopping));
         }
         let journal = journal.map(WriterThread::new).transpose().map_err(|why| why.to_string())?;
-        let mut keeping = JoinSet::new();
-        if let Some(tls) = app.tls.clone() {
-            keeping.spawn(tls.keep_up(rereader.0.subscribe()));
-        }
-        if let Some(access) = app.config.access.clone() {
-            keeping.spawn(access.keep_up(rereader.0.subscribe()));
-        }
+        let mut keeping = keep_up(&app, audit.as_ref(), &rereader);
         let router = routes::router(&app);
         let mut ended = Ok(());
         tokio::select! {
@@ -158,8 +163,12 @@ impl Server {
         app.notices.finish();
         clockwork.abort();
         keeping.abort_all();
-        let Some(journal) = journal else { return ended };
-        match tokio::task::spawn_blocking(|| journal.finish()).await {
+        let finishing = tokio::task::spawn_blocking(move || {
+            let finished = journal.map_or(Ok(()), WriterThread::finish);
+            audit.iter().for_each(Audit::finish);
+            finished
+        });
+        match finishing.await {
             Ok(Ok(())) => ended,
             Ok(Err(why)) => Err(why.to_string()),
             Err(_) => Err("the last image was not written".to_owned()),
@@ -167,10 +176,39 @@ impl Server {
     }
 }
 
-/// Reads the certificate, if there is to be one.
-fn load(config: &Config) -> Result<Option<Arc<Tls>>, NotStarted> {
-    let tls = config.tls.clone().map(Tls::load).transpose().map_err(NotStarted::Tls)?;
-    Ok(tls.map(Arc::new))
+/// What a configuration names, opened before anything else is done.
+struct Opened {
+    tls: Option<Arc<Tls>>,
+    audit: Option<Audit>,
+}
+
+impl Opened {
+    fn of(config: &Config) -> Result<Self, NotStarted> {
+        let tls = config.tls.clone().map(Tls::load).transpose().map_err(NotStarted::Tls)?;
+        let audit = config.audit.clone().map(|target| Audit::open(target, session_ref));
+        let audit = audit.transpose().map_err(NotStarted::Audit)?;
+        Ok(Self { tls: tls.map(Arc::new), audit })
+    }
+}
+
+/// Keeps up with files that change, until what is returned is dropped.
+fn keep_up(app: &App, audit: Option<&Audit>, rereader: &Rereader) -> JoinSet<()> {
+    let (mut keeping, asked) = (JoinSet::new(), &rereader.0);
+    if let Some(tls) = app.tls.clone() {
+        keeping.spawn(tls.keep_up(asked.subscribe(), audit.cloned()));
+    }
+    if let Some(access) = app.config.access.clone() {
+        keeping.spawn(access.keep_up(asked.subscribe()));
+    }
+    if let Some(audit) = audit.cloned() {
+        let mut asked = asked.subscribe();
+        keeping.spawn(async move {
+            while asked.changed().await.is_ok() {
+                audit.reopen();
+            }
+        });
+    }
+    keeping
 }
 
 /// Tells what a server that stops still has to do, and why it stops if nobody told it to.

@@ -22,6 +22,7 @@ mod rest;
 mod socket;
 mod tls;
 
+pub use crate::audit::AuditTarget;
 pub use crate::driver::{Durability, PersistenceConfig};
 pub use crate::wire::{AllowedOrigin, KnownHost, Network};
 pub use access::{Access, AccessFault};

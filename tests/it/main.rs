@@ -1,6 +1,7 @@
 //! Integration tests, in one binary.
 
 mod access;
+mod audit;
 mod cli;
 mod compat;
 mod crossings;

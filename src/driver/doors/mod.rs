@@ -1,5 +1,6 @@
 //! What a front end may ask: requests, requests that wait, sockets, and views of what is large.
 
+pub(super) mod audit;
 pub(super) mod request;
 pub(super) mod socket;
 pub(super) mod standing;

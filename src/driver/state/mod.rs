@@ -3,6 +3,7 @@
 
 pub(super) mod address;
 mod attachment;
+mod audited;
 mod backlog;
 mod check;
 mod due;
@@ -23,6 +24,7 @@ mod waits;
 
 use std::sync::Arc;
 
+use crate::audit::Audit;
 use crate::deadlines::{At, Deadlines};
 use crate::log::Order;
 use crate::machine::{Command, Event, Machine, Refusal, Reply, RequestId, SessionId};
@@ -57,6 +59,8 @@ pub(super) struct State {
     /// Tells this run of the server from others.
     pub(super) epoch: Arc<str>,
     pub(super) notices: Arc<Notices>,
+    /// What is told of commands, where there is a trail.
+    pub(super) audit: Option<Audit>,
     deadlines: Deadlines<Due>,
     forgetting: Forgetting,
     /// What fell due, and is yet to be applied.
@@ -90,6 +94,7 @@ impl State {
             operations: 0,
             epoch: ids::epoch(),
             notices: Arc::default(),
+            audit: None,
             deadlines: Deadlines::default(),
             forgetting: Forgetting::new(expire_ms),
             backlog: Backlog::default(),
@@ -106,7 +111,13 @@ impl State {
         if let (Command::Unwatch { resource, .. }, ReplyTo::Socket(speaker, _)) = (command, &to) {
             speaker.outbox.drop_change(resource);
         }
+        let is_undone = matches!(to, ReplyTo::Nobody);
+        let endings =
+            self.audit.as_ref().map(|_| audited::endings(&self.machine, command, is_undone));
         let applied = self.machine.apply(command, &mut self.events);
+        if let Some((audit, endings)) = self.audit.as_ref().zip(endings) {
+            audited::tell(audit, &self.machine, (command, &applied), endings, &self.events);
+        }
         let position = self.buffer.push(command, applied.changed);
         match &applied.reply {
             Err(bound @ Refusal::Limit(_)) => self.notices.refused(NoticeKind::Bound, *bound),

@@ -39,6 +39,9 @@ impl State {
                 if let ReplyTo::Socket(speaker, id) = &to
                     && let Some(answer) = self.refused(&speaker.session, &mut command)
                 {
+                    if let Answered::Forbidden(right) = answer {
+                        self.tell_lacking(&speaker.session, right, command.resource());
+                    }
                     speaker.outbox.push(Message::Answer(*id, answer), position);
                     return None;
                 }

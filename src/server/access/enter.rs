@@ -7,6 +7,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use crate::access::{BAD_TOKEN, Denied, Needs, Right, Shown, Subject};
+use crate::audit::AuditLine;
 use crate::driver::Driver;
 use crate::machine::{Account, Name, Owner, Refusal, SessionId};
 use crate::server::app::App;
@@ -267,6 +268,10 @@ pub(crate) async fn enter(
         if let Some(session) = session.filter(|_| !is_hidden) {
             app.driver.refresh(&session).await.map_err(Problem::from)?;
         }
+        let owner = guest.subject.owner().cloned();
+        let line = AuditLine::lacking(owner, right.as_str(), resource.as_ref());
+        let address = Some(guest.address.to_string().into());
+        app.driver.tell(session.as_ref().filter(|_| !is_hidden), AuditLine { address, ..line });
         return Err(forbidden(right).into());
     }
     Ok(Entered { guest, is_hidden })

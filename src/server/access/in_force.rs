@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
 use crate::access::{Denied, Gate, Moment, Policy, Shown, Subject};
+use crate::audit::{Audit, AuditLine, AuditWhat};
 use crate::machine::Name;
 
 use super::file::AccessFile;
@@ -24,6 +25,8 @@ pub struct Access {
     pub(super) file: Option<AccessFile>,
     /// Counts how often a file was read that did not count.
     refused: AtomicU64,
+    /// What is told of who is refused, where there is a trail.
+    audit: OnceLock<Audit>,
     started: tokio::time::Instant,
     pub(super) rates: Rates,
     pub(super) seats: Arc<Seats>,
@@ -43,6 +46,7 @@ impl Access {
             changes: watch::Sender::new(0),
             file,
             refused: AtomicU64::new(0),
+            audit: OnceLock::new(),
             started: now(),
             rates: Rates::default(),
             seats: Arc::default(),
@@ -53,6 +57,19 @@ impl Access {
     pub fn replace(&self, policy: Policy) {
         self.gate.replace(policy);
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Who is refused is told to this trail from now on.
+    pub(crate) fn audit(&self, audit: Audit) {
+        // A policy serves one server.
+        let _ = self.audit.set(audit);
+    }
+
+    /// Tells the trail, if there is one.
+    pub(super) fn tell(&self, line: AuditLine) {
+        if let Some(audit) = self.audit.get() {
+            audit.tell(line);
+        }
     }
 
     /// Another file does not count: the policy stays. Tells how often that has been so.
@@ -79,9 +96,18 @@ impl Access {
     /// Who shows this from `address`.
     pub(crate) fn prove(&self, shown: &Shown<'_>, address: IpAddr) -> Result<Subject, Denied> {
         let proved = self.gate.prove(shown, address, self.moment());
-        if let Err(Denied::Bad { refused, logged: true, .. }) = &proved {
+        if let Err(Denied::Bad { refused, logged, retry_after }) = &proved {
             let signer = refused.signer.as_ref().map(Name::as_str);
-            tracing::warn!(%address, signer, why = %refused.why, "a token was refused");
+            if *logged {
+                tracing::warn!(%address, signer, why = %refused.why, "a token was refused");
+            }
+            // Who is put off has been told of often enough.
+            if retry_after.is_none() {
+                let why = refused.why;
+                let reason = signer.map_or(why.to_string(), |signer| format!("{signer}: {why}"));
+                let (reason, address) = (Some(reason.into()), Some(address.to_string().into()));
+                self.tell(AuditLine { reason, address, ..AuditLine::new(AuditWhat::TokenRefused) });
+            }
         }
         proved
     }

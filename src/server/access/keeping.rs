@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::audit::{AuditLine, AuditWhat};
 use crate::server::looks::{LOOK_EVERY, Looks};
 
 use super::file::{AccessFault, AccessFile, AccessReading};
@@ -58,8 +59,12 @@ impl Access {
             Ok(policy) => {
                 self.replace(policy);
                 tell(file, &warnings);
+                let reason = Some(file.path().display().to_string().into());
+                self.tell(AuditLine { reason, ..AuditLine::new(AuditWhat::Reloaded) });
             }
             Err(why) => {
+                let reason = Some(why.to_string().into());
+                self.tell(AuditLine { reason, ..AuditLine::new(AuditWhat::ReloadRefused) });
                 let count = self.refuse();
                 tracing::error!(count, "the old access file stays: {why}");
             }

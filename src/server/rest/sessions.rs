@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::{AuditLine, AuditWhat};
 use crate::machine::{Command, SessionRef};
 use crate::server::app::App;
 use crate::server::http::request::Call;
@@ -42,7 +43,14 @@ pub(crate) async fn show(app: Arc<App>, call: Call) -> Outcome {
 
 pub(crate) async fn close(app: Arc<App>, call: Call) -> Outcome {
     let session = match SessionRef::parse(call.segment()) {
-        Some(session) => list::by_ref(&app.driver, session).await?,
+        Some(session) => {
+            let session = list::by_ref(&app.driver, session).await?;
+            let owner = call.guest().and_then(|guest| guest.subject.owner().cloned());
+            let address = Some(call.source());
+            let line = AuditLine { owner, address, ..AuditLine::new(AuditWhat::SessionClosed) };
+            app.driver.tell(Some(&session), line);
+            session
+        }
         None => known(call.path_session())?,
     };
     done(&app, session, Command::Close { session }, "\"Ok\"").await

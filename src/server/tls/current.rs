@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::sync::watch;
 
+use crate::audit::{Audit, AuditLine, AuditWhat};
 use crate::server::looks::{LOOK_EVERY, Looks, Print};
 
 use super::certificate::last_second;
@@ -45,8 +46,13 @@ impl Tls {
         self.current.read().clone()
     }
 
-    /// Reads the files again whenever `asked` changes, and when they have.
-    pub(crate) async fn keep_up(self: Arc<Self>, mut asked: watch::Receiver<()>) {
+    /// Reads the files again whenever `asked` changes, and when they have. The trail, if there is
+    /// one, is told.
+    pub(crate) async fn keep_up(
+        self: Arc<Self>,
+        mut asked: watch::Receiver<()>,
+        audit: Option<Audit>,
+    ) {
         let mut looks = Looks::new(self.first);
         loop {
             let is_asked = match tokio::time::timeout(LOOK_EVERY, asked.changed()).await {
@@ -66,19 +72,26 @@ impl Tls {
             } else if !looks.look(print) {
                 continue;
             }
-            self.take(read);
+            let line = self.take(read);
+            audit.iter().for_each(|audit| audit.tell(line.clone()));
         }
     }
 
-    /// Goes on with what was read, or with the old if that is not good.
-    fn take(&self, read: Result<TlsBytes, TlsFault>) {
+    /// Goes on with what was read, or with the old if that is not good; what the trail is told.
+    fn take(&self, read: Result<TlsBytes, TlsFault>) -> AuditLine {
         let made = read.and_then(|bytes| Ok((config(&self.files, &bytes)?, bytes)));
         match made {
             Ok((config, bytes)) => {
                 *self.current.write() = Arc::new(config);
                 tell(&self.files, &bytes);
+                let reason = Some(self.files.certificate.display().to_string().into());
+                AuditLine { reason, ..AuditLine::new(AuditWhat::Reloaded) }
             }
-            Err(why) => tracing::error!("the old certificate stays: {why}"),
+            Err(why) => {
+                tracing::error!("the old certificate stays: {why}");
+                let reason = Some(why.to_string().into());
+                AuditLine { reason, ..AuditLine::new(AuditWhat::ReloadRefused) }
+            }
         }
     }
 }
@@ -163,7 +176,7 @@ mod tests {
         files.put(true);
         let tls = Arc::new(Tls::load(files.paths()).unwrap());
         let asked = watch::Sender::new(());
-        let keeping = tokio::spawn(tls.clone().keep_up(asked.subscribe()));
+        let keeping = tokio::spawn(tls.clone().keep_up(asked.subscribe(), None));
         let first = tls.config();
         let is = |config: &Arc<ServerConfig>| Arc::ptr_eq(config, &tls.config());
         looks(3).await;

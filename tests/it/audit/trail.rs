@@ -1,0 +1,119 @@
+//! Sessions, grants and ends.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{Place, said};
+use crate::support::{Client, Served, SessionInfo, in_time, until_waits};
+
+#[tokio::test]
+async fn each_grant_and_each_end_has_its_line_and_nothing_secret_has() {
+    let place = Place::new();
+    let served = Served::with(place.config()).await;
+    let mut one = SessionInfo::open(served.address, "one").await;
+    let mut two = SessionInfo::open(served.address, "two").await;
+    let ids = [one.id.clone(), two.id.clone()];
+    one.ask("POST /locks/db").await;
+    one.ask("POST /locks/db").await;
+    two.send("POST /locks/db?wait=60000").await;
+    until_waits(served.address, 1).await;
+    one.ask("DELETE /locks/db").await;
+    two.answer().await;
+    one.ask("DELETE /locks/db").await;
+    one.issue("jobs", "t", "opensesame").await;
+    two.claim("jobs").await;
+    one.ask("DELETE /tickets/jobs?name=t").await;
+    one.issue("jobs", "u", "opensesame").await;
+    two.claim("jobs").await;
+    two.ask("DELETE /claims/jobs?name=u").await;
+    two.claim("jobs").await;
+    one.close().await;
+    two.close().await;
+    served.stop().await;
+    let lines = place.lines();
+    assert_eq!(
+        lines.iter().map(said).collect::<Vec<_>>(),
+        [
+            "one session-opened",
+            "two session-opened",
+            "one granted db",
+            "one hold-ended db released",
+            "two granted db",
+            "two granted jobs t",
+            "two hold-ended jobs t revoked",
+            "two granted jobs u",
+            "two hold-ended jobs u released",
+            "two granted jobs u",
+            "one session-ended closed",
+            "two hold-ended jobs u issuer-gone",
+            "two hold-ended db closed",
+            "two session-ended closed",
+        ]
+    );
+    let text = place.text();
+    for secret in ids.iter().map(String::as_str).chain(["opensesame"]) {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+    let refs: HashMap<_, _> =
+        lines.iter().map(|line| (line["session"].to_string(), line["ref"].to_string())).collect();
+    assert!(lines.iter().all(|line| line["ref"].to_string() == refs[&line["session"].to_string()]));
+    assert_eq!(lines[6]["by"], lines[0]["ref"], "one did it");
+    assert!(lines.iter().enumerate().all(|(at, line)| at == 6 || line["by"] == Value::Null));
+    assert!(lines[0]["address"].as_str().expect("an address").starts_with("127.0.0.1:"));
+    // What ends is what was granted.
+    let mut held = HashMap::new();
+    for line in &lines {
+        let what = (line["session"].to_string(), line["resource"].to_string());
+        match line["what"].as_str() {
+            Some("granted") => assert_eq!(held.insert(what, line["fence"].clone()), None),
+            Some("hold-ended") => assert_eq!(held.remove(&what).as_ref(), Some(&line["fence"])),
+            _ => {}
+        }
+    }
+    assert!(held.is_empty());
+}
+
+#[tokio::test]
+async fn what_expires_is_told_with_all_that_it_held() {
+    let place = Place::new();
+    let served = Served::with(place.config()).await;
+    let mut issuer = SessionInfo::open(served.address, "issuer").await;
+    issuer.issue("jobs", "t", "").await;
+    let mut brief = SessionInfo::open_for(served.address, "brief", 1000).await;
+    let mut next = SessionInfo::open(served.address, "next").await;
+    brief.ask("POST /locks/a").await;
+    brief.claim("jobs").await;
+    brief.ask("POST /locks/b").await;
+    next.send("POST /locks/b?wait=60000").await;
+    next.answer().await;
+    drop(brief);
+    let mut client = Client::connect(served.address).await;
+    in_time(async { while client.ask("GET /status").await.json()["Sessions"] != 2 {} }).await;
+    served.stop().await;
+    let lines: Vec<_> = place.lines().iter().map(said).collect();
+    assert_eq!(
+        lines[6..],
+        [
+            "brief hold-ended a expired",
+            "brief hold-ended jobs t expired",
+            "brief hold-ended b expired",
+            "brief session-ended expired",
+            "next granted b",
+        ]
+    );
+}
+
+/// Behind what was there already, so that a restart keeps the trail.
+#[tokio::test]
+async fn a_restart_goes_on_behind_what_is_there() {
+    let place = Place::new();
+    for _ in 0..2 {
+        let served = Served::with(place.config()).await;
+        SessionInfo::open(served.address, "one").await.close().await;
+        served.stop().await;
+    }
+    let lines: Vec<_> = place.lines().iter().map(said).collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[..2], lines[2..]);
+}
