@@ -56,8 +56,8 @@ async fn each_grant_and_each_end_has_its_line_and_nothing_secret_has() {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
     let refs: HashMap<_, _> =
-        lines.iter().map(|line| (line["session"].to_string(), line["ref"].to_string())).collect();
-    assert!(lines.iter().all(|line| line["ref"].to_string() == refs[&line["session"].to_string()]));
+        lines.iter().map(|line| (line["session"].to_string(), &line["ref"])).collect();
+    assert!(lines.iter().all(|line| line["ref"] == *refs[&line["session"].to_string()]));
     assert_eq!(lines[6]["by"], lines[0]["ref"], "one did it");
     assert!(lines.iter().enumerate().all(|(at, line)| at == 6 || line["by"] == Value::Null));
     assert!(lines[0]["address"].as_str().expect("an address").starts_with("127.0.0.1:"));
