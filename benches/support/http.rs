@@ -31,7 +31,8 @@ pub(crate) fn request_with_headers(
 ) -> Vec<u8> {
     let length = body.len();
     format!(
-        "{method} {target} HTTP/1.1\r\nhost: ticketd\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        "{method} {target} HTTP/1.1\r\nhost: ticketd\r\n{headers}\
+         content-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
 }

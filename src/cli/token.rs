@@ -1,5 +1,5 @@
-//! `ticketd token --name NAME`: a new token and its hash, and on standard output a first access file
-//! that has it.
+//! `ticketd token --name NAME`: a new token and its hash, and on standard output a first access
+//! file that has it.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -26,8 +26,8 @@ pub(super) fn run(name: &str, admin: bool) -> ExitCode {
     let token = Token::from_random(random);
     let (text, hash) = (token.as_str(), token.hash());
     let file = first_file(&name, &hash, admin);
-    // The token goes to who sits there, the file to where it is sent: what is redirected into a file
-    // is a whole one, and does not have the token.
+    // The token goes to who sits there, the file to where it is sent: what is redirected is a whole
+    // file, and does not have the token.
     let token = write!(
         std::io::stderr(),
         "The token, which is told only here. Whoever shows it comes in by that name:\n\n\
