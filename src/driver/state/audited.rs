@@ -10,25 +10,6 @@ use crate::machine::{
     SessionId, SessionInfo,
 };
 
-use super::State;
-
-impl State {
-    /// Tells the trail, if there is one, of something about a session.
-    pub(in crate::driver) fn tell(&self, session: Option<&SessionId>, line: AuditLine) {
-        let Some(audit) = &self.audit else { return };
-        let session = session.and_then(|session| self.machine.info_of(session));
-        audit.tell(AuditLine { session, ..line });
-    }
-
-    /// Tells it that whoever speaks for a session lacks a right.
-    pub(super) fn tell_lacking(&self, session: &SessionId, right: Right, resource: Option<&Name>) {
-        if self.audit.is_some() {
-            let owner = self.machine.owner(session).flatten().cloned();
-            self.tell(Some(session), AuditLine::lacking(owner, right.as_str(), resource));
-        }
-    }
-}
-
 /// What a command ends if it is carried out; `is_undone` says that it gives back a grant of which
 /// nobody could be told.
 pub(super) fn endings(machine: &Machine, command: &Command, is_undone: bool) -> Vec<AuditLine> {

@@ -2,6 +2,7 @@
 //! where access is.
 
 use crate::access::{Needs, Ownership, Right, Rules, Subject};
+use crate::audit::AuditLine;
 use crate::deadlines::At;
 use crate::driver::clock;
 use crate::driver::commit::watermark::LogPosition;
@@ -173,6 +174,23 @@ impl State {
                 let blind = Command::Blind { session: *session, resource: watch.resource };
                 self.submit(blind, ReplyTo::Nobody, now);
             }
+        }
+    }
+}
+
+impl State {
+    /// Tells the trail, if there is one, of something about a session.
+    pub(in crate::driver) fn tell(&self, session: Option<&SessionId>, line: AuditLine) {
+        let Some(audit) = &self.audit else { return };
+        let session = session.and_then(|session| self.machine.info_of(session));
+        audit.tell(AuditLine { session, ..line });
+    }
+
+    /// Tells it that whoever speaks for a session lacks a right.
+    pub(super) fn tell_lacking(&self, session: &SessionId, right: Right, resource: Option<&Name>) {
+        if self.audit.is_some() {
+            let owner = self.machine.owner(session).flatten().cloned();
+            self.tell(Some(session), AuditLine::lacking(owner, right.as_str(), resource));
         }
     }
 }
