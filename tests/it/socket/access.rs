@@ -19,17 +19,6 @@ impl Client {
     }
 }
 
-impl Client {
-    /// The code that it is closed with, whatever it is told before.
-    async fn closed(&mut self) -> u16 {
-        loop {
-            if let Err((code, _)) = self.next().await {
-                return code;
-            }
-        }
-    }
-}
-
 async fn socket(guarded: &Guarded, who: Option<&str>) -> Client {
     let mut client = Place(guarded.address()).connect().await;
     let state = client.hello_as(who, json!({"name": "s"})).await;
@@ -222,12 +211,12 @@ async fn what_waits_goes_by_who_speaks_now() {
     assert_eq!(state["ok"]["resumed"], true, "{state}");
     assert_eq!(state["ok"]["waits"], json!([]), "it has no right to that");
     // The socket that was nobody's has ended, by one or the other.
-    assert!(matches!(nobody.closed().await, 4401 | 4501));
+    assert!(matches!(nobody.closed().await.0, 4401 | 4501));
     // By REST it is adopted as well, and the same becomes of its socket.
     let mut other = socket(&guarded, None).await;
     let refresh = format!("PUT /sessions/{}", other.session);
     let answer = guarded.client(Some("narrow")).await.ask(&refresh).await;
     assert_eq!(answer.said(), "200 \"Ok\"");
-    assert_eq!(other.closed().await, 4401);
+    assert_eq!(other.closed().await.0, 4401);
     guarded.served.stop().await;
 }
