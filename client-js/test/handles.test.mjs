@@ -63,21 +63,21 @@ test("a release that is refused for now, and then the line is cut: it is told on
 });
 
 test("a release that is refused for now settles when the session ends, whatever for", async (t) => {
-  for (const end of ["closed", "limit", "the clock"]) {
+  for (const end of ["closed", "unauthorized", "the clock"]) {
     await t.test(end, async (t) => {
       const world = await holding(t);
       const released = world.lock.release();
       world.line.refuse(world.line.takes(UNLOCK("db", 5)), "unavailable");
       assert.equal(await fate(released), "pending");
       if (end === "closed") world.session.close();
-      if (end === "limit") {
+      if (end === "unauthorized") {
         world.cut();
         for (let n = 0; world.all.length < 2 && n < 100; n++) await world.time.pass(100);
         const socket = world.all.at(-1);
         socket.readyState = 1;
         socket.onopen({});
         const { id } = socket.said.shift();
-        socket.onmessage({ data: JSON.stringify({ id, error: { code: "limit", message: "limit" } }) });
+        socket.onmessage({ data: JSON.stringify({ id, error: { code: end, message: end } }) });
         assert.equal(world.session.state, "closed");
       }
       if (end === "the clock") {
