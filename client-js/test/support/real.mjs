@@ -1,7 +1,5 @@
 // A real server for one file of tests, which ends with it.
 
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { after } from "node:test";
 
 import { connect } from "../../index.js";
@@ -31,11 +29,4 @@ export const queued = (session, resource, count) =>
     for await (const { waiting } of session.watch(resource)) return waiting === count;
   });
 
-/** Nothing listens there. */
-export const closedPort = async () => {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address();
-  await new Promise((resolve) => listener.close(resolve));
-  return port;
-};
+export { closedPort } from "./ports.mjs";

@@ -14,14 +14,14 @@ const binary = process.env.TICKETD_BIN
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
-/** A server; `expire` in ms. @returns what knows its `url` and `port`, and how to `kill` and `start` it again there. */
-export const serve = async ({ expire = 100, args = [] } = {}) => {
+/** A server, on a free port unless one is given; `expire` in ms. @returns what knows its `url` and `port`, and how to `kill` and `start` it again there. */
+export const serve = async ({ expire = 100, args = [], port = 0 } = {}) => {
   if (!existsSync(binary)) {
     throw new Error(`There is no server at ${binary}: build it (cargo build), or set TICKETD_BIN.`);
   }
   let child;
   const server = {
-    port: 0,
+    port,
     url: "",
     async start() {
       const flags = ["--listen", `127.0.0.1:${server.port}`, "--expire", `${expire}`, "--loglevel", "0", ...args];
