@@ -2,7 +2,8 @@
 
 use super::command::{Figures, Grant};
 use super::names::{
-    Data, Fence, Name, RequestId, SessionId, SessionName, Ttl, WaitId, WaitOrigin, WaitTimeout,
+    Data, DelayId, Fence, Name, Note, RequestId, SessionId, SessionName, Sought, Ttl, WaitId,
+    WaitOrigin, WaitTimeout,
 };
 
 /// Why a session ended.
@@ -23,15 +24,32 @@ pub enum WaitEndReason {
     Forbidden,
 }
 
-/// Why a claimant lost its ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a session lost a lock or a ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LossReason {
-    /// Somebody revoked it.
+    /// Somebody revoked the ticket.
     Revoked,
-    /// Its issuer's session ended.
+    /// The ticket's issuer's session ended.
     IssuerGone,
     /// It was given up through the session's other connection.
     Released,
+    /// The time of the claim was up.
+    TimedOut,
+    /// It was taken by force, by the session of this name if it was one.
+    Forced(Option<SessionName>),
+}
+
+/// How a claim ended, to whom issued the ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseReason {
+    /// The claimant gave it back, or revoked it.
+    Released,
+    /// Its time was up.
+    TimedOut,
+    /// The claimant's session ended.
+    Gone,
+    /// Another ended it.
+    Forced,
 }
 
 /// What the machine announces while it carries out a command. `to` is the session that is told.
@@ -65,7 +83,7 @@ pub enum Event {
         /// The wait.
         wait: WaitId,
         /// What it waited for.
-        resource: Name,
+        sought: Sought,
         /// Why.
         reason: WaitEndReason,
     },
@@ -127,6 +145,14 @@ pub enum Event {
         claimant: SessionName,
         /// The grant that ended.
         fence: Fence,
+        /// How.
+        reason: ReleaseReason,
+        /// The how manieth attempt it was.
+        attempt: u32,
+        /// What the claimant said of it.
+        note: Option<Note>,
+        /// Whether it was the last: the ticket goes to nobody any more.
+        dead: bool,
     },
     /// Another session issued a ticket again, or revoked it.
     TicketTaken {
@@ -148,7 +174,7 @@ pub enum Event {
         /// How many wait.
         waiting: u32,
     },
-    /// A lock was given up through the session's other connection.
+    /// A lock is lost.
     LockLost {
         /// Its former holder.
         to: SessionId,
@@ -156,6 +182,48 @@ pub enum Event {
         resource: Name,
         /// The grant that ended.
         fence: Fence,
+        /// Why: by the session's other connection, or by force.
+        reason: LossReason,
+    },
+    /// A claim ends by itself when so much time has passed since this very event.
+    HoldTimed {
+        /// Whose.
+        session: SessionId,
+        /// The grant.
+        fence: Fence,
+        /// How long it lasts, in ms.
+        hold_ms: u32,
+    },
+    /// A hold was lost, and stays for so long as nobody's.
+    HoldLost {
+        /// The grant.
+        fence: Fence,
+        /// How long it stays, in ms.
+        delay_ms: u32,
+    },
+    /// A hold that was timed, or lost, has ended.
+    HoldEnded {
+        /// The grant.
+        fence: Fence,
+    },
+    /// A ticket is to be free only later.
+    DelayBegan {
+        /// The delay.
+        delay: DelayId,
+        /// How long it lasts, in ms.
+        delay_ms: u32,
+        /// When it ends, in ms since 1970 by the clock that the machine was told.
+        until_ms: u64,
+    },
+    /// A delay is over, or not wanted any more.
+    DelayEnded {
+        /// The delay.
+        delay: DelayId,
+    },
+    /// A pause ended, and more waits are to be granted by `Serve`.
+    Serving {
+        /// Of which resource.
+        resource: Name,
     },
     /// The figures of a watched resource changed, or a ticket of it became free.
     Changed {
@@ -167,6 +235,8 @@ pub enum Event {
         after: Figures,
         /// Whether a ticket became free and nobody waited for it.
         freed: bool,
+        /// Whether it is a lock whose holders, or what they make known, are others.
+        holders: bool,
     },
     /// A session has ended, and all that it held, issued, waited for and watched with it.
     SessionEnded {
@@ -229,6 +299,12 @@ impl Event {
                 | Self::WaitBegan { .. }
                 | Self::WaitCancelled { .. }
                 | Self::Withdrawn { .. }
+                | Self::HoldTimed { .. }
+                | Self::HoldLost { .. }
+                | Self::HoldEnded { .. }
+                | Self::DelayBegan { .. }
+                | Self::DelayEnded { .. }
+                | Self::Serving { .. }
                 | Self::Emptied { .. }
                 | Self::Forgotten { .. }
         )

@@ -5,8 +5,9 @@
 //! given back, and whoever must wait stands in a queue (protocol, section 1). Durations are kept
 //! here, times are not: when something runs out is the driver's to know and to say.
 //!
-//! One invariant carries the rest: **no wait stands while something free would be accepted by
-//! it.** Whatever becomes free is granted in the same step, so a newcomer can never barge.
+//! One invariant carries the rest: **no wait stands while something free of a resource that is not
+//! paused would be accepted by it.** Whatever becomes free is granted in the same step, so a
+//! newcomer can never barge.
 
 mod accounts;
 mod apply;
@@ -34,21 +35,25 @@ mod waits;
 mod watches;
 
 pub use command::{
-    Applied, Command, Figures, Grant, Kind, Limit, LockGrant, Reach, Refusal, Reply, TicketGrant,
+    Applied, BlockedSession, Command, Conduct, Figures, Grant, Kind, Limit, LockAsk, LockGrant,
+    Mode, Parting, Party, Reach, Refusal, Reply, TicketGrant, TicketTerms,
 };
-pub use event::{EndReason, Event, LossReason, WaitEndReason};
+pub use event::{EndReason, Event, LossReason, ReleaseReason, WaitEndReason};
 pub use names::{
-    Account, AccountCounts, BadName, DATA_MAX_BYTES, Data, FORGET_SLICE, Fence, HOLDS_MAX,
-    ISSUED_MAX, NAME_MAX_BYTES, NUMBER_END, Name, NodeId, Owner, RequestId, SessionId, SessionInfo,
-    SessionName, SessionRef, TTL_MAX_MS, TTL_MIN_MS, Ttl, WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX,
-    WATCHES_MAX, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
+    ATTEMPTS_MAX, Account, AccountCounts, BadName, CIRCLE_STEPS_MAX, CLAIM_FIRST_MAX,
+    DATA_MAX_BYTES, DELAY_MAX_MS, Data, DelayId, FORGET_SLICE, Fence, HOLD_MAX_MS, HOLD_MIN_MS,
+    HOLDERS_MAX, HOLDS_MAX, ISSUED_MAX, LOSS_DELAY_MAX_MS, NAME_MAX_BYTES, NOTE_MAX_BYTES,
+    NUMBER_END, Name, NodeId, Note, Owner, PAUSED_MAX, PRIORITY_MAX, REVIVE_SLICE, RequestId,
+    SERVE_SLICE, SessionId, SessionInfo, SessionName, SessionRef, Sought, TICKETS_MAX, TTL_MAX_MS,
+    TTL_MIN_MS, Ttl, WAIT_MAX_MS, WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitId, WaitOrigin,
+    WaitRequest, WaitTimeout,
 };
 pub use query::{
-    Counts, IssuedState, ResourceView, SLICE_MAX, Scan, SessionState, SessionView, Stakes,
-    TicketView, WaitState, WatchState,
+    Counts, HolderView, IssuedState, LookView, ResourceView, SLICE_MAX, Scan, SessionState,
+    SessionView, Stakes, TicketState, TicketView, TimedClaim, WaitState, WaiterView, WatchState,
 };
 pub use snapshot::{
-    BadSnapshot, ResourceSnapshot, SessionSnapshot, Snapshot, TicketSnapshot, WaitSnapshot,
-    WatchSnapshot,
+    BadSnapshot, DelaySnapshot, HoldSnapshot, PauseSnapshot, ResourceSnapshot, SessionSnapshot,
+    Snapshot, SnapshotParty, TicketSnapshot, WaitSnapshot, WatchSnapshot,
 };
 pub use tables::Machine;

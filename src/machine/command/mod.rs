@@ -1,13 +1,18 @@
 //! What the machine can be told.
 
+mod ask;
 mod refusal;
 mod reply;
 
+pub use ask::{Conduct, LockAsk, Mode, Parting, TicketTerms};
 pub use refusal::{Limit, Refusal};
-pub use reply::{Applied, Figures, Grant, Kind, LockGrant, Reply, TicketGrant};
+pub use reply::{
+    Applied, BlockedSession, Figures, Grant, Kind, LockGrant, Party, Reply, TicketGrant,
+};
 
 use super::names::{
-    Data, Fence, Name, NodeId, Owner, RequestId, SessionId, SessionName, Ttl, WaitId, WaitRequest,
+    Data, DelayId, Fence, Name, NodeId, Owner, RequestId, SessionId, SessionName, Ttl, WaitId,
+    WaitRequest, WaitTimeout,
 };
 
 /// Which tickets a session may make vanish.
@@ -56,6 +61,8 @@ pub enum Command {
         ttl: Ttl,
         /// The address it comes from.
         source: Box<str>,
+        /// How it wants to be taken.
+        conduct: Conduct,
     },
     /// A session without an owner gets one, which it keeps. Another's is not found.
     Adopt {
@@ -64,10 +71,12 @@ pub enum Command {
         /// Whose it is from now on.
         owner: Owner,
     },
-    /// A session ends because it says so.
+    /// A session ends because it says so, or another does.
     Close {
         /// Which.
         session: SessionId,
+        /// Another does: what it holds is lost, as if its TTL had run out.
+        by_other: bool,
     },
     /// Sessions whose TTL ran out end, a slice of many that fell due together: their waits leave
     /// their queues, what they issued vanishes, and nobody knows them any more. Their holds stand
@@ -82,7 +91,7 @@ pub enum Command {
         /// Which, in the order in which they fell due.
         sessions: Vec<SessionId>,
     },
-    /// A session issues a ticket, or issues it again: data and issuer change, the rest stays.
+    /// A session issues a ticket, or issues it again: what is said of it is new, the rest stays.
     Issue {
         /// The issuer.
         session: SessionId,
@@ -94,6 +103,8 @@ pub enum Command {
         data: Data,
         /// Whether the issuer is told of claims and releases.
         notify: bool,
+        /// What else is said of it.
+        terms: TicketTerms,
     },
     /// A ticket vanishes.
     Revoke {
@@ -105,6 +116,22 @@ pub enum Command {
         ticket: Name,
         /// Which tickets it may do that to.
         reach: Reach,
+        /// Only if it is claimed by that grant.
+        fence: Option<Fence>,
+    },
+    /// Dead tickets are free again.
+    Revive {
+        /// Who does it, if it is a session.
+        session: Option<SessionId>,
+        /// Where.
+        resource: Name,
+        /// That one, or those that died first, at most [`super::names::REVIVE_SLICE`].
+        ticket: Option<Name>,
+    },
+    /// Tickets whose delay is over are free. Unknown ones are passed over.
+    Ripen {
+        /// Which, in the order in which they fell due.
+        delays: Vec<DelayId>,
     },
     /// A session wants a ticket.
     Claim {
@@ -119,6 +146,32 @@ pub enum Command {
         /// Without a name: whether one that is already held is granted again (as REST does)
         /// instead of one more (as the socket does).
         again: bool,
+        /// How long the claim lasts, in ms, if it says so.
+        hold_ms: Option<u32>,
+    },
+    /// A session's socket wants a ticket of the first of several resources that has one.
+    ClaimFirst {
+        /// Who.
+        session: SessionId,
+        /// Where: 1 to [`super::names::CLAIM_FIRST_MAX`] different ones.
+        resources: Vec<Name>,
+        /// How long to wait when none is free.
+        wait: Option<WaitTimeout>,
+        /// How long the claim lasts, in ms, if it says so.
+        hold_ms: Option<u32>,
+    },
+    /// The time of a claim begins anew.
+    Touch {
+        /// Who.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// Only that grant.
+        fence: Option<Fence>,
+        /// How long it lasts from now on, in ms, if that changes.
+        hold_ms: Option<u32>,
     },
     /// A session gives a ticket back.
     Release {
@@ -132,6 +185,8 @@ pub enum Command {
         fence: Option<Fence>,
         /// Whether it came by the session's socket: then the socket needs no event.
         by_socket: bool,
+        /// What becomes of the ticket.
+        parting: Parting,
     },
     /// A session wants a lock.
     Lock {
@@ -141,6 +196,8 @@ pub enum Command {
         resource: Name,
         /// How to wait when it is not free.
         wait_request: Option<WaitRequest>,
+        /// How it is asked for.
+        ask: LockAsk,
     },
     /// A session gives a lock back.
     Unlock {
@@ -152,6 +209,59 @@ pub enum Command {
         fence: Option<Fence>,
         /// Whether it came by the session's socket: then the socket needs no event.
         by_socket: bool,
+    },
+    /// Grants of a lock or of a ticket end, whoever has them.
+    Force {
+        /// Who does it, if it is a session.
+        by: Option<SessionId>,
+        /// Where.
+        resource: Name,
+        /// The ticket; without it the resource is a lock.
+        ticket: Option<Name>,
+        /// Only that grant.
+        fence: Option<Fence>,
+    },
+    /// A grant of which nobody could be told is undone, as if it had not been. An unknown one is
+    /// passed over.
+    TakeBack {
+        /// Whose.
+        session: SessionId,
+        /// Where.
+        resource: Name,
+        /// The ticket; without it the resource is a lock.
+        ticket: Option<Name>,
+        /// Which.
+        fence: Fence,
+    },
+    /// The time of claims is up. Unknown ones are passed over.
+    EndHolds {
+        /// Which, in the order in which they fell due.
+        fences: Vec<Fence>,
+    },
+    /// Holds that were lost have stayed for long enough. Unknown ones are passed over.
+    EndLost {
+        /// Which, in the order in which they fell due.
+        fences: Vec<Fence>,
+    },
+    /// Nothing of a resource is newly granted from now on, or it is again.
+    Pause {
+        /// Who does it, if it is a session.
+        session: Option<SessionId>,
+        /// Which.
+        resource: Name,
+        /// Whether it stands still.
+        paused: bool,
+    },
+    /// Of a resource whose pause has ended more waits are granted, at most
+    /// [`super::names::SERVE_SLICE`].
+    Serve {
+        /// Which.
+        resource: Name,
+    },
+    /// What time it is.
+    Clock {
+        /// In ms since 1970.
+        ms: u64,
     },
     /// A session's socket gives up a wait.
     Cancel {
@@ -215,6 +325,10 @@ impl Command {
         match self {
             Self::Issue { resource, .. }
             | Self::Revoke { resource, .. }
+            | Self::Revive { resource, .. }
+            | Self::Touch { resource, .. }
+            | Self::Force { resource, .. }
+            | Self::Pause { resource, .. }
             | Self::Claim { resource, .. }
             | Self::Release { resource, .. }
             | Self::Lock { resource, .. }

@@ -17,10 +17,12 @@ pub enum Refusal {
     TicketNotFound,
     /// The lock is free.
     NotLocked,
-    /// The lock is held by another, or by another grant.
+    /// It is held by another, by another grant, or by nobody any more.
     NotHolder,
     /// The named ticket is claimed by another, and the command did not ask to wait.
     TicketHeld,
+    /// There is such a ticket already, and it was to be new.
+    TicketExists,
     /// A count of the limits (protocol, section 6) is used up.
     Limit(Limit),
 }
@@ -38,6 +40,10 @@ pub enum Limit {
     Issued,
     /// Waits in the resource's queue.
     Waiters,
+    /// Tickets of the resource.
+    Tickets,
+    /// Resources that are paused.
+    Paused,
 }
 
 impl fmt::Display for Refusal {
@@ -51,11 +57,14 @@ impl fmt::Display for Refusal {
             Self::NotLocked => "not locked",
             Self::NotHolder => "held by another",
             Self::TicketHeld => "ticket is claimed by another session",
+            Self::TicketExists => "there is such a ticket already",
             Self::Limit(Limit::Holds) => "a session holds at most 10000 locks and tickets",
             Self::Limit(Limit::Waits) => "a session has at most 10000 waits",
             Self::Limit(Limit::Watches) => "a session has at most 10000 watches",
             Self::Limit(Limit::Issued) => "a session issues at most 100000 tickets",
             Self::Limit(Limit::Waiters) => "a resource has at most 100000 waiters",
+            Self::Limit(Limit::Tickets) => "a resource has at most 1000000 tickets",
+            Self::Limit(Limit::Paused) => "at most 10000 resources are paused",
         })
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::ask::Mode;
 use super::refusal::Refusal;
-use crate::machine::names::{Data, Fence, Name, SessionInfo, WaitId};
+use crate::machine::names::{Data, Fence, Name, SessionInfo, SessionName, WaitId};
 
 /// What kind of thing a resource is at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +20,38 @@ pub enum Kind {
 pub struct Figures {
     /// What stands in it fixes its kind; `None` when nothing does.
     pub kind: Option<Kind>,
-    /// Tickets that nobody has claimed.
+    /// Tickets that anybody may claim.
     pub free: u32,
-    /// Tickets claimed, or 1 for a held lock.
+    /// Tickets claimed, or grants of a lock in force.
     pub held: u32,
     /// Waits in its queue.
     pub waiting: u32,
+    /// Tickets that are free only later.
+    pub delayed: u32,
+    /// Tickets that go to nobody any more.
+    pub dead: u32,
+    /// Whether nothing of it is newly granted.
+    pub paused: bool,
+}
+
+/// A session, which may be gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// It is here.
+    Here(Arc<SessionInfo>),
+    /// It is gone, but for its name.
+    Gone(SessionName),
+}
+
+impl Party {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &SessionName {
+        match self {
+            Self::Here(info) => &info.name,
+            Self::Gone(name) => name,
+        }
+    }
 }
 
 /// A lock, granted.
@@ -36,6 +63,8 @@ pub struct LockGrant {
     pub fence: Fence,
     /// How many wait behind the holder.
     pub waiting: u32,
+    /// In which mode.
+    pub mode: Mode,
 }
 
 /// A ticket, granted.
@@ -50,9 +79,23 @@ pub struct TicketGrant {
     /// The number of the grant.
     pub fence: Fence,
     /// Who issued it.
-    pub issuer: Arc<SessionInfo>,
+    pub issuer: Party,
     /// Who has it now.
     pub claimant: Arc<SessionInfo>,
+    /// The how manieth attempt it is, when tickets of this kind are counted: those that stay, have
+    /// a bound of attempts, or are held for a time.
+    pub attempt: Option<u32>,
+    /// How long it lasts, in ms, unless it is touched.
+    pub hold_ms: Option<u32>,
+}
+
+/// A session that waits in a circle of such.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockedSession {
+    /// Which.
+    pub session: Arc<SessionInfo>,
+    /// What it waits for.
+    pub resource: Name,
 }
 
 /// Either kind of grant.
@@ -95,6 +138,17 @@ pub enum Reply {
         wait: WaitId,
         /// Counted from 1.
         position: u32,
+    },
+    /// It would wait for ever: those that wait for each other, the one who asked first.
+    Deadlock(Vec<BlockedSession>),
+    /// How long the claim lasts from now on, in ms, if it ends by itself.
+    Touched(Option<u32>),
+    /// How many dead tickets are free again.
+    Revived(u32),
+    /// Whether `Pause` or `Serve` left some for a further slice.
+    Served {
+        /// More waits are to be granted.
+        more: bool,
     },
     /// Whether anything was released.
     Released(bool),

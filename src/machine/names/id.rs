@@ -51,3 +51,7 @@ impl RequestId {
 /// Number of a grant: strictly increasing over the whole server, below 2^53.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fence(pub u64);
+
+/// A delay's number. It grows with every delay of a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DelayId(pub u64);

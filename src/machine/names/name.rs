@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use super::limits::{DATA_MAX_BYTES, NAME_MAX_BYTES};
+use super::limits::{DATA_MAX_BYTES, NAME_MAX_BYTES, NOTE_MAX_BYTES};
 
 /// Why a name was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +111,32 @@ impl SessionName {
 impl fmt::Debug for SessionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// Why a ticket was given back: 1 to [`NOTE_MAX_BYTES`] bytes of UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note(Arc<str>);
+
+impl Note {
+    /// Checks and takes over `text`. (An empty one is none.)
+    ///
+    /// # Errors
+    /// See [`BadName`].
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        if text.is_empty() {
+            return Err(BadName::Empty);
+        }
+        if text.len() > NOTE_MAX_BYTES {
+            return Err(BadName::TooLong);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,6 +1,7 @@
 //! Looking at the machine without changing it: what resume, dumps and status are made of.
 
 mod counts;
+mod looking;
 mod slices;
 mod state;
 mod types;
@@ -8,6 +9,6 @@ mod views;
 
 pub use slices::{SLICE_MAX, Scan};
 pub use types::{
-    Counts, IssuedState, ResourceView, SessionState, SessionView, Stakes, TicketView, WaitState,
-    WatchState,
+    Counts, HolderView, IssuedState, LookView, ResourceView, SessionState, SessionView, Stakes,
+    TicketState, TicketView, TimedClaim, WaitState, WaiterView, WatchState,
 };

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::machine::command::{Figures, Grant, Kind};
-use crate::machine::names::{Data, Fence, Name, SessionInfo, SessionName, WaitId, WaitTimeout};
+use crate::machine::command::{Figures, Grant, Kind, Mode, Party};
+use crate::machine::names::{
+    Data, Fence, Name, Note, SessionId, SessionInfo, SessionName, Sought, WaitId, WaitTimeout,
+};
 
 /// All that a session has: the answer to `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +27,15 @@ pub struct SessionState {
 pub struct WaitState {
     /// Its number.
     pub wait: WaitId,
-    /// The queue's resource.
-    pub resource: Name,
+    /// Where it stands.
+    pub sought: Sought,
     /// Whether for a lock or for a ticket.
     pub kind: Kind,
+    /// In which mode it waits for a lock.
+    pub mode: Mode,
     /// That very ticket.
     pub ticket: Option<Name>,
-    /// Counted from 1.
+    /// Counted from 1; of several queues, the least.
     pub position: u32,
     /// How long it lasts at most.
     pub timeout: WaitTimeout,
@@ -57,6 +61,24 @@ pub struct IssuedState {
     pub ticket: Name,
     /// Whether somebody holds it.
     pub claimed: bool,
+    /// Whether it outlives its issuer's session.
+    pub stays: bool,
+}
+
+/// How a ticket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketState {
+    /// Anybody may claim it.
+    Free,
+    /// It is claimed, or was by one that is lost.
+    Held,
+    /// It is free only later.
+    Delayed {
+        /// When, in ms since 1970 by the clock that the machine was told.
+        until_ms: u64,
+    },
+    /// It goes to nobody any more.
+    Dead,
 }
 
 /// A ticket with the sessions around it.
@@ -69,9 +91,85 @@ pub struct TicketView {
     /// What it carries.
     pub data: Data,
     /// Who issued it.
-    pub issuer: Arc<SessionInfo>,
+    pub issuer: Party,
     /// Who holds it, and by which grant.
-    pub claim: Option<(Arc<SessionInfo>, Fence)>,
+    pub claim: Option<(Party, Fence)>,
+    /// How it stands.
+    pub state: TicketState,
+    /// Orders the tickets of a resource by their age.
+    pub number: u64,
+    /// 0 to 9; of free tickets the greatest goes first.
+    pub priority: u8,
+    /// Whether it outlives its issuer's session.
+    pub stays: bool,
+    /// The how manieth attempt is under way, or comes next.
+    pub attempt: u32,
+    /// How long the claim under way lasts, in ms, if it ends by itself.
+    pub hold_ms: Option<u32>,
+    /// What was said of it when it was given back last.
+    pub note: Option<Note>,
+}
+
+/// A grant in force, as those who look see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HolderView {
+    /// Who has it; one that is gone has lost it.
+    pub party: Party,
+    /// The ticket, if it is of one.
+    pub ticket: Option<Name>,
+    /// The number of the grant.
+    pub fence: Fence,
+    /// When it was granted, in ms since 1970 by the clock that the machine was told.
+    pub since_ms: u64,
+    /// In which mode, if it is of a lock.
+    pub mode: Mode,
+    /// What the holder of a lock makes known.
+    pub data: Option<Data>,
+    /// The how manieth attempt it is, if it is of a ticket.
+    pub attempt: Option<u32>,
+    /// How long it lasts, in ms, if it ends by itself.
+    pub hold_ms: Option<u32>,
+}
+
+/// A place in a queue, as those who look see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaiterView {
+    /// Who waits.
+    pub session: Arc<SessionInfo>,
+    /// Counted from 1.
+    pub position: u32,
+    /// Since when, in ms since 1970 by the clock that the machine was told.
+    pub since_ms: u64,
+    /// Whether for a lock or for a ticket.
+    pub kind: Kind,
+    /// In which mode it waits for a lock.
+    pub mode: Mode,
+    /// That very ticket.
+    pub ticket: Option<Name>,
+}
+
+/// A resource, as those who look see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LookView {
+    /// In figures.
+    pub figures: Figures,
+    /// The grants in force, in order of their fences.
+    pub holders: Vec<HolderView>,
+    /// Who waits, first come first.
+    pub waiters: Vec<WaiterView>,
+    /// Whether there are more of either.
+    pub more: bool,
+}
+
+/// Whose claim has its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimedClaim {
+    /// Who has it.
+    pub session: SessionId,
+    /// Where.
+    pub resource: Name,
+    /// The ticket.
+    pub ticket: Name,
 }
 
 /// A session as dumps show it.
@@ -94,8 +192,8 @@ pub struct ResourceView {
     pub name: Name,
     /// Whether it is, or was before it was emptied, a lock.
     pub is_lock: bool,
-    /// Who holds the lock.
-    pub holder: Option<(Arc<SessionInfo>, Fence)>,
+    /// Who holds the lock, in order of the fences.
+    pub holders: Vec<(Party, Fence)>,
     /// Its tickets.
     pub tickets: Vec<TicketView>,
 }

@@ -8,6 +8,6 @@ mod restore;
 mod types;
 
 pub use types::{
-    BadSnapshot, ResourceSnapshot, SessionSnapshot, Snapshot, TicketSnapshot, WaitSnapshot,
-    WatchSnapshot,
+    BadSnapshot, DelaySnapshot, HoldSnapshot, PauseSnapshot, ResourceSnapshot, SessionSnapshot,
+    Snapshot, SnapshotParty, TicketSnapshot, WaitSnapshot, WatchSnapshot,
 };
