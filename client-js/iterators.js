@@ -1,16 +1,27 @@
 // Iterators over what comes by itself: tickets to work on, and how a resource changes.
 
 import { onAbort } from "./abort.js";
+import { unpack } from "./bytes.js";
 import { TicketdError, traced } from "./error.js";
 import { check } from "./names.js";
 
 /** @import { ResourceState } from "./index.d.ts" */
 /** @import { Held, Known, Watched } from "./known.js" */
 /** @import { Ask } from "./requests.js" */
-/** @import { Claim } from "./waitqueue.js" */
+/** @import { Options } from "./waitqueue.js" */
 /** @import { WatchRow } from "./wire.d.ts" */
 
 const never = () => {};
+
+/** Touches it so often that an answer may be late. @param {Held & { hold?: number }} ticket */
+const touching = (ticket) => {
+  if (!ticket.hold || ticket.ended) return;
+  const timer = setTimeout(() => {
+    ticket.touch().catch(never);
+    touching(ticket);
+  }, ticket.hold / 3);
+  ticket.onEnd(() => clearTimeout(timer));
+};
 
 /**
  * It ends by its signal, and when one closes the session; it throws when the session is lost.
@@ -51,30 +62,36 @@ const iterate = (signal, items) => {
   };
 };
 
+/** @typedef {(resource: string | string[], options: Options & { hold?: number }) => Promise<Held | null>} Claim */
+
 /**
- * Claims tickets, so many at a time.
- * @typedef {{ concurrency?: number, signal?: AbortSignal } | null} ClaimsOptions
- * @param {Claim} claim @returns {(resource: string, options?: ClaimsOptions) => AsyncIterableIterator<Held>}
+ * Claims tickets, so many at a time, and touches them until they end.
+ * @typedef {{ concurrency?: number, signal?: AbortSignal, hold?: number } | null} ClaimsOptions
+ * @param {Claim} claim @returns {(resource: string | string[], options?: ClaimsOptions) => AsyncIterableIterator<Held>}
  */
 export const claims = (claim) => (resource, options) => {
-  let { concurrency = 1, signal } = options ?? {};
+  let { concurrency = 1, signal, hold } = options ?? {};
   return iterate(signal, async function* (stop, wake, sleep) {
     if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is 1 or more");
-    const /** @type {Held[]} */ ahead = [];
+    const /** @type {Set<Held>} */ ahead = new Set();
     let /** @type {unknown} */ failure;
-    stop.addEventListener("abort", () => ahead.forEach((ticket) => ticket.release().catch(never)));
+    const giveBack = (/** @type {Held} */ ticket) => ticket.leave("released", { untried: true }).catch(never);
+    stop.addEventListener("abort", () => ahead.forEach(giveBack));
     while (!stop.aborted) {
       for (; concurrency; concurrency--) {
-        claim(resource, { signal: stop }).then(
+        claim(resource, { signal: stop, hold }).then(
           (got) => {
             // One who waits gets something.
             const ticket = /** @type {Held} */ (got);
-            ahead.push(ticket);
-            ticket.over.push(() => {
+            ahead.add(ticket);
+            touching(ticket);
+            ticket.onEnd(() => {
+              // It may be lost before it comes to be shown.
+              ahead.delete(ticket);
               concurrency++;
               wake();
             });
-            if (stop.aborted) ticket.release().catch(never);
+            if (stop.aborted) giveBack(ticket);
             wake();
           },
           (error) => {
@@ -83,13 +100,14 @@ export const claims = (claim) => (resource, options) => {
           },
         );
       }
-      const ticket = ahead.shift();
-      if (!ticket) {
+      const [ticket] = ahead;
+      if (ticket) {
+        ahead.delete(ticket);
+        if (!ticket.signal.aborted) yield ticket;
+      } else {
         if (failure) throw failure;
         await sleep();
-      } else if (!ticket.signal.aborted) yield ticket;
-      // It was lost before it came here.
-      else ticket.over.pop()?.();
+      }
     }
   });
 };
@@ -99,8 +117,8 @@ export const watches = ({ watched }, ask) => {
   /** @param {ResourceState | TicketdError} now @param {string} resource */
   const changed = (now, resource = /** @type {WatchRow} */ (now).resource) => {
     const of = watched.get(resource);
-    const { kind, free, held, waiting } = /** @type {ResourceState} */ (now);
-    const state = now instanceof TicketdError ? now : { kind, free, held, waiting };
+    const { resource: _, event: __, changes: ___, ...row } = /** @type {WatchRow & { event?: string }} */ (now);
+    const state = now instanceof TicketdError ? now : row;
     if (!of || JSON.stringify(state) === JSON.stringify(of.state)) return;
     of.state = state;
     of.waits.forEach((wake) => wake());
@@ -133,5 +151,16 @@ export const watches = ({ watched }, ask) => {
       }
     });
 
-  return { changed, subscribe, watch };
+  /** @param {string} resource @param {{ signal?: AbortSignal } | null} [options] */
+  const observe = (resource, options) =>
+    iterate(options?.signal, async function* (signal) {
+      let /** @type {string | null | undefined} */ seen = null;
+      for await (const { holders: [row] = [] } of watch(resource, { signal })) {
+        const now = JSON.stringify(row);
+        if (now !== seen) yield { leader: row ? { session: row.session, ref: row.ref, fence: row.fence, data: unpack(row) } : null };
+        seen = now;
+      }
+    });
+
+  return { changed, subscribe, watch, observe };
 };

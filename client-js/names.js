@@ -2,7 +2,7 @@
 
 import { TicketdError } from "./error.js";
 
-/** A key: those of locks and of tickets are never the same. @param {(string | undefined)[]} names */
+/** A key: those of locks and of tickets are never the same. @param {(string | string[] | undefined)[]} names */
 export const named = (...names) => JSON.stringify(names);
 
 /**

@@ -2,7 +2,8 @@
 // reconcile(known, state) says what to do, and changes nothing.
 
 import { TicketdError } from "./error.js";
-import { keyOf } from "./names.js";
+import { keyOf, named } from "./names.js";
+import { givesUp } from "./requests.js";
 
 /** @import { Key, Known, Queue } from "./known.js" */
 /** @import { HoldRow, Lists, Ok, WaitRow, WatchRow } from "./wire.d.ts" */
@@ -32,16 +33,22 @@ export const join = (parts) => {
  * @param {Known} known @param {State} state @returns {Iterable<Action>}
  */
 const requests = function* ({ pending }, { rows }) {
-  for (const [id, { message, sent, issued }] of pending) {
-    const { op, fence } = message;
+  for (const [id, { message, sent, of }] of pending) {
+    const { op, fence, new: only } = message;
+    const there = rows.has(keyOf(message));
     // An update would take it back.
-    if (issued?.ended) yield ["settle", id, undefined, issued.ended];
-    if ((fence || op === "revoke") && !rows.has(keyOf(message))) {
-      // Work that one could not say was done may be another's by now.
+    if (of?.ended) yield ["settle", id, undefined, of.ended];
+    // Work that one could not say was done may be another's by now.
+    if ((givesUp(message) || op === "revoke") && !there) {
       yield ["settle", id, sent || !fence || op !== "revoke" ? {} : undefined, new TicketdError("ticket-revoked")];
     }
+    // It was the first.
+    if (only && there) yield ["settle", id, {}, new TicketdError("ticket-exists")];
   }
 };
+
+/** What is waited for. @param {{ resource?: string, resources?: string[], ticket?: string }} what */
+const target = ({ resource, resources, ticket }) => named(resources ?? resource, ticket);
 
 /**
  * What became of what was waited for.
@@ -51,14 +58,15 @@ const requests = function* ({ pending }, { rows }) {
 const queues = function* ({ queues, waits }, state, unknown) {
   const taken = new Set(waits.keys());
   for (const queue of queues.values()) {
-    const { resource, ticket, wait, since, asked } = queue;
-    if (!wait && !asked?.sent) continue;
+    const { frame, wait, since, asked } = queue;
+    const { resource, resources = [resource], ticket } = frame;
+    if (!wait && ![...asked.keys()].some(({ sent }) => sent)) continue;
     const place = state.waits.find((row) =>
-      taken.has(row.wait) ? row.wait === wait : !wait && row.resource === resource && row.ticket === ticket,
+      taken.has(row.wait) ? row.wait === wait : !wait && target(row) === target(frame),
     )?.wait;
     // What is older was taken some other way, by REST.
     const at = unknown.findIndex(
-      (row) => row.resource === resource && (ticket ?? row.ticket) === row.ticket && row.fence > since,
+      (row) => resources.includes(row.resource) && (ticket ?? row.ticket) === row.ticket && row.fence > since,
     );
     taken.add(place);
     yield place || at < 0 ? ["place", queue, place] : ["grant", queue, unknown.splice(at, 1)[0]];

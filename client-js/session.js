@@ -1,62 +1,44 @@
 // A session, as it is shown: what one may ask of it, and what becomes of its connection.
 
-import { TicketdError, called } from "./error.js";
+import { clock } from "./clock.js";
+import { TicketdError } from "./error.js";
 import { claims } from "./iterators.js";
+import { locks } from "./locks.js";
 import { tables } from "./tables.js";
 import { open } from "./transport.js";
 
-/** @import { LockOptions, Session } from "./index.d.ts" */
-/** @import { Lock } from "./waitqueue.js" */
+/** @import { Session } from "./index.d.ts" */
+/** @import { Enter, Options } from "./waitqueue.js" */
 /** @import { Ok } from "./wire.d.ts" */
 
 const never = () => {};
-
-/**
- * Locks, runs, releases.
- * @param {Lock} take
- * @returns {(resource: string, ...rest: unknown[]) => Promise<unknown>} Of options, if there are some, and what to run.
- */
-const withLock = (take) => async (resource, ...rest) => {
-  const at = new Error();
-  const run = rest.pop();
-  const { mode = "exclusive", steal, ...options } = /** @type {LockOptions & { steal?: boolean }} */ (rest[0] ?? {});
-  if (typeof run !== "function") throw new TypeError("no function");
-  if (mode !== "exclusive" || steal) throw new TicketdError("bad-request", "locks are exclusive");
-  const lock = await take(resource, options);
-  let result;
-  try {
-    result = await run(lock);
-  } catch (error) {
-    await lock?.release().catch(never);
-    throw error;
-  }
-  // What ran on after the loss ran beside the one who got the lock next.
-  const why = lock?.signal.reason;
-  const error = why && why.code !== "released" ? called(why, at) : await lock?.release().catch((error) => error);
-  if (error) throw Object.assign(error, { result });
-  return result;
-};
 
 /**
  * A session as it is shown, before it is open.
  * @param {ReturnType<typeof tables>["does"]} does @param {AbortSignal} signal @param {Promise<void>} closed
  * @param {() => Promise<void>} close
  */
-const show = ({ lock, claim, issue, watch, query }, signal, closed, close) => {
-  const request = withLock(lock);
+const show = ({ enter, steal, issue, watch, observe, query }, signal, closed, close) => {
+  /** @param {string | string[]} resource @param {Options & { ticket?: string, hold?: number } | null} [options] */
+  const claim = async (resource, options) => {
+    const { ticket, hold, ...rest } = options ?? {};
+    return enter("claim", Array.isArray(resource) ? { resources: resource } : { resource, ticket }, rest, { hold });
+  };
+  const { request, ...locking } = locks(enter, steal);
   const face = {
     id: "",
+    ref: "",
     name: "",
     state: "connecting",
     signal,
     closed,
-    lock,
-    withLock: request,
+    ...locking,
     locks: { request, query },
     claim,
     claims: claims(claim),
     issue,
     watch,
+    observe,
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -81,9 +63,11 @@ export const begin = (options, resolve, reject) => {
   let settle = never;
   const closed = new Promise((/** @type {(value: void) => void} */ resolve) => (settle = resolve));
   const end = new AbortController();
+  const now = clock();
   const { known, does, ...all } = tables(
     (message) => session.state === "open" && send(message),
     () => expired(),
+    now,
   );
 
   const dispatch = (/** @type {string} */ type, /** @type {object} */ detail) =>
@@ -99,7 +83,7 @@ export const begin = (options, resolve, reject) => {
     end.abort(error);
   };
 
-  const { run, send, expired } = open(options, end.signal, {
+  const { run, send, expired } = open({ ...options, now }, end.signal, {
     pass(message) {
       all.hear(message);
       const { event, ...detail } = message;
@@ -113,7 +97,8 @@ export const begin = (options, resolve, reject) => {
       if (known.over) return;
       const { first } = known;
       all.resume(parts);
-      ({ session: session.id = "", name: session.name = "" } = /** @type {Ok} */ (parts.at(-1)));
+      ({ session: session.id = "", ref: known.ref = "", name: session.name = "" } = /** @type {Ok} */ (parts.at(-1)));
+      session.ref = known.ref;
       become("open");
       if (!first) dispatch("recovered", { restarted });
       resolve(session);
