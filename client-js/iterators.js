@@ -4,10 +4,10 @@ import { onAbort } from "./abort.js";
 import { unpack } from "./bytes.js";
 import { TicketdError, traced } from "./error.js";
 import { check } from "./names.js";
+import { Queues } from "./waitqueue.js";
 
 /** @import { ResourceState } from "./index.d.ts" */
-/** @import { Held, Known, Watched } from "./known.js" */
-/** @import { Ask } from "./requests.js" */
+/** @import { Held, Watched } from "./known.js" */
 /** @import { Options } from "./waitqueue.js" */
 /** @import { WatchRow } from "./wire.d.ts" */
 
@@ -112,37 +112,40 @@ export const claims = (claim) => (resource, options) => {
   });
 };
 
-/** The resources that are watched, each for all who watch it. @param {Known} known @param {Ask} ask */
-export const watches = ({ watched }, ask) => {
+export class Watches extends Queues {
   /** @param {ResourceState | TicketdError} now @param {string} resource */
-  const changed = (now, resource = /** @type {WatchRow} */ (now).resource) => {
-    const of = watched.get(resource);
+  changed(now, resource = /** @type {WatchRow} */ (now).resource) {
+    const of = this.watched.get(resource);
     const { resource: _, event: __, changes: ___, ...row } = /** @type {WatchRow & { event?: string }} */ (now);
     const state = now instanceof TicketdError ? now : row;
     if (!of || JSON.stringify(state) === JSON.stringify(of.state)) return;
     of.state = state;
     of.waits.forEach((wake) => wake());
-  };
+  }
 
-  const subscribe = (/** @type {string} */ resource) =>
-    ask({ op: "watch", resource, changes: true }, (ok, error) =>
-      changed(/** @type {ResourceState | undefined} */ (ok) ?? error, resource),
+  /** @param {string} resource */
+  subscribe(resource) {
+    this.ask({ op: "watch", resource, changes: true }, (ok, error) =>
+      this.changed(/** @type {ResourceState | undefined} */ (ok) ?? error, resource),
     );
+  }
 
   /** @param {string} resource @param {{ signal?: AbortSignal } | null} [options] */
-  const watch = (resource, options) =>
-    iterate(options?.signal, async function* (stop, wake, sleep) {
+  watch = (resource, options) => {
+    const tables = this;
+    const { watched } = this;
+    return iterate(options?.signal, async function* (stop, wake, sleep) {
       check(resource);
       const /** @type {Watched} */ of = watched.get(resource) ?? { waits: new Set() };
       let seen;
       of.waits.add(wake);
       stop.addEventListener("abort", () => {
         of.waits.delete(wake);
-        if (!of.waits.size && watched.delete(resource)) ask({ op: "unwatch", resource });
+        if (!of.waits.size && watched.delete(resource)) tables.ask({ op: "unwatch", resource });
       });
       if (!watched.has(resource)) {
         watched.set(resource, of);
-        subscribe(resource);
+        tables.subscribe(resource);
       }
       while (!stop.aborted) {
         if (of.state instanceof TicketdError) throw of.state;
@@ -150,10 +153,12 @@ export const watches = ({ watched }, ask) => {
         else await sleep();
       }
     });
+  }
 
   /** @param {string} resource @param {{ signal?: AbortSignal } | null} [options] */
-  const observe = (resource, options) =>
-    iterate(options?.signal, async function* (signal) {
+  observe = (resource, options) => {
+    const { watch } = this;
+    return iterate(options?.signal, async function* (signal) {
       let /** @type {string | null | undefined} */ seen = null;
       for await (const { holders: [row] = [] } of watch(resource, { signal })) {
         const now = JSON.stringify(row);
@@ -161,6 +166,5 @@ export const watches = ({ watched }, ask) => {
         seen = now;
       }
     });
-
-  return { changed, subscribe, watch, observe };
-};
+  };
+}

@@ -24,7 +24,7 @@
  * @property {(why: string | TicketdError) => void} lose
  *
  * @typedef {Hold & Public & { mode?: string, leave(code: "released", more?: object): Promise<void>,
- *   count(left: number | undefined, at: number): void, touch(hold?: number): Promise<unknown> , twin(): Held,
+ *   count(left: number | undefined, at: number): void, touch(hold?: number): Promise<unknown>,
  *   update(data: unknown): Promise<unknown> }} Held
  *
  * @typedef {object} Caller One who waits.
@@ -33,8 +33,10 @@
  * @property {(hold: Held | null) => unknown} done Gives whether it still waited for that. @property {(error: unknown) => void} fail
  * @property {(position: number) => void} [onPosition]
  *
+ * @typedef {{ resource?: string, resources?: string[], ticket?: string }} Want What is waited for.
+ *
  * @typedef {object} Queue For a lock, for a ticket by its name, or (one for each call) for any ticket.
- * @property {unknown} key @property {{ op: "lock" | "claim", resource?: string, resources?: string[], ticket?: string }} frame
+ * @property {unknown} key @property {{ op: "lock" | "claim" } & Want} frame
  * @property {Set<Caller>} callers Those who wait here, in their order.
  * @property {Map<Pending, Caller | undefined>} asked What was asked and is not answered, and by whom.
  * @property {Set<Hold>} held What they have.
@@ -48,25 +50,23 @@
  */
 
 /** At first that is nothing. */
-export const nothing = () => ({
+export class Known {
   /** It has just come, and may take up a session that another page began. */
-  first: true,
+  first = true;
   /** Why nothing can be asked any more. @type {TicketdError | undefined} */
-  over: undefined,
+  over;
   /** What the session is called where its id must not be told. */
-  ref: "",
+  ref = "";
   /** The highest fence heard of. */
-  seen: 0,
+  seen = 0;
   /** By their ids. @type {Map<number | undefined, Pending>} */
-  pending: new Map(),
+  pending = new Map();
   /** @type {Map<Key, Hold>} */
-  holds: new Map(),
+  holds = new Map();
   /** By what they are for. @type {Map<unknown, Queue>} */
-  queues: new Map(),
+  queues = new Map();
   /** The queues that have a wait on the wire, by its number. @type {Map<number | undefined, Queue>} */
-  waits: new Map(),
+  waits = new Map();
   /** The resources that are watched, each for all who watch it. @type {Map<string, Watched>} */
-  watched: new Map(),
-});
-
-/** @typedef {ReturnType<typeof nothing>} Known */
+  watched = new Map();
+}

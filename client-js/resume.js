@@ -12,7 +12,7 @@ import { givesUp } from "./requests.js";
  * @typedef {Lists & { rows: Map<Key, { resource: string }> }} State With all that one has by its key.
  *
  * @typedef {["updated", HoldRow] | ["settle", number | undefined, Ok | undefined, TicketdError]
- *   | ["place", Queue, number | undefined] | ["grant", Queue, HoldRow]
+ *   | ["place", Queue, number | undefined] | ["granted", Queue, HoldRow]
  *   | ["changed", WatchRow] | ["subscribe", string]
  *   | ["drop", HoldRow] | ["inherit", WaitRow]} Action
  */
@@ -69,7 +69,7 @@ const queues = function* ({ queues, waits }, state, unknown) {
       (row) => resources.includes(row.resource) && (ticket ?? row.ticket) === row.ticket && row.fence > since,
     );
     taken.add(place);
-    yield place || at < 0 ? ["place", queue, place] : ["grant", queue, unknown.splice(at, 1)[0]];
+    yield place || at < 0 ? ["place", queue, place] : ["granted", queue, unknown.splice(at, 1)[0]];
   }
 };
 

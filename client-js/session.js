@@ -3,28 +3,21 @@
 import { clock } from "./clock.js";
 import { TicketdError } from "./error.js";
 import { claims } from "./iterators.js";
-import { locks } from "./locks.js";
-import { tables } from "./tables.js";
+import { Tables } from "./tables.js";
 import { open } from "./transport.js";
 
 /** @import { Session } from "./index.d.ts" */
-/** @import { Enter, Options } from "./waitqueue.js" */
 /** @import { Ok } from "./wire.d.ts" */
 
 const never = () => {};
 
 /**
  * A session as it is shown, before it is open.
- * @param {ReturnType<typeof tables>["does"]} does @param {AbortSignal} signal @param {Promise<void>} closed
+ * @param {Tables} tables @param {AbortSignal} signal @param {Promise<void>} closed
  * @param {() => Promise<void>} close
  */
-const show = ({ enter, steal, issue, watch, observe, query }, signal, closed, close) => {
-  /** @param {string | string[]} resource @param {Options & { ticket?: string, hold?: number } | null} [options] */
-  const claim = async (resource, options) => {
-    const { ticket, hold, ...rest } = options ?? {};
-    return enter("claim", Array.isArray(resource) ? { resources: resource } : { resource, ticket }, rest, { hold });
-  };
-  const { request, ...locking } = locks(enter, steal);
+const show = (tables, signal, closed, close) => {
+  const { lock, withLock, request, query, elect, lockAll, claim, issue, watch, observe } = tables;
   const face = {
     id: "",
     ref: "",
@@ -32,8 +25,11 @@ const show = ({ enter, steal, issue, watch, observe, query }, signal, closed, cl
     state: "connecting",
     signal,
     closed,
-    ...locking,
+    lock,
+    withLock,
     locks: { request, query },
+    elect,
+    lockAll,
     claim,
     claims: claims(claim),
     issue,
@@ -64,7 +60,7 @@ export const begin = (options, resolve, reject) => {
   const closed = new Promise((/** @type {(value: void) => void} */ resolve) => (settle = resolve));
   const end = new AbortController();
   const now = clock();
-  const { known, does, ...all } = tables(
+  const known = new Tables(
     (message) => session.state === "open" && send(message),
     () => expired(),
     now,
@@ -74,29 +70,29 @@ export const begin = (options, resolve, reject) => {
     session.dispatchEvent(new CustomEvent(type, { detail }));
   const become = (/** @type {Session["state"]} */ to, from = session.state) => {
     session.state = to;
-    does.flush();
+    known.flush();
     dispatch("statechange", { from, to });
   };
   const finish = (/** @type {TicketdError} */ error) => {
-    all.end(error);
+    known.end(error);
     become("closed");
     end.abort(error);
   };
 
   const { run, send, expired } = open({ ...options, now }, end.signal, {
     pass(message) {
-      all.hear(message);
+      known.hear(message);
       const { event, ...detail } = message;
       if (event) dispatch(event, detail);
     },
     recover() {
       if (!known.over) become("recovering");
     },
-    unsafe: does.expire,
+    unsafe: () => known.expire(),
     open(parts, restarted) {
       if (known.over) return;
       const { first } = known;
-      all.resume(parts);
+      known.resume(parts);
       ({ session: session.id = "", ref: known.ref = "", name: session.name = "" } = /** @type {Ok} */ (parts.at(-1)));
       session.ref = known.ref;
       become("open");
@@ -113,7 +109,7 @@ export const begin = (options, resolve, reject) => {
     },
   });
 
-  const session = show(does, end.signal, closed, () => {
+  const session = show(known, end.signal, closed, () => {
     if (!known.over) {
       finish(new TicketdError("closed"));
       run("leave");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { TicketdError } from "../error.js";
-import { nothing } from "../known.js";
+import { Known } from "../known.js";
 import { join, reconcile } from "../resume.js";
 
 const freeze = (value) => {
@@ -14,7 +14,7 @@ const freeze = (value) => {
 
 /** What is known of a session that has been open; tables are given as their entries. */
 const known = (tables = {}) => {
-  const all = { ...nothing(), first: false };
+  const all = { ...new Known(), first: false };
   for (const [name, value] of Object.entries(tables)) all[name] = Array.isArray(value) ? new Map(value) : value;
   return all;
 };
@@ -117,7 +117,7 @@ test("a wait that is there keeps its place; one that is gone has none", () => {
 
 test("a wait that is gone, and a hold that is not known: it was granted", () => {
   const row = lock("a", 5);
-  assert.deepEqual(actions(queues(queue("lock", "a", { wait: 7, since: 4 })), { holds: [row] }), [["grant", "a", row]]);
+  assert.deepEqual(actions(queues(queue("lock", "a", { wait: 7, since: 4 })), { holds: [row] }), [["granted", "a", row]]);
 });
 
 test("a hold that is older than the wait was taken some other way", () => {
@@ -157,7 +157,7 @@ test("asked and not sent, or only held: nothing is done about a queue", () => {
 test("one of any ticket and one by its name: each gets what it can", () => {
   const [a, b] = [ticket("j", "a", 5), ticket("j", "b", 6)];
   const all = queues(queue("claim", "j", { ticket: "b", wait: 7 }), queue("claim", "j", { wait: 8 }));
-  assert.deepEqual(actions(all, { holds: [a, b] }), [["grant", "j", b], ["grant", "j", a]]);
+  assert.deepEqual(actions(all, { holds: [a, b] }), [["granted", "j", b], ["granted", "j", a]]);
 });
 
 test("a claim of the first that has one: its wait is found by all of them, its grant by any", () => {
@@ -168,7 +168,7 @@ test("a claim of the first that has one: its wait is found by all of them, its g
   assert.deepEqual(actions(all(sent), { waits: [place("k", "j"), place("j")] }), [["place", "j,k", undefined]]);
   assert.deepEqual(actions(all(sent), { waits: [place("j", "k")] }), [["place", "j,k", 7]]);
   const row = ticket("k", "a", 5);
-  assert.deepEqual(actions(all({ wait: 7 }), { holds: [ticket("l", "a", 4), row] }), [["grant", "j,k", row]]);
+  assert.deepEqual(actions(all({ wait: 7 }), { holds: [ticket("l", "a", 4), row] }), [["granted", "j,k", row]]);
 });
 
 test("what is watched gets its figures, or is asked for again", () => {
