@@ -39,7 +39,7 @@ export class Grants extends Holds {
       if (mode) hold.mode = mode;
       const ready = () =>
         hold.ended || first.done(this.own(queue, hold)) || hold.leave("released", { untried: true }).catch(never);
-      hold.count(row.left, at ?? 0);
+      if (at) hold.count(row.left, at);
       // The time of one that came by itself began before it came.
       if (row.hold && !at) this.own(queue, hold).touch().then(ready, never);
       else ready();
