@@ -1,15 +1,14 @@
 //! What is written is read as what it was: every variant, with names and data that JSON writes
 //! otherwise than they are.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::machine::{
-    Data, Fence, Figures, Grant, IssuedState, Kind, LockGrant, LossReason, NUMBER_END, Name,
-    SessionId, SessionInfo, SessionName, SessionRef, SessionState, TicketGrant, Ttl, WAIT_MAX_MS,
-    WaitEndReason, WaitId, WaitState, WaitTimeout, WatchState,
+    Conduct, Data, Fence, Figures, IssuedState, Kind, LockAsk, LockGrant, LossReason, Mode,
+    NUMBER_END, Name, Note, Parting, ReleaseReason, SessionId, SessionName, SessionRef, Sought,
+    TicketTerms, Ttl, WAIT_MAX_MS, WaitEndReason, WaitId, WaitTimeout,
 };
-use crate::wire::{Code, Problem};
+use crate::wire::look::{Look, LookHolder, LookWaiter};
+use crate::wire::{Blocked, Code, Holder, Holders, Problem};
 
 /// Numbers that look random and are the same in every run.
 struct Dice(u64);
@@ -90,11 +89,24 @@ impl Dice {
     fn figures(&mut self) -> Figures {
         let kinds = [None, Some(Kind::Lock), Some(Kind::Tickets)];
         let kind = kinds[usize::try_from(self.below(3)).unwrap()];
-        Figures { kind, free: self.small(), held: self.small(), waiting: self.small() }
+        Figures {
+            kind,
+            free: self.small(),
+            held: self.small(),
+            waiting: self.small(),
+            delayed: self.small(),
+            dead: self.small(),
+            paused: self.flag(),
+        }
+    }
+
+    fn mode(&mut self) -> Mode {
+        if self.flag() { Mode::Shared } else { Mode::Exclusive }
     }
 
     fn lock(&mut self) -> LockGrant {
-        LockGrant { resource: self.name(), fence: self.fence(), waiting: self.small() }
+        let (resource, fence) = (self.name(), self.fence());
+        LockGrant { resource, fence, waiting: self.small(), mode: self.mode() }
     }
 
     fn ticket(&mut self) -> GivenTicket {
@@ -104,12 +116,109 @@ impl Dice {
             data: self.data(),
             fence: self.fence(),
             issuer: self.session_name(),
+            attempt: self.maybe(Self::small),
+            hold_ms: self.maybe(Self::small),
+            left_ms: self.maybe(Self::small),
         }
     }
 
-    fn info(&mut self) -> Arc<SessionInfo> {
-        let (id, name, ttl) = (self.id(), self.session_name(), self.ttl());
-        Arc::new(SessionInfo { id, name, ttl, source: "here".into() })
+    fn session_ref(&mut self) -> SessionRef {
+        SessionRef(self.draw().to_le_bytes())
+    }
+
+    fn note(&mut self) -> Note {
+        Note::parse(&self.text(1)).unwrap()
+    }
+
+    fn names(&mut self) -> Vec<Name> {
+        let mut names: Vec<Name> = (0..=self.below(5)).map(|_| self.name()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn sought(&mut self) -> Sought {
+        if self.flag() { Sought::One(self.name()) } else { Sought::FirstOf(self.names().into()) }
+    }
+
+    fn holder(&mut self) -> Holder {
+        Holder {
+            session: self.maybe(|dice| (dice.session_name(), dice.session_ref())),
+            fence: self.fence(),
+            mode: self.mode(),
+            data: self.maybe(Self::data),
+            left_ms: self.maybe(Self::small),
+        }
+    }
+
+    fn holders(&mut self) -> Holders {
+        let first = (0..self.below(5)).map(|_| self.holder()).collect();
+        Holders { first, more: self.flag() }
+    }
+
+    fn look(&mut self) -> Look {
+        let holder = |dice: &mut Self| LookHolder {
+            holder: dice.holder(),
+            ticket: dice.maybe(Self::name),
+            since_ms: dice.number(),
+            attempt: dice.maybe(Self::small),
+        };
+        let waiter = |dice: &mut Self| LookWaiter {
+            session: dice.session_name(),
+            session_ref: dice.session_ref(),
+            position: dice.small(),
+            since_ms: dice.number(),
+            kind: dice.kind(),
+            mode: dice.mode(),
+            ticket: dice.maybe(Self::name),
+        };
+        Look {
+            resource: self.name(),
+            figures: self.figures(),
+            holders: (0..self.below(4)).map(|_| holder(self)).collect(),
+            waiters: (0..self.below(4)).map(|_| waiter(self)).collect(),
+            more: self.flag(),
+        }
+    }
+
+    fn kind(&mut self) -> Kind {
+        if self.flag() { Kind::Lock } else { Kind::Tickets }
+    }
+
+    fn ask(&mut self) -> LockAsk {
+        let data = self.maybe(Self::data);
+        if self.flag() {
+            return LockAsk { data, steal: true, ..LockAsk::default() };
+        }
+        LockAsk { mode: self.mode(), data, fence: self.maybe(Self::fence), steal: false }
+    }
+
+    fn wish(&mut self) -> ClaimWish {
+        ClaimWish { wait: self.wait(), hold_ms: self.hold(), progress: self.flag() }
+    }
+
+    fn hold(&mut self) -> Option<u32> {
+        self.maybe(|dice| 100 + dice.small() % 86_000_000)
+    }
+
+    fn terms(&mut self) -> TicketTerms {
+        TicketTerms {
+            stay: self.flag(),
+            only_new: self.flag(),
+            priority: u8::try_from(self.below(10)).unwrap(),
+            delay_ms: self.small() % 2_592_000_000,
+            attempts: self.maybe(|dice| 1 + u16::try_from(dice.below(1000)).unwrap()),
+            hold_ms: self.hold(),
+        }
+    }
+
+    fn parting(&mut self) -> Parting {
+        Parting {
+            delay_ms: self.small() % 2_592_000_000,
+            note: self.maybe(Self::note),
+            dead: self.flag(),
+            untried: self.flag(),
+        }
     }
 }
 
@@ -118,7 +227,8 @@ const TURNS: u32 = 300;
 
 fn ops(dice: &mut Dice) -> Vec<Op> {
     let who = if dice.flag() {
-        Who::New { name: dice.session_name(), ttl: dice.ttl() }
+        let conduct = Conduct { delay_ms: dice.small() % 60_001, blocking: dice.flag() };
+        Who::New { name: dice.session_name(), ttl: dice.ttl(), conduct }
     } else {
         Who::Known { session: dice.maybe(Dice::id), attempt: dice.maybe(Dice::number) }
     };
@@ -127,16 +237,27 @@ fn ops(dice: &mut Dice) -> Vec<Op> {
     let (resource, ticket) = (dice.name(), dice.name());
     let both = || (resource.clone(), ticket.clone());
     let mut ops = vec![Op::Hello(hello), Op::Beat, Op::Session, Op::Bye];
-    ops.push(Op::Lock { resource: both().0, wait: dice.wait() });
+    let (wait, ask, progress) = (dice.wait(), dice.ask(), dice.flag());
+    ops.push(Op::Lock { resource: both().0, wait, ask, progress });
     ops.push(Op::Unlock { resource: both().0, fence: dice.maybe(Dice::fence) });
     let named = dice.maybe(|_| both().1);
-    ops.push(Op::Claim { resource: both().0, ticket: named, wait: dice.wait() });
+    ops.push(Op::Force { resource: both().0, ticket: named, fence: dice.maybe(Dice::fence) });
+    let named = dice.maybe(|_| both().1);
+    ops.push(Op::Claim { resource: both().0, ticket: named, wish: dice.wish() });
+    ops.push(Op::ClaimFirst { resources: dice.names(), wish: dice.wish() });
+    let ((resource, ticket), fence) = (both(), dice.maybe(Dice::fence));
+    ops.push(Op::Touch { resource, ticket, fence, hold_ms: dice.hold() });
+    let ((resource, ticket), fence) = (both(), dice.maybe(Dice::fence));
+    ops.push(Op::Release { resource, ticket, fence, parting: dice.parting() });
+    let ((resource, ticket), data) = (both(), dice.data());
+    ops.push(Op::Issue { resource, ticket, data, notify: dice.flag(), terms: dice.terms() });
     let (resource, ticket) = both();
-    ops.push(Op::Release { resource, ticket, fence: dice.maybe(Dice::fence) });
-    let (resource, ticket) = both();
-    ops.push(Op::Issue { resource, ticket, data: dice.data(), notify: dice.flag() });
-    let (resource, ticket) = both();
-    ops.push(Op::Revoke { resource, ticket });
+    ops.push(Op::Revoke { resource, ticket, fence: dice.maybe(Dice::fence) });
+    let named = dice.maybe(|_| both().1);
+    ops.push(Op::Revive { resource: both().0, ticket: named });
+    ops.push(Op::Pause { resource: both().0, paused: dice.flag() });
+    let limit = 1 + usize::try_from(dice.below(1000)).unwrap();
+    ops.push(Op::Look { resource: both().0, limit });
     ops.push(Op::Cancel { wait: WaitId(dice.number()) });
     ops.push(Op::Watch { resource: both().0, changes: dice.flag() });
     ops.push(Op::Unwatch { resource: both().0 });
@@ -165,14 +286,24 @@ fn responses(dice: &mut Dice) -> Vec<Response> {
     all.extend([
         Response::Done,
         Response::Beat { ttl_ms: dice.small() },
-        Response::Lock { fence: dice.fence(), waiting: dice.small() },
+        Response::Lock { fence: dice.fence(), waiting: dice.small(), mode: dice.mode() },
         Response::Ticket(dice.ticket()),
         Response::Queued { wait: WaitId(dice.number()), position: dice.small() },
         Response::NotGranted,
         Response::Released(dice.flag()),
         Response::Cancelled(dice.flag()),
-        Response::Watching(dice.figures()),
+        Response::Watching { figures: dice.figures(), holders: dice.maybe(Dice::holders) },
+        Response::Touched(dice.maybe(Dice::small)),
+        Response::Revived(dice.small()),
+        Response::Look(dice.look()),
     ]);
+    let blocked = |dice: &mut Dice| Blocked {
+        session: dice.session_name(),
+        session_ref: dice.session_ref(),
+        waits: dice.name(),
+    };
+    let cycle = (0..=dice.below(3)).map(|_| blocked(dice)).collect();
+    all.push(Response::Failed(Problem::deadlock(cycle)));
     all
 }
 
@@ -192,8 +323,13 @@ fn an_answer_is_read_as_it_was_written() {
 fn events(dice: &mut Dice) -> Vec<SocketEvent> {
     use SocketEvent as E;
     let wait = WaitId(dice.number());
-    let reasons = [LossReason::Revoked, LossReason::IssuerGone, LossReason::Released];
-    let reason = reasons[usize::try_from(dice.below(3)).unwrap()];
+    let reason = match dice.below(5) {
+        0 => LossReason::Revoked,
+        1 => LossReason::IssuerGone,
+        2 => LossReason::Released,
+        3 => LossReason::TimedOut,
+        _ => LossReason::Forced(dice.maybe(Dice::session_name)),
+    };
     let (resource, ticket, session) = (dice.name(), dice.name(), dice.session_name());
     let fence = dice.fence();
     let of = || (resource.clone(), ticket.clone(), session.clone());
@@ -201,13 +337,19 @@ fn events(dice: &mut Dice) -> Vec<SocketEvent> {
         E::LockGranted { wait, grant: dice.lock() },
         E::TicketGranted { wait, ticket: dice.ticket() },
         E::LockWanted { resource: of().0, waiting: dice.small() },
-        E::LockLost { resource: of().0, fence },
-        E::WaitEnded { wait, resource: of().0, reason: WaitEndReason::Forbidden },
+        E::LockLost { resource: of().0, fence, reason: reason.clone() },
+        E::WaitEnded { wait, sought: dice.sought(), reason: WaitEndReason::Forbidden },
+        E::WaitMoved { wait, sought: dice.sought(), position: dice.small() },
+        E::ClaimExpiring { resource: of().0, ticket: of().1, fence, left_ms: dice.small() },
         E::WatchEnded { resource: of().0 },
         E::TokenExpiring { left_ms: 7 },
         E::TicketAvailable { resource: of().0, free: dice.small() },
         E::LockAvailable { resource: of().0 },
-        E::ResourceChanged { resource: of().0, figures: dice.figures() },
+        E::ResourceChanged {
+            resource: of().0,
+            figures: dice.figures(),
+            holders: dice.maybe(Dice::holders),
+        },
         E::Beat,
         E::GoingAway { after_ms: dice.small() },
         E::TicketUpdated { resource: of().0, ticket: of().1, data: dice.data(), fence },
@@ -216,7 +358,22 @@ fn events(dice: &mut Dice) -> Vec<SocketEvent> {
     let (resource, ticket, session) = of();
     all.push(E::TicketClaimed { resource, ticket, session, fence });
     let (resource, ticket, session) = of();
-    all.push(E::TicketReleased { resource, ticket, session, fence });
+    let reasons = [
+        ReleaseReason::Released,
+        ReleaseReason::TimedOut,
+        ReleaseReason::Gone,
+        ReleaseReason::Forced,
+    ];
+    all.push(E::TicketReleased {
+        resource,
+        ticket,
+        session,
+        fence,
+        reason: reasons[usize::try_from(dice.below(4)).unwrap()],
+        attempt: dice.small(),
+        note: dice.maybe(Dice::note),
+        dead: dice.flag(),
+    });
     let (resource, ticket, session) = of();
     all.push(E::TicketTaken { resource, ticket, session });
     all
@@ -236,37 +393,34 @@ fn an_event_is_read_as_it_was_written() {
 }
 
 /// A session with so many of everything.
-fn state(dice: &mut Dice, many: u32) -> SessionState {
-    let mut grants = Vec::new();
+fn lists(dice: &mut Dice, many: u32) -> StateLists {
+    let mut holds = Vec::new();
     for _ in 0..many {
-        grants.push(Grant::Lock(dice.lock()));
-        let GivenTicket { resource, ticket, data, fence, .. } = dice.ticket();
-        let (issuer, claimant) = (dice.info(), dice.info());
-        let grant = TicketGrant { resource, ticket, data, fence, issuer, claimant };
-        grants.push(Grant::Ticket(grant));
+        holds.push(HoldState::Lock(dice.lock()));
+        holds.push(HoldState::Ticket(dice.ticket()));
     }
-    let kind = |dice: &mut Dice| if dice.flag() { Kind::Lock } else { Kind::Tickets };
-    let wait = |dice: &mut Dice| WaitState {
+    let wait = |dice: &mut Dice| Place {
         wait: WaitId(dice.number()),
-        resource: dice.name(),
-        kind: kind(dice),
+        sought: dice.sought(),
+        kind: dice.kind(),
+        mode: dice.mode(),
         ticket: dice.maybe(Dice::name),
         position: dice.small(),
-        timeout: WaitTimeout::Session,
     };
-    let watch = |dice: &mut Dice| WatchState {
+    let watch = |dice: &mut Dice| Watched {
         resource: dice.name(),
         changes: dice.flag(),
         figures: dice.figures(),
+        holders: dice.maybe(Dice::holders),
     };
     let issued = |dice: &mut Dice| IssuedState {
         resource: dice.name(),
         ticket: dice.name(),
         claimed: dice.flag(),
+        stays: dice.flag(),
     };
-    SessionState {
-        info: dice.info(),
-        holds: grants,
+    StateLists {
+        holds,
         waits: (0..many).map(|_| wait(dice)).collect(),
         watches: (0..many).map(|_| watch(dice)).collect(),
         issued: (0..many).map(|_| issued(dice)).collect(),
@@ -277,15 +431,17 @@ fn state(dice: &mut Dice, many: u32) -> SessionState {
 fn a_state_is_read_as_it_was_written_in_as_many_parts_as_it_takes() {
     let mut dice = Dice(17);
     for many in [0, 1, 2, 300, 900] {
-        let state = state(&mut dice, many);
-        let expected = StateLists {
-            holds: state.holds.iter().cloned().map(HoldState::from).collect(),
-            waits: state.waits.iter().cloned().map(Place::from).collect(),
-            watches: state.watches.clone(),
-            issued: state.issued.clone(),
+        let expected = lists(&mut dice, many);
+        let head = StateHead {
+            session: dice.id(),
+            session_ref: Some(SessionRef([1; 8])),
+            name: dice.session_name(),
+            ttl: dice.ttl(),
+            resumed: true,
+            epoch: "e".into(),
+            ping_ms: 7,
         };
-        let info = state.info.clone();
-        let frames = StateFrames::new(Some(3), state, SessionRef([1; 8]), true, "e", 7);
+        let frames = StateFrames::new(Some(3), head.clone(), expected.clone());
         let (mut lists, mut heads, mut parts) = (StateLists::default(), Vec::new(), 0);
         for frame in frames {
             let text = String::from_utf8(frame).unwrap();
@@ -307,15 +463,6 @@ fn a_state_is_read_as_it_was_written_in_as_many_parts_as_it_takes() {
         }
         assert_eq!(lists, expected);
         assert_eq!(parts > 0, many > 2, "{many} in {parts} parts");
-        let head = StateHead {
-            session: info.id,
-            session_ref: Some(SessionRef([1; 8])),
-            name: info.name.clone(),
-            ttl: info.ttl,
-            resumed: true,
-            epoch: "e".into(),
-            ping_ms: 7,
-        };
         assert_eq!(heads, [head]);
     }
 }
