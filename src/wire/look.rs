@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::machine::{
-    Figures, Kind, LookView, Mode, Name, SessionId, SessionName, SessionRef, WaiterView,
+    Fence, Figures, Kind, LookView, Mode, Name, SessionId, SessionName, SessionRef, WaiterView,
 };
 
 use super::figures::{FiguresMembers, write_all_figures};
@@ -59,18 +59,17 @@ pub struct LookWaiter {
 }
 
 impl Look {
-    /// What is told of a resource; of each holder so many ms are left.
+    /// What is told of a resource. `left` knows what is left of holds, in ms.
     #[must_use]
     pub fn new(
         resource: Name,
         view: LookView,
-        left_ms: &[Option<u32>],
+        left: impl Fn(Fence) -> Option<u32>,
         session_ref: impl Fn(&SessionId) -> SessionRef,
     ) -> Self {
         let LookView { figures, holders, waiters, more } = view;
-        let lefts = left_ms.iter().copied().chain(std::iter::repeat(None));
-        let holders = holders.into_iter().zip(lefts).map(|(view, left_ms)| LookHolder {
-            holder: Holder::new(&view, left_ms, &session_ref),
+        let holders = holders.into_iter().map(|view| LookHolder {
+            holder: Holder::new(&view, left(view.fence), &session_ref),
             ticket: view.ticket,
             since_ms: view.since_ms,
             attempt: view.attempt,

@@ -152,6 +152,21 @@ impl ClaimShape {
     }
 }
 
+/// The answer to a touch.
+#[derive(Debug, Serialize)]
+pub struct TouchShape {
+    /// How long the claim lasts from now on, in ms, if it ends by itself.
+    #[serde(rename = "Left")]
+    pub left_ms: Option<u32>,
+}
+
+/// The answer to a revival.
+#[derive(Debug, Serialize)]
+pub struct RevivedShape {
+    /// How many dead tickets are free again.
+    pub revived: u32,
+}
+
 /// A session in a list.
 #[derive(Debug, Serialize)]
 pub struct ListedSession {
