@@ -1,5 +1,6 @@
 //! The one door: a command comes in, a reply and events go out. A table of contents of the rest.
 
+use super::claims::NamedClaim;
 use super::command::{Applied, Command, Refusal, Reply};
 use super::event::{Event, WaitEndReason};
 use super::extras::Pause;
@@ -141,10 +142,12 @@ impl Machine {
                 self.claim_first(*session, resources, *wait, *hold_ms, out)
             }
             C::Touch { session, resource, ticket, fence, hold_ms } => {
-                self.touch(*session, resource, ticket, *fence, *hold_ms, out)
+                let claim = NamedClaim { resource, ticket, fence: *fence };
+                self.touch(*session, claim, *hold_ms, out)
             }
             C::Release { session, resource, ticket, fence, by_socket, parting } => {
-                self.release(*session, resource, ticket, *fence, *by_socket, parting, out)
+                let claim = NamedClaim { resource, ticket, fence: *fence };
+                self.release(*session, claim, *by_socket, parting, out)
             }
             C::Force { by, resource, ticket, fence } => {
                 self.force(*by, resource, ticket.as_ref(), *fence, out)

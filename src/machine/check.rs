@@ -169,8 +169,9 @@ impl Machine {
                 assert!(resource.tickets.is_empty() && resource.holds.len() <= HOLDERS_MAX);
                 assert!(!resource.holds.is_empty() || !resource.is_open());
                 let holds = resource.holds.keys(&tables.holds, |h| &h.in_resource);
-                let shared = |hold: u32| tables.holds[hold].what == Held::Lock(Mode::Shared);
-                assert!(resource.holds.len() < 2 || holds.map(shared).all(|it| it));
+                let mut whats = holds.map(|hold| tables.holds[hold].what);
+                let shared = whats.all(|what| what == Held::Lock(Mode::Shared));
+                assert!(shared || resource.holds.len() == 1, "an exclusive lock is shared");
             }
             Some(Kind::Tickets) | None => assert_eq!(resource.holds.len(), claimed),
         }

@@ -5,9 +5,18 @@ use super::event::{Event, LossReason, ReleaseReason};
 use super::extras::HoldExtra;
 use super::holds::ClaimEnd;
 use super::names::{Fence, Name, SessionId, WaitRequest};
-use super::rows::{Held, ResourceKey, SessionKey, Standing, TicketKey};
+use super::rows::{Held, HoldKey, ResourceKey, SessionKey, Standing, TicketKey};
 use super::tables::Machine;
 use super::waits::Wish;
+
+/// A claim, as who has it names it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NamedClaim<'a> {
+    pub(super) resource: &'a Name,
+    pub(super) ticket: &'a Name,
+    /// Only that grant.
+    pub(super) fence: Option<Fence>,
+}
 
 impl Machine {
     pub(super) fn claim_named(
@@ -108,17 +117,13 @@ impl Machine {
     pub(super) fn touch(
         &mut self,
         session: SessionId,
-        name: &Name,
-        ticket: &Name,
-        only: Option<Fence>,
+        claim: NamedClaim<'_>,
         hold_ms: Option<u32>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
-        let resource = self.ticket_resource(name)?.ok_or(Refusal::NotHolder)?;
-        let found = self.tables.find_ticket(resource, ticket.as_str());
-        let hold = found.and_then(|ticket| self.ticket_hold(ticket, session));
-        let hold = hold.filter(|&hold| self.is_by(hold, only)).ok_or(Refusal::NotHolder)?;
+        let resource = self.ticket_resource(claim.resource)?.ok_or(Refusal::NotHolder)?;
+        let hold = self.claim_in(resource, session, claim).ok_or(Refusal::NotHolder)?;
         // Nothing below can refuse.
         let row = &mut self.tables.holds[hold];
         if hold_ms.is_some() {
@@ -130,24 +135,31 @@ impl Machine {
         Ok(Reply::Touched(self.tables.holds[hold].hold_ms()))
     }
 
+    /// The hold of a claim that a session names in a resource.
+    fn claim_in(
+        &self,
+        resource: ResourceKey,
+        session: SessionKey,
+        claim: NamedClaim<'_>,
+    ) -> Option<HoldKey> {
+        let ticket = self.tables.find_ticket(resource, claim.ticket.as_str())?;
+        self.ticket_hold(ticket, session).filter(|&hold| self.is_by(hold, claim.fence))
+    }
+
     pub(super) fn release(
         &mut self,
         session: SessionId,
-        name: &Name,
-        ticket: &Name,
-        only: Option<Fence>,
+        claim: NamedClaim<'_>,
         by_socket: bool,
         parting: &Parting,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
-        let session_key = self.session_key(session)?;
-        let resource = self.known_key(name.as_str())?;
+        let session = self.session_key(session)?;
+        let resource = self.known_key(claim.resource.as_str())?;
         if self.tables.resources[resource].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
-        let found = self.tables.find_ticket(resource, ticket.as_str());
-        let hold = found.and_then(|ticket| self.ticket_hold(ticket, session_key));
-        let Some(hold) = hold.filter(|&hold| self.is_by(hold, only)) else {
+        let Some(hold) = self.claim_in(resource, session, claim) else {
             return Ok(Reply::Released(false));
         };
         // Nothing below can refuse.
