@@ -7,6 +7,7 @@ mod state;
 mod types;
 mod views;
 
+pub use looking::TicketStateKind;
 pub use slices::{SLICE_MAX, Scan};
 pub use types::{
     Counts, HolderView, IssuedState, LookView, ResourceView, SessionState, SessionView, Stakes,
