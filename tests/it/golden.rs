@@ -24,7 +24,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ticketd::machine::{AccountCounts, Command, DelayId, Event, Grant, Machine, Reply};
+use ticketd::machine::{AccountCounts, Command, Event, Grant, Machine, Refusal, Reply};
 
 mod events;
 mod read;
@@ -32,7 +32,8 @@ mod shown;
 mod words;
 mod write;
 
-use read::{Line, Told};
+use crate::model::Delays;
+use read::Line;
 
 const COLUMNS: usize = 100;
 /// Up to so many commands of one line are checked one by one, of longer lines only the last.
@@ -217,32 +218,26 @@ fn layout(command: &str, answer: &[String]) -> String {
 /// A machine in the middle of a story.
 struct Stage {
     machine: Machine,
-    /// The delays that began so far.
-    delays: Vec<DelayId>,
+    delays: Delays,
 }
 
 impl Stage {
     fn new() -> Self {
-        Self { machine: Machine::new(), delays: Vec::new() }
+        Self { machine: Machine::new(), delays: Delays::default() }
     }
 
     fn read(&self, text: &str) -> Line {
-        read::line(text, &Told { mark: self.machine.emptied_mark(), delays: &self.delays })
+        match read::line(text, self.machine.emptied_mark()) {
+            Line::Change(command) => Line::Change(self.delays.command(command)),
+            other => other,
+        }
     }
 
-    /// What a command answers, and what it announces, with delays by their order in the story.
-    fn apply(&mut self, command: &Command) -> (Result<Reply, ticketd::machine::Refusal>, Vec<Event>) {
+    /// What a command answers, and what it announces.
+    fn apply(&mut self, command: &Command) -> (Result<Reply, Refusal>, Vec<Event>) {
         let mut events = Vec::new();
         let reply = self.machine.apply(command, &mut events).reply;
-        for event in &mut events {
-            if let Event::DelayBegan { delay, .. } = event {
-                self.delays.push(*delay);
-            }
-            if let Event::DelayBegan { delay, .. } | Event::DelayEnded { delay } = event {
-                let nth = self.delays.iter().position(|one| one == delay);
-                *delay = DelayId(nth.expect("it began in this story") as u64 + 1);
-            }
-        }
+        self.delays.follow(&mut events);
         // What the driver's tables of sessions, waits and the emptied follow is no part of a story.
         events.retain(|event| !event.is_internal() || follows_a_clock(event));
         (reply, events)
@@ -250,7 +245,7 @@ impl Stage {
 }
 
 /// Whether the driver is told by it what to time.
-fn follows_a_clock(event: &Event) -> bool {
+pub(crate) fn follows_a_clock(event: &Event) -> bool {
     use Event as E;
     matches!(
         event,
@@ -296,8 +291,19 @@ fn tell_command(stage: &mut Stage, text: &str, checked: bool) -> Vec<String> {
         Line::Resource(resource) => shown::resource(machine.resource_view(&resource)),
         Line::Look(resource, limit) => shown::look(&machine.look(&resource, limit)),
         Line::Good(resource, ticket, fence) => {
-            let good = machine.is_in_force(&resource, ticket.as_deref(), fence);
+            let good = machine.is_good(&resource, ticket.as_deref(), fence);
             vec![if good { "yes" } else { "no" }.to_owned()]
+        }
+        Line::Timed(fence) => vec![shown::timed(machine.timed_claim(fence).as_ref())],
+        Line::Tickets { resource, state, after, limit } => {
+            let all = machine.tickets_page(&resource, None, 0, usize::MAX);
+            let after = after.map(|name| {
+                all.iter().find(|view| view.ticket.as_str() == name).expect("it is there").number
+            });
+            shown::tickets(&machine.tickets_page(&resource, state, after.unwrap_or(0), limit))
+        }
+        Line::Resources { prefix, after, limit } => {
+            shown::resources(&machine.resources_page(&prefix, after.as_deref(), limit))
         }
         Line::Watchers(resource) => shown::watchers(machine.watchers(&resource)),
         Line::Owner(session) => vec![shown::owner(machine.owner(&session))],
@@ -316,7 +322,10 @@ fn apply(stage: &mut Stage, command: &Command, checked: bool) -> Vec<String> {
     if checked {
         machine.check();
     }
-    let mut answer = vec![write::reply(&reply)];
+    let mut answer = vec![match command {
+        Command::ClaimFirst { .. } => write::reply_of_first(&reply),
+        _ => write::reply(&reply),
+    }];
     answer.extend(events.iter().map(events::event));
     match reply {
         Ok(Reply::Granted { grant, .. }) => check_grant(command, &grant),

@@ -10,6 +10,7 @@
 mod circles;
 mod claims;
 mod commands;
+mod delays;
 mod ends;
 mod locks;
 mod looks;
@@ -20,6 +21,8 @@ mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub(crate) use delays::Delays;
 
 use ticketd::machine::{
     Command, Conduct, Data, DelayId, Event, Fence, Figures, Kind, Mode, Name, Note, Owner, Party,

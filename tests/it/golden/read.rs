@@ -1,7 +1,7 @@
 //! From the left-hand side of a story's line to what the machine is told or asked.
 
 use ticketd::machine::{
-    Account, Command, Conduct, Data, DelayId, Fence, SessionId, SessionName, Ttl,
+    Account, Command, Conduct, Data, Fence, SessionId, SessionName, TicketStateKind, Ttl,
 };
 
 use super::words::{Words, number, session};
@@ -26,6 +26,17 @@ pub(super) enum Line {
     Look(String, usize),
     /// Whether a grant is in force.
     Good(String, Option<String>, Fence),
+    /// Whose claim has its time.
+    Timed(Fence),
+    /// Tickets of a resource that stand so, behind that one.
+    Tickets {
+        resource: String,
+        state: Option<TicketStateKind>,
+        after: Option<String>,
+        limit: usize,
+    },
+    /// Resources with such names, behind that one.
+    Resources { prefix: String, after: Option<String>, limit: usize },
     /// Who watches a resource.
     Watchers(String),
     /// Whose a session is.
@@ -34,21 +45,6 @@ pub(super) enum Line {
     Account(Account),
     /// How many there are of everything.
     Counts,
-}
-
-/// What a line may mean besides what it says.
-pub(super) struct Told<'a> {
-    /// How many times a resource was emptied: `forget all` is up to there.
-    pub(super) mark: u64,
-    /// The delays that began in this story; `ripen 2` is about the second.
-    pub(super) delays: &'a [DelayId],
-}
-
-impl Told<'_> {
-    fn delay(&self, word: &str) -> DelayId {
-        let nth = usize::try_from(number(word) - 1).expect("a delay's number in the story");
-        self.delays.get(nth).copied().unwrap_or(DelayId(u64::MAX))
-    }
 }
 
 /// The commands that `repeat N` and `{a..b}` stand for; several braces count in step.
@@ -77,15 +73,16 @@ fn first_range(text: &str) -> Option<(String, u64, u64)> {
     Some((format!("{{{inside}}}"), number(from), number(to)))
 }
 
-/// Reads one command or question.
-pub(super) fn line(text: &str, told: &Told) -> Line {
+/// Reads one command or question. `forget all` means up to `mark`; `ripen 2` is about the delay
+/// that began as the second.
+pub(super) fn line(text: &str, mark: u64) -> Line {
     let mut words = Words::of(text);
     let first = words.next();
     let question = question(first, &mut words);
     let line = question.unwrap_or_else(|| match first {
         "open" => Line::Opens(words.rest().map(|who| open(who, &mut Words::of(""))).collect()),
         _ => {
-            let of_nobody = of_nobody(first, &mut words, told);
+            let of_nobody = of_nobody(first, &mut words, mark);
             Line::Change(of_nobody.unwrap_or_else(|| of_session(first, &mut words)))
         }
     });
@@ -109,6 +106,18 @@ fn question(first: &str, words: &mut Words) -> Option<Line> {
             let ticket = (words.peek() != Some("fence")).then(|| words.next().to_owned());
             Line::Good(resource, ticket, words.fence().expect("fence N"))
         }
+        "timed" => Line::Timed(Fence(words.number())),
+        "tickets" => Line::Tickets {
+            resource: words.next().to_owned(),
+            state: words.eat("state").then(|| state_kind(words.next())),
+            after: words.word_behind("after"),
+            limit: words.number_behind("limit").unwrap_or(100),
+        },
+        "resources" => Line::Resources {
+            prefix: words.word_behind("prefix").unwrap_or_default(),
+            after: words.word_behind("after"),
+            limit: words.number_behind("limit").unwrap_or(100),
+        },
         "watchers" => Line::Watchers(words.next().to_owned()),
         "owner" => Line::Owner(words.session()),
         "account" => Line::Account(words.account()),
@@ -118,8 +127,18 @@ fn question(first: &str, words: &mut Words) -> Option<Line> {
     Some(line)
 }
 
+fn state_kind(word: &str) -> TicketStateKind {
+    match word {
+        "free" => TicketStateKind::Free,
+        "held" => TicketStateKind::Held,
+        "delayed" => TicketStateKind::Delayed,
+        "dead" => TicketStateKind::Dead,
+        other => panic!("no state: {other:?}"),
+    }
+}
+
 /// Commands that are no session's: the driver's, and those by REST that need none.
-fn of_nobody(first: &str, words: &mut Words, told: &Told) -> Option<Command> {
+fn of_nobody(first: &str, words: &mut Words, mark: u64) -> Option<Command> {
     let command = match first {
         "expire" => Command::Expire { sessions: words.rest().map(session).collect() },
         "condemn" => Command::Condemn { sessions: words.rest().map(session).collect() },
@@ -135,12 +154,12 @@ fn of_nobody(first: &str, words: &mut Words, told: &Told) -> Option<Command> {
             let (wait, request) = (words.wait(), words.request());
             Command::Withdraw { wait, request }
         }
-        "ripen" => Command::Ripen { delays: words.rest().map(|word| told.delay(word)).collect() },
+        "ripen" => Command::Ripen { delays: words.delays() },
         "end-holds" => Command::EndHolds { fences: words.fences() },
         "end-lost" => Command::EndLost { fences: words.fences() },
         "serve" => Command::Serve { resource: words.name() },
         "forget" => {
-            let up_to = if words.eat("all") { told.mark } else { words.number() };
+            let up_to = if words.eat("all") { mark } else { words.number() };
             Command::Forget { up_to }
         }
         "force" | "revive" | "pause" | "unpause" => of_anybody(None, first, words),
@@ -183,9 +202,7 @@ fn of_session(who: &str, words: &mut Words) -> Command {
             let (resource, fence, by_socket) = (words.name(), words.fence(), words.by_socket());
             Command::Unlock { session, resource, fence, by_socket }
         }
-        verb @ ("force" | "revive" | "pause" | "unpause") => {
-            of_anybody(Some(session), verb, words)
-        }
+        verb @ ("force" | "revive" | "pause" | "unpause") => of_anybody(Some(session), verb, words),
         verb => with_tickets(session, verb, words),
     }
 }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::iter::once;
 
 use ticketd::machine::{
-    Counts, Fence, Grant, HolderView, IssuedState, Kind, LookView, Mode, Name, Owner, Party,
-    Refusal, ResourceView, SessionId, SessionInfo, SessionState, SessionView, TicketState,
-    TicketView, WaitState, WaitTimeout, WaiterView, WatchState,
+    Counts, Fence, Figures, Grant, HolderView, IssuedState, Kind, LookView, Mode, Name, Owner,
+    Party, Refusal, ResourceView, SessionId, SessionInfo, SessionState, SessionView, TicketState,
+    TicketView, TimedClaim, WaitState, WaitTimeout, WaiterView, WatchState,
 };
 
 use super::events::sought;
@@ -137,6 +137,25 @@ pub(super) fn resource(view: Option<ResourceView>) -> Vec<String> {
         .chain(holders.iter().map(held_by))
         .chain(tickets.iter().map(ticket_view))
         .collect()
+}
+
+pub(super) fn tickets(page: &[TicketView]) -> Vec<String> {
+    assert!(page.is_sorted_by(|one, next| one.number < next.number), "oldest first");
+    some(page.iter().map(ticket_view))
+}
+
+pub(super) fn resources(page: &[(Name, Figures)]) -> Vec<String> {
+    some(page.iter().map(|(name, now)| format!("{name}: {}", figures(*now))))
+}
+
+fn some(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let all: Vec<String> = lines.collect();
+    if all.is_empty() { vec!["none".to_owned()] } else { all }
+}
+
+pub(super) fn timed(claim: Option<&TimedClaim>) -> String {
+    let Some(TimedClaim { session, resource, ticket }) = claim else { return "no".to_owned() };
+    format!("{resource} {ticket} of {}", nick(session))
 }
 
 pub(super) fn look(view: &LookView) -> Vec<String> {

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::str::{FromStr, SplitWhitespace};
 
 use ticketd::machine::{
-    Account, Data, Fence, LockAsk, Mode, Name, NodeId, Note, Owner, Parting, Reach, RequestId,
-    SessionId, TicketTerms, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
+    Account, Data, DelayId, Fence, LockAsk, Mode, Name, NodeId, Note, Owner, Parting, Reach,
+    RequestId, SessionId, TicketTerms, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
 };
 
 pub(super) fn number<N: FromStr<Err: Debug>>(word: &str) -> N {
@@ -58,6 +58,10 @@ impl<'a> Words<'a> {
 
     pub(super) fn ms_behind(&mut self, word: &str) -> Option<u32> {
         self.number_behind(word)
+    }
+
+    pub(super) fn word_behind(&mut self, word: &str) -> Option<String> {
+        self.eat(word).then(|| self.next().to_owned())
     }
 
     pub(super) fn session(&mut self) -> SessionId {
@@ -142,6 +146,10 @@ impl<'a> Words<'a> {
 
     pub(super) fn fences(&mut self) -> Vec<Fence> {
         self.rest().map(|word| Fence(number(word))).collect()
+    }
+
+    pub(super) fn delays(&mut self) -> Vec<DelayId> {
+        self.rest().map(|word| DelayId(number(word))).collect()
     }
 
     pub(super) fn by_socket(&mut self) -> bool {

@@ -95,6 +95,16 @@ pub(super) fn reply(reply: &Result<Reply, Refusal>) -> String {
     }
 }
 
+/// A grant of one of several resources says of which.
+pub(super) fn reply_of_first(answer: &Result<Reply, Refusal>) -> String {
+    match answer {
+        Ok(Reply::Granted { grant: Grant::Ticket(grant), fresh: true }) => {
+            format!("granted {} {}", grant.resource, ticket(grant))
+        }
+        other => reply(other),
+    }
+}
+
 fn no_or(yes: bool, what: &str) -> String {
     let no = if yes { "" } else { "not " };
     format!("{no}{what}")

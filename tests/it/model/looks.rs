@@ -1,8 +1,8 @@
 //! What those see who look at one resource of the model.
 
-use ticketd::machine::{Fence, HolderView, LookView, Name, TicketState, TicketView, WaiterView};
+use ticketd::machine::{Event, Fence, Figures, HolderView, LookView, Name, TimedClaim, WaiterView};
 
-use super::{Hold, Model};
+use super::{Hold, Model, Pause, Standing};
 
 impl Model {
     /// See [`ticketd::machine::Machine::look`].
@@ -52,14 +52,51 @@ impl Model {
         })
     }
 
-    /// The tickets of a resource in order of their age, those of one state or all.
-    pub(crate) fn tickets_in(
+    /// See [`ticketd::machine::Machine::timed_claim`].
+    pub(crate) fn timed_claim(&self, fence: Fence) -> Option<TimedClaim> {
+        let timed = |hold: &&Hold| hold.fence == fence && hold.hold_ms.is_some();
+        let Hold { resource, ticket, holder, .. } = self.holds.iter().find(timed)?;
+        let (resource, ticket) = (resource.clone(), ticket.clone()?);
+        Some(TimedClaim { session: holder.session()?, resource, ticket })
+    }
+
+    /// See [`ticketd::machine::Machine::resources_page`].
+    pub(crate) fn resources_page(
         &self,
-        resource: &Name,
-        suits: impl Fn(TicketState) -> bool,
-    ) -> Vec<TicketView> {
-        let here = self.tickets.iter().filter(|ticket| ticket.resource == *resource);
-        let views = here.map(|ticket| self.view(ticket));
-        views.filter(|view| suits(view.state)).collect()
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<(Name, Figures)> {
+        let mut names = self.resource_names();
+        names.retain(|name| name.as_str().starts_with(prefix));
+        names.retain(|name| after.is_none_or(|after| name.as_str() > after));
+        names.truncate(limit);
+        names.into_iter().map(|name| (name.clone(), self.figures(&name))).collect()
+    }
+
+    /// What the driver's clocks are to be told after a start, in order of the words.
+    pub(crate) fn to_be_timed(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for &Hold { ref holder, fence, hold_ms, .. } in &self.holds {
+            match (holder.session(), hold_ms) {
+                (_, None) => {}
+                (Some(session), Some(hold_ms)) => {
+                    events.push(Event::HoldTimed { session, fence, hold_ms });
+                }
+                (None, Some(delay_ms)) => events.push(Event::HoldLost { fence, delay_ms }),
+            }
+        }
+        for ticket in &self.tickets {
+            if let Standing::Delayed { delay, delay_ms, until_ms } = ticket.standing {
+                events.push(Event::DelayBegan { delay, delay_ms, until_ms });
+            }
+        }
+        for (resource, pause) in &self.pauses {
+            if *pause == Pause::Serving {
+                events.push(Event::Serving { resource: resource.clone() });
+            }
+        }
+        events.sort_by_key(|event| format!("{event:?}"));
+        events
     }
 }
