@@ -193,8 +193,8 @@ struct Known {
 #[derive(Clone, PartialEq)]
 struct Outlook {
     figures: Figures,
-    /// The grants of a lock with what is made known.
-    holders: Vec<(Fence, Option<Data>)>,
+    /// The grants of a lock, whose they are, and what is made known.
+    holders: Vec<(Fence, Whose, Option<Data>)>,
 }
 
 /// Everything.
@@ -283,7 +283,8 @@ impl Model {
 
     fn outlook(&self, resource: &Name) -> Outlook {
         let holds = self.holds_of(resource).filter(|hold| hold.ticket.is_none());
-        let holders = holds.map(|hold| (hold.fence, hold.data.clone())).collect();
+        let holders =
+            holds.map(|hold| (hold.fence, hold.holder.clone(), hold.data.clone())).collect();
         Outlook { figures: self.figures(resource), holders }
     }
 
@@ -299,7 +300,7 @@ impl Model {
             self.known.insert(name.clone(), Known { is_lock, emptied: None });
         }
         for name in self.pauses.keys() {
-            let known = Known { is_lock: false, emptied: None };
+            let known = Known { is_lock: true, emptied: None };
             self.known.entry(name.clone()).or_insert(known).emptied = None;
         }
         for (name, known) in &mut self.known {

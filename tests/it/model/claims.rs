@@ -160,7 +160,7 @@ impl Model {
         hold_ms: Option<u32>,
     ) -> Answer {
         self.living(session)?;
-        self.must_be(resource, Kind::Tickets)?;
+        self.may_be(resource, Kind::Tickets)?;
         let claim = self.claim(resource, name).filter(|claim| claim.holder.is(session));
         let claim = claim.filter(|claim| only.is_none_or(|only| only == claim.fence));
         let claim = claim.ok_or(Refusal::NotHolder)?;

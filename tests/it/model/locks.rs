@@ -71,8 +71,8 @@ impl Model {
     /// Who has it has it, and may make something else known.
     fn confirm_lock(&mut self, resource: &Name, fence: Fence, data: Option<Data>) -> Reply {
         let hold = self.holds.iter_mut().find(|hold| hold.fence == fence).expect("it is held");
-        if data.is_some() {
-            hold.data = data;
+        if let Some(data) = data {
+            hold.data = Some(data).filter(is_any);
         }
         let grant = self.lock_grant(resource, fence);
         Reply::Granted { grant, fresh: false }
@@ -130,7 +130,7 @@ impl Model {
         let fence = self.fence();
         let (holder, since_ms) = (Whose::Its(holder), self.clock_ms);
         let (resource, ticket, hold_ms) = (resource.clone(), None, None);
-        let name = resource.clone();
+        let (name, data) = (resource.clone(), data.filter(is_any));
         self.holds.push(Hold { resource, ticket, holder, fence, since_ms, mode, data, hold_ms });
         self.lock_grant(&name, fence)
     }
@@ -140,4 +140,9 @@ impl Model {
         let (resource, waiting, mode) = (resource.clone(), self.waiting(resource), hold.mode);
         Grant::Lock(LockGrant { resource, fence, waiting, mode })
     }
+}
+
+/// Whether something is made known.
+fn is_any(data: &Data) -> bool {
+    !data.as_bytes().is_empty()
 }

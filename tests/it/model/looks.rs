@@ -29,7 +29,6 @@ impl Model {
     fn holder_view(&self, hold: &Hold) -> HolderView {
         let ticket = hold.ticket.as_ref();
         let index = ticket.and_then(|name| self.ticket(&hold.resource, name));
-        let is_lost = hold.holder.session().is_none();
         HolderView {
             party: self.party(&hold.holder),
             ticket: ticket.cloned(),
@@ -37,18 +36,17 @@ impl Model {
             since_ms: hold.since_ms,
             mode: hold.mode,
             data: hold.data.clone(),
-            // A lost claim has been counted already.
-            attempt: index.map(|index| self.tickets[index].attempts + u32::from(!is_lost)),
+            attempt: index.map(|index| self.attempt(&self.tickets[index])),
             hold_ms: hold.hold_ms,
         }
     }
 
-    /// Whether that very grant is in force.
+    /// Whether that very grant is in force; a lost one is not.
     pub(crate) fn is_good(&self, resource: &Name, ticket: Option<&Name>, fence: Fence) -> bool {
         let mut holds = self.holds_of(resource);
         holds.any(|hold| {
             let is_that = ticket.is_none_or(|ticket| hold.ticket.as_ref() == Some(ticket));
-            hold.fence == fence && is_that
+            hold.fence == fence && is_that && hold.holder.session().is_some()
         })
     }
 

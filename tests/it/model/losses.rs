@@ -33,7 +33,7 @@ impl Model {
             self.tickets[index].attempts += u32::from(!parting.untried);
             let dead = parting.dead || self.is_worn_out(index);
             self.tickets[index].attempts -= u32::from(!parting.untried);
-            self.tell_of_release(resource, name, reason, dead);
+            self.tell_of_release(resource, name, reason, parting, dead);
             self.tickets[index].attempts += u32::from(!parting.untried);
         }
         self.end_hold(fence);
@@ -46,6 +46,7 @@ impl Model {
         resource: &Name,
         name: &Name,
         reason: ReleaseReason,
+        parting: &Parting,
         dead: bool,
     ) {
         let index = self.ticket(resource, name).expect("it is still there");
@@ -53,7 +54,6 @@ impl Model {
         let ticket = &self.tickets[index];
         if let (true, Some(to)) = (ticket.notify, ticket.issuer.session()) {
             let claimant = claim.holder.session().expect("it was not lost");
-            let given_back = reason == ReleaseReason::Released;
             let event = Event::TicketReleased {
                 to,
                 resource: resource.clone(),
@@ -62,7 +62,7 @@ impl Model {
                 fence: claim.fence,
                 reason,
                 attempt: ticket.attempts + 1,
-                note: ticket.note.clone().filter(|_| given_back),
+                note: parting.note.clone(),
                 dead,
             };
             self.events.push(event);
@@ -95,12 +95,16 @@ impl Model {
             self.tickets[index].attempts += 1;
             let dead = self.is_worn_out(index);
             self.tickets[index].attempts -= 1;
-            self.tell_of_release(resource, name, ReleaseReason::Gone, dead);
+            let parting = Parting::default();
+            self.tell_of_release(resource, name, ReleaseReason::Gone, &parting, dead);
             self.tickets[index].attempts += 1;
         }
         let index = self.holds.iter().position(|hold| hold.fence == fence).expect("it is held");
         let session = self.holds[index].holder.session().expect("it was not lost before");
         let name = self.info(session).name.clone();
+        if self.holds[index].hold_ms.is_some() {
+            self.events.push(Event::HoldEnded { fence });
+        }
         self.holds[index].holder = Whose::Nobodys(name);
         self.holds[index].hold_ms = Some(delay_ms);
         self.events.push(Event::HoldLost { fence, delay_ms });
@@ -172,8 +176,9 @@ impl Model {
     ) -> Answer {
         let hold = self.holds_of(resource).find(|hold| hold.fence == fence);
         let is_its = |hold: &Hold| hold.ticket.as_ref() == ticket && hold.holder.is(session);
+        let hold = hold.filter(|_| self.sessions.contains_key(&session));
         if !hold.is_some_and(is_its) {
-            return Ok(Reply::Done);
+            return Ok(Reply::Released(false));
         }
         if let Some(name) = ticket {
             let untried = Parting { untried: true, ..Parting::default() };
@@ -182,7 +187,7 @@ impl Model {
             self.end_hold(fence);
             self.admit(resource);
         }
-        Ok(Reply::Done)
+        Ok(Reply::Released(true))
     }
 
     pub(super) fn end_holds(&mut self, fences: &[Fence]) -> Answer {

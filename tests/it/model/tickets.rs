@@ -77,6 +77,7 @@ impl Model {
             Standing::Free(_) if terms.delay_ms == 0 => {}
             Standing::Dead(_) => {
                 self.tickets[index].attempts = 0;
+                self.tickets[index].note = None;
                 self.begin_to_stand(resource, name, terms.delay_ms);
             }
             Standing::Free(_) | Standing::Delayed { .. } => {
@@ -171,6 +172,7 @@ impl Model {
         for (_, name) in &dead {
             let index = self.ticket(resource, name).expect("it is dead");
             self.tickets[index].attempts = 0;
+            self.tickets[index].note = None;
             self.set_free(resource, name);
         }
         Ok(Reply::Revived(count(dead.len())))
@@ -195,8 +197,10 @@ impl Model {
             let event = Event::TicketRevoked { to: session, resource, ticket, fence, reason };
             self.events.push(event);
         }
-        let index = self.ticket(resource, name).expect("it is held");
-        self.tickets[index].note = parting.note.clone();
+        if parting.note.is_some() {
+            let index = self.ticket(resource, name).expect("it is held");
+            self.tickets[index].note = parting.note.clone();
+        }
         self.end_claim(resource, name, ReleaseReason::Released, parting);
         Ok(Reply::Released(true))
     }
@@ -238,7 +242,7 @@ impl Model {
                 let by_itself = claimant == session;
                 let reason =
                     if by_itself { ReleaseReason::Released } else { ReleaseReason::Forced };
-                self.tell_of_release(resource, name, reason, false);
+                self.tell_of_release(resource, name, reason, &Parting::default(), false);
             }
             self.tell_of_taking(resource, name, session);
         }

@@ -168,10 +168,17 @@ impl Model {
             number: 0,
             priority: ticket.terms.priority,
             stays: ticket.terms.stay,
-            attempt: ticket.attempts + 1,
+            attempt: self.attempt(ticket),
             hold_ms: claim.and_then(|claim| claim.hold_ms),
             note: ticket.note.clone(),
         }
+    }
+
+    /// The how manieth attempt is under way, or comes next. A lost one has been counted already.
+    pub(super) fn attempt(&self, ticket: &Ticket) -> u32 {
+        let claim = self.claim(&ticket.resource, &ticket.name);
+        let is_lost = claim.is_some_and(|claim| claim.holder.session().is_none());
+        ticket.attempts + u32::from(!is_lost)
     }
 
     /// The tickets that a session issued, in the order in which they came to it.
