@@ -40,7 +40,8 @@ impl Machine {
         }
         for session in sessions {
             let keys = session.waits.keys(&self.tables.waits, |wait| &wait.in_session);
-            for wait in keys.map(|key| &self.tables.waits[key]) {
+            let waits = keys.map(|key| &self.tables.waits[key]);
+            for wait in waits.filter(|wait| wait.leads()) {
                 events.extend(wait.origins().map(|(origin, timeout)| Event::WaitBegan {
                     session: session.info.id,
                     wait: wait.id,
