@@ -109,7 +109,7 @@ mod tests {
         Name::parse(text).unwrap()
     }
 
-    fn lock(resource: &str, wait: Option<WaitTimeout>) -> Op {
+    fn plain_lock(resource: &str, wait: Option<WaitTimeout>) -> Op {
         let (resource, ask) = (name(resource), LockAsk::default());
         Op::Lock { resource, wait, ask, progress: false }
     }
@@ -122,7 +122,7 @@ mod tests {
     fn unknown_members_are_ignored_however_deep_and_the_last_of_a_name_counts() {
         let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
         let text = format!(r#"{{"id":1,"x":{deep},"op":"lock","resource":"a","resource":"b"}}"#);
-        assert_eq!(op(&text), Ok(lock("b", None)));
+        assert_eq!(op(&text), Ok(plain_lock("b", None)));
         assert_eq!(op(r#"{"id":1,"op":"beat","ttl":"soon","wait":{}}"#), Ok(Op::Beat));
         assert_eq!(op(r#"{"\u0069d":1,"op":"b\u0065at"}"#), Ok(Op::Beat));
     }
@@ -145,7 +145,7 @@ mod tests {
         }
         let resource = || name("a");
         let lock = r#"{"id":1,"op":"lock","resource":"a","wait":3e4}"#;
-        assert_eq!(op(lock), Ok(lock("a", Some(WaitTimeout::Ms(30_000)))));
+        assert_eq!(op(lock), Ok(plain_lock("a", Some(WaitTimeout::Ms(30_000)))));
         let unlock = r#"{"id":1,"op":"unlock","resource":"a","fence":4711.0}"#;
         let fence = Some(Fence(4711));
         assert_eq!(op(unlock), Ok(Op::Unlock { resource: resource(), fence }));
@@ -219,7 +219,7 @@ mod tests {
             ("-1", Err("wait must be a number of ms, or true".to_owned())),
         ] {
             let text = format!(r#"{{"id":1,"op":"lock","resource":"a","wait":{wait}}}"#);
-            let expected = length.map(|wait| lock("a", wait));
+            let expected = length.map(|wait| plain_lock("a", wait));
             assert_eq!(op(&text), expected, "{wait}");
         }
     }
