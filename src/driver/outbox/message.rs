@@ -167,7 +167,7 @@ pub(in crate::driver) fn cost(message: &Message) -> usize {
             grant.resource.as_str().len()
                 + grant.ticket.as_str().len()
                 + grant.data.as_bytes().len()
-                + grant.issuer.name.as_str().len()
+                + grant.issuer.name().as_str().len()
         }
     };
     MESSAGE_COST_BYTES
