@@ -25,7 +25,7 @@ pub struct Holder {
     pub mode: Mode,
     /// What its holder makes known.
     pub data: Option<Data>,
-    /// How long it still stays, in ms, if it ends by itself.
+    /// How long it still stays, in ms, if it ends by itself. Only those who look are told.
     pub left_ms: Option<u32>,
 }
 
@@ -88,7 +88,6 @@ impl Holders {
             let mut entry = Object::begin(&mut list);
             holder.write_session(&mut entry);
             holder.write_grant(&mut entry);
-            entry.optional("left", holder.left_ms);
             entry.end();
             if list.len() >= HOLDERS_MAX_BYTES {
                 list.truncate(before);

@@ -150,7 +150,8 @@ impl Dice {
     }
 
     pub(super) fn holders(&mut self) -> Holders {
-        let first = (0..self.below(5)).map(|_| self.holder()).collect();
+        let holder = |dice: &mut Self| Holder { left_ms: None, ..dice.holder() };
+        let first = (0..self.below(5)).map(|_| holder(self)).collect();
         Holders { first, more: self.flag() }
     }
 
