@@ -7,14 +7,18 @@ use std::time::Duration;
 use support::servers::Cores;
 use support::{Dice, Outcome, Target, figure, heading, median, now, since, wanted};
 use ticketd::machine::{
-    Command, Data, Event, Machine, Name, Reply, SessionId, SessionName, Ttl, WaitId, WaitOrigin,
-    WaitRequest, WaitTimeout,
+    Command, Conduct, Data, Event, LockAsk, Machine, Mode, Name, Parting, Reply, SessionId,
+    SessionName, TicketTerms, Ttl, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
 };
 
 /// Names of locks, tickets of the large resource, waiters of the long queue.
 const MANY: usize = 100_000;
 /// The same of the small.
 const FEW: usize = 10;
+/// Tickets of the largest queue of work.
+const MOST: usize = 1_000_000;
+/// Sessions that wait to read together.
+const READERS: usize = 10_000;
 /// Turns that each figure is the median of.
 const TURNS: usize = 9;
 
@@ -33,6 +37,9 @@ fn main() -> Outcome {
     }
     if wanted("queue") {
         queue()?;
+    }
+    if wanted("readers") {
+        readers()?;
     }
     if wanted("growth") {
         growth()?;
@@ -69,15 +76,27 @@ impl Bench {
         let name = SessionName::parse("worker")?;
         let ttl = Ttl::new(10_000).ok_or("ttl")?;
         let source = "127.0.0.1:40000".into();
-        self.apply(&Command::Open { session, name, ttl, source })?;
+        let conduct = Conduct::default();
+        self.apply(&Command::Open { session, name, ttl, source, conduct })?;
         self.sessions.push(session);
         Ok(session)
     }
 
     fn issue(&mut self, session: SessionId, resource: &Name, ticket: &str) -> Outcome {
+        self.issue_by(session, resource, ticket, TicketTerms::default())
+    }
+
+    fn issue_by(
+        &mut self,
+        session: SessionId,
+        resource: &Name,
+        ticket: &str,
+        terms: TicketTerms,
+    ) -> Outcome {
         let (resource, ticket) = (resource.clone(), Name::parse(ticket)?);
         let data = Data::new(b"some data of a ticket").ok_or("data")?;
-        self.apply(&Command::Issue { session, resource, ticket, data, notify: false })?;
+        let notify = false;
+        self.apply(&Command::Issue { session, resource, ticket, data, notify, terms })?;
         Ok(())
     }
 
@@ -87,7 +106,18 @@ impl Bench {
         lock: &Name,
         wait_request: Option<WaitRequest>,
     ) -> Outcome<Reply> {
-        self.apply(&Command::Lock { session, resource: lock.clone(), wait_request })
+        self.lock_in(Mode::Exclusive, session, lock, wait_request)
+    }
+
+    fn lock_in(
+        &mut self,
+        mode: Mode,
+        session: SessionId,
+        lock: &Name,
+        wait_request: Option<WaitRequest>,
+    ) -> Outcome<Reply> {
+        let ask = LockAsk { mode, ..LockAsk::default() };
+        self.apply(&Command::Lock { session, resource: lock.clone(), wait_request, ask })
     }
 
     fn unlock(&mut self, session: SessionId, lock: &Name) -> Outcome {
@@ -152,27 +182,73 @@ fn locks() -> Outcome {
     Ok(())
 }
 
-fn claims() -> Outcome {
-    let mut pools = Vec::new();
-    for size in [FEW, MANY] {
-        let mut bench = Bench::new(17)?;
+/// Tickets of one resource, and those who claim them.
+struct Pool {
+    bench: Bench,
+    resource: Name,
+    rates: Vec<f64>,
+}
+
+impl Pool {
+    fn new(size: usize, stay: bool) -> Outcome<Self> {
+        let mut bench = Bench::new(16)?;
         let resource = Name::parse("jobs")?;
-        let issuer = bench.sessions[16];
-        for ticket in names("job", size)? {
-            bench.issue(issuer, &resource, ticket.as_str())?;
+        let terms = TicketTerms { stay, ..TicketTerms::default() };
+        for part in names("job", size)?.chunks(MANY) {
+            let issuer = bench.open()?;
+            for ticket in part {
+                bench.issue_by(issuer, &resource, ticket.as_str(), terms)?;
+            }
         }
-        pools.push((bench, resource, Vec::new()));
+        Ok(Self { bench, resource, rates: Vec::new() })
     }
+}
+
+fn claims() -> Outcome {
+    let mut pools = [Pool::new(FEW, false)?, Pool::new(MANY, false)?];
+    let mut queues = [Pool::new(FEW, true)?, Pool::new(MOST, true)?];
     for _ in 0..TURNS {
-        for (bench, resource, rates) in &mut pools {
-            rates.push(claim_and_release(bench, resource)?);
+        for pool in pools.iter_mut().chain(&mut queues) {
+            pool.rates.push(claim_and_release(&mut pool.bench, &pool.resource)?);
         }
     }
-    let [(.., few), (.., many)] = &pools[..] else { return Err("two pools".into()) };
-    let slower = median(&support::ratios(few, many));
-    figure("claim+release pairs/s, 10 tickets", median(few), "", Target::None);
-    figure("claim+release pairs/s, 100 000 tickets", median(many), "", Target::None);
+    let [few, many] = pools.map(|pool| pool.rates);
+    let slower = median(&support::ratios(&few, &many));
+    figure("claim+release pairs/s, 10 tickets", median(&few), "", Target::None);
+    figure("claim+release pairs/s, 100 000 tickets", median(&many), "", Target::None);
     figure("  slower with 100 000", slower, "x", Target::AtMost(2.0));
+    let [few, many] = queues.map(|pool| pool.rates);
+    let slower = median(&support::ratios(&few, &many));
+    figure("claim+release pairs/s, 10 tickets that stay", median(&few), "", Target::None);
+    figure("claim+release pairs/s, 1 000 000 that stay", median(&many), "", Target::None);
+    figure("  slower with 1 000 000", slower, "x", Target::AtMost(2.0));
+    Ok(())
+}
+
+/// The longest step in which all who wait to read are granted.
+fn readers() -> Outcome {
+    let mut bench = Bench::new(READERS + 1)?;
+    let sessions = bench.sessions.clone();
+    let lock = Name::parse("index")?;
+    let wait_request = WaitRequest { origin: WaitOrigin::Socket, timeout: WaitTimeout::Session };
+    let mut steps = Vec::new();
+    for _ in 0..TURNS {
+        bench.lock(sessions[0], &lock, None)?;
+        for &session in &sessions[1..] {
+            bench.lock_in(Mode::Shared, session, &lock, Some(wait_request))?;
+        }
+        let start = now();
+        bench.unlock(sessions[0], &lock)?;
+        steps.push(since(start).as_secs_f64() * 1e3);
+        assert_eq!(bench.machine.figures(lock.as_str()).held as usize, READERS);
+        bench.apply(&Command::Force {
+            by: None,
+            resource: lock.clone(),
+            ticket: None,
+            fence: None,
+        })?;
+    }
+    figure("10 000 readers granted in one step", median(&steps), "ms", Target::AtMost(5.0));
     Ok(())
 }
 
@@ -182,15 +258,16 @@ fn claim_and_release(bench: &mut Bench, resource: &Name) -> Outcome<f64> {
     for number in 0..MANY {
         let session = bench.sessions[number % 16];
         let resource = resource.clone();
-        let claim =
-            Command::Claim { session, resource, ticket: None, wait_request: None, again: false };
+        let (ticket, wait_request, again, hold_ms) = (None, None, false, None);
+        let claim = Command::Claim { session, resource, ticket, wait_request, again, hold_ms };
         let Reply::Granted { grant: ticketd::machine::Grant::Ticket(grant), .. } =
             bench.apply(&claim)?
         else {
             return Err("no ticket is free".into());
         };
         let (resource, ticket, fence) = (grant.resource, grant.ticket, Some(grant.fence));
-        bench.apply(&Command::Release { session, resource, ticket, fence, by_socket: true })?;
+        let (by_socket, parting) = (true, Parting::default());
+        bench.apply(&Command::Release { session, resource, ticket, fence, by_socket, parting })?;
     }
     Ok(f64::from(u32::try_from(MANY)?) / since(start).as_secs_f64())
 }

@@ -108,7 +108,7 @@ impl Machine {
         let found = self
             .resource_key(resource.as_str())
             .and_then(|resource| self.tables.find_ticket(resource, ticket.as_str()));
-        let issuer = found.map(|ticket| self.tables.tickets[ticket].issuer);
+        let issuer = found.and_then(|ticket| self.tables.tickets[ticket].issuer());
         let adds = issuer.is_none_or(|issuer| self.tables.sessions[issuer].account != account);
         Some((self.tables.accounts[account].counts, adds))
     }
@@ -128,7 +128,7 @@ impl Machine {
             Reach::Any => true,
             Reach::Issued => ticket.issuer == session,
             Reach::IssuedOrClaimed => {
-                ticket.issuer == session || ticket.hold.is_some_and(claimed_by)
+                ticket.issuer == session || ticket.hold().is_some_and(claimed_by)
             }
         }
     }

@@ -25,14 +25,16 @@ impl Machine {
         resource.changing = true;
         if resource.touched.is_none() && !resource.watchers.is_empty() {
             resource.touched = u32::try_from(self.touched.len()).ok();
-            self.touched.push(Touched { resource: key, before: resource.figures(), freed: false });
+            let before = resource.figures();
+            self.touched.push(Touched { resource: key, before, freed: false, holders: false });
         }
     }
 
     /// A resource that nothing stands in any more has no kind, and is entered among the emptied.
     #[inline]
     fn end_change(&mut self, key: ResourceKey) {
-        assert!(self.freed.is_empty(), "a ticket that became free was not offered");
+        let offered = self.freed.front().map(|&ticket| self.tables.tickets[ticket].resource);
+        assert!(offered != Some(key), "a ticket that became free was not offered");
         let resource = &mut self.tables.resources[key];
         assert!(resource.changing, "a change ended twice");
         resource.changing = false;
@@ -40,8 +42,8 @@ impl Machine {
             assert!(resource.kind.is_some() && resource.known, "what stands has no kind");
             return;
         }
-        if resource.kind.take().is_some() {
-            assert!(resource.emptied.is_none(), "a resource was emptied twice");
+        resource.kind = None;
+        if resource.known && resource.is_open() && resource.emptied.is_none() {
             self.emptied_mark += 1;
             resource.emptied = NonZeroU64::new(self.emptied_mark);
             let tables = &mut self.tables;
@@ -61,12 +63,28 @@ impl Machine {
         }
         resource.kind = Some(kind);
         resource.last = kind;
+        self.become_known(key);
+    }
+
+    /// A resource is known from now on, and not among the emptied.
+    #[inline]
+    pub(super) fn become_known(&mut self, key: ResourceKey) {
+        let tables = &mut self.tables;
+        let resource = &mut tables.resources[key];
         if !resource.known {
             resource.known = true;
-            tables.known += 1;
+            tables.known.insert(resource.name.clone(), key);
         }
         if resource.emptied.take().is_some() {
             tables.emptied.remove(&mut tables.resources, key, |r| &mut r.in_emptied);
+        }
+    }
+
+    /// The holders of a lock, or what they make known, are others.
+    #[inline]
+    pub(super) fn touch_holders(&mut self, key: ResourceKey) {
+        if let Some(at) = self.tables.resources[key].touched {
+            self.touched[at as usize].holders = true;
         }
     }
 
@@ -77,9 +95,10 @@ impl Machine {
             tables.emptied.remove(&mut tables.resources, key, |r| &mut r.in_emptied);
             let resource = &mut tables.resources[key];
             assert!(resource.kind.is_none() && resource.known, "what stands is forgotten");
+            assert!(resource.is_open(), "what is paused is forgotten");
             resource.emptied = None;
             resource.known = false;
-            tables.known -= 1;
+            tables.known.remove(&resource.name);
             self.drop_if_unused(key);
         }
         let more = self.oldest_emptied(up_to).is_some();

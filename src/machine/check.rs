@@ -1,8 +1,8 @@
 //! Every relation that is kept twice, checked both ways. Tests call this after each command.
 
-use super::command::Kind;
-use super::names::NUMBER_END;
-use super::rows::{Held, Hold, Queue, Resource, ResourceKey, Session};
+use super::command::{Kind, Mode};
+use super::names::{HOLDERS_MAX, NUMBER_END};
+use super::rows::{Held, Hold, Queue, Resource, ResourceKey, Session, Standing};
 use super::tables::Machine;
 
 impl Machine {
@@ -17,6 +17,9 @@ impl Machine {
         for (key, resource) in self.tables.resources.iter() {
             self.check_resource(key, resource);
             self.check_contents(key, resource);
+            if let Some(extra) = &resource.extra {
+                self.check_free(key, extra);
+            }
             if let Some(queue) = &resource.queue {
                 self.check_queue(resource, queue);
             }
@@ -24,6 +27,7 @@ impl Machine {
         self.check_holds();
         self.check_tickets();
         self.check_waits();
+        self.check_groups();
         self.check_watches();
         self.check_emptied();
         assert!(self.touched.is_empty(), "changes were left unreported");
@@ -34,7 +38,7 @@ impl Machine {
     fn check_sessions(&self) {
         let tables = &self.tables;
         assert_eq!(tables.sessions.len(), tables.session_ids.len());
-        let (mut locks, mut claims, mut issued, mut waits, mut watches) = (0, 0, 0, 0, 0);
+        let (mut held, mut issued, mut waits, mut watches) = (0, 0, 0, 0);
         let mut condemned = 0;
         for (key, session) in tables.sessions.iter() {
             assert_eq!(tables.find_session(&session.info.id), Some(key));
@@ -45,8 +49,7 @@ impl Machine {
                 assert!(session.issued.is_empty(), "a condemned session issues");
             }
             self.check_holds_of(key, session);
-            locks += session.locks.len();
-            claims += session.claims.len();
+            held += session.holds();
             let mut last = 0;
             for ticket in session.issued.keys(&tables.tickets, |t| &t.in_issued) {
                 let ticket = &tables.tickets[ticket];
@@ -57,7 +60,7 @@ impl Machine {
             let mut last = 0;
             for wait in session.waits.keys(&tables.waits, |w| &w.in_session) {
                 let wait = &tables.waits[wait];
-                assert!(wait.session == key && wait.id.0 > last);
+                assert!(wait.session == key && wait.id.0 >= last);
                 last = wait.id.0;
                 waits += 1;
             }
@@ -65,8 +68,10 @@ impl Machine {
         }
         assert_eq!(condemned, tables.condemned);
         let counts = self.counts();
-        assert_eq!((locks, claims), (counts.locks, counts.claims));
-        assert_eq!((issued, waits, watches), (counts.tickets, counts.waits, counts.watches));
+        assert_eq!(held + tables.lost.len(), counts.locks + counts.claims);
+        let orphans = tables.tickets.iter().filter(|(_, ticket)| ticket.issuer().is_none());
+        assert_eq!(issued + orphans.count(), counts.tickets);
+        assert_eq!((waits, watches), (counts.waits, counts.watches));
     }
 
     /// A session's holds, in both lists and by resource.
@@ -83,11 +88,14 @@ impl Machine {
             }
         }
         assert_eq!(listed, session.holds());
-        assert_eq!(session.by_resource.len(), session.claims.len());
+        let locks = session.locks.keys(&self.tables.holds, |h| &h.in_session);
+        let shared = |&hold: &u32| self.tables.holds[hold].what == Held::Lock(Mode::Shared);
+        let shared = locks.filter(shared).count();
+        assert_eq!(session.by_resource.len(), session.claims.len() + shared);
         for (&(resource, fence), &hold) in &session.by_resource {
             let hold = &self.tables.holds[hold];
             assert_eq!((hold.resource, hold.fence), (resource, fence));
-            assert!(hold.session == key && hold.what.kind() == Kind::Tickets);
+            assert!(hold.session == key && hold.what != Held::Lock(Mode::Exclusive));
         }
     }
 
@@ -100,19 +108,31 @@ impl Machine {
             assert!(hold.fence.0 < self.next_fence);
             self.check_hold(key, hold);
         }
+        assert!(self.tables.timed.values().all(|&hold| self.tables.holds.get(hold).is_some()));
+        assert!(self.tables.lost.values().all(|&hold| self.tables.holds.get(hold).is_some()));
     }
 
     fn check_hold(&self, key: u32, hold: &Hold) {
-        let session = &self.tables.sessions[hold.session];
+        let is_timed = self.tables.timed.get(&hold.fence) == Some(&key);
+        let is_lost = self.tables.lost.get(&hold.fence) == Some(&key);
+        assert_eq!(is_lost, hold.holder().is_none());
+        assert_eq!(is_timed, hold.hold_ms().is_some() && !is_lost);
+        let lost_by = hold.extra.as_ref().and_then(|extra| extra.lost_by.as_ref());
+        assert_eq!(lost_by.is_some(), is_lost);
         match hold.what {
-            Held::Lock => {
-                assert_eq!(self.lock_hold(hold.resource, hold.session), Some(key));
+            Held::Lock(_) => {
+                assert!(!is_timed, "a lock ends by itself");
+                if let Some(session) = hold.holder() {
+                    assert_eq!(self.lock_hold(hold.resource, session), Some(key));
+                }
             }
             Held::Ticket(ticket) => {
-                let found = session.by_resource.get(&(hold.resource, hold.fence));
-                assert_eq!(found, Some(&key));
+                if let Some(session) = hold.holder() {
+                    let by_resource = &self.tables.sessions[session].by_resource;
+                    assert_eq!(by_resource.get(&(hold.resource, hold.fence)), Some(&key));
+                }
                 let ticket = &self.tables.tickets[ticket];
-                assert_eq!((ticket.hold, ticket.resource), (Some(key), hold.resource));
+                assert_eq!((ticket.hold(), ticket.resource), (Some(key), hold.resource));
             }
         }
     }
@@ -125,8 +145,11 @@ impl Machine {
         assert!(resource.kind.is_none_or(|kind| kind == resource.last));
         assert!(resource.known || !resource.watchers.is_empty(), "an unused resource stayed");
         assert!(resource.known || resource.kind.is_none(), "what stands must be known");
-        let empty = resource.known && resource.kind.is_none();
+        let empty = resource.known && resource.kind.is_none() && resource.is_open();
         assert_eq!(resource.emptied.is_some(), empty, "emptied and known disagree");
+        assert!(resource.known || resource.is_open(), "what is paused is not known");
+        let known = self.tables.known.get(resource.name.as_str());
+        assert_eq!(known, resource.known.then_some(&key));
     }
 
     /// What stands in a resource is of its kind and in order, and nothing free suits a wait.
@@ -139,11 +162,16 @@ impl Machine {
             assert!(hold.resource == key && Some(hold.what.kind()) == resource.kind);
             assert!(hold.fence.0 > last, "a resource's holds are out of order");
             last = hold.fence.0;
-            claimed += usize::from(hold.what != Held::Lock);
+            claimed += usize::from(hold.what.kind() == Kind::Tickets);
         }
         match resource.kind {
             Some(Kind::Lock) => {
-                assert!(resource.tickets.is_empty() && resource.holds.len() == 1);
+                assert!(resource.tickets.is_empty() && resource.holds.len() <= HOLDERS_MAX);
+                assert!(!resource.holds.is_empty() || !resource.is_open());
+                let holds = resource.holds.keys(&tables.holds, |h| &h.in_resource);
+                let mut whats = holds.map(|hold| tables.holds[hold].what);
+                let shared = whats.all(|what| what == Held::Lock(Mode::Shared));
+                assert!(shared || resource.holds.len() == 1, "an exclusive lock is shared");
             }
             Some(Kind::Tickets) | None => assert_eq!(resource.holds.len(), claimed),
         }
@@ -151,13 +179,20 @@ impl Machine {
         let of_it = resource.tickets.keys(&tables.tickets, |t| &t.in_all);
         let of_it = of_it.filter(|&ticket| tables.tickets[ticket].resource == key);
         assert_eq!(of_it.count(), resource.tickets.len());
-        assert_eq!(resource.free.len() + claimed, resource.tickets.len());
+        let extra = resource.extra.as_ref();
+        let extra = extra.map_or(0, |it| it.free() + it.delayed + it.dead.count());
+        assert_eq!(resource.free.len() + extra as usize + claimed, resource.tickets.len());
         let mut last = 0;
         for free in resource.free.keys(&tables.tickets, |t| &t.in_free) {
             let ticket = &tables.tickets[free];
-            assert!(ticket.hold.is_none() && ticket.place > last && ticket.resource == key);
+            assert!(ticket.standing == Standing::Free && ticket.priority == 0);
+            assert!(ticket.place > last && ticket.resource == key);
             last = ticket.place;
-            assert!(self.first_for_ticket(free).is_none(), "somebody waits for a free ticket");
+        }
+        let all = resource.tickets.keys(&tables.tickets, |t| &t.in_all);
+        for free in all.filter(|&ticket| tables.tickets[ticket].standing == Standing::Free) {
+            let is_waited_for = resource.is_open() && self.first_for_ticket(free).is_some();
+            assert!(!is_waited_for, "somebody waits for a free ticket");
         }
     }
 
@@ -193,29 +228,43 @@ impl Machine {
         assert_eq!(all, emptied.len());
         let known = resources.iter().filter(|(_, r)| r.known).count();
         assert_eq!(known, self.counts().resources);
+        let is_paused = |r: &Resource| r.extra.as_ref().is_some_and(|extra| extra.is_paused());
+        let paused = resources.iter().filter(|(_, r)| is_paused(r)).count();
+        assert_eq!(paused, self.tables.paused);
     }
 
     fn check_tickets(&self) {
         assert_eq!(self.tables.tickets.len(), self.tables.ticket_names.len());
-        let mut claimed = 0;
+        let (mut claimed, mut delayed) = (0, 0);
         for (key, ticket) in self.tables.tickets.iter() {
             let by_name = self.tables.find_ticket(ticket.resource, ticket.name.as_str());
             assert_eq!(by_name, Some(key));
             assert!(ticket.issued <= self.serial && ticket.place <= self.serial);
-            if let Some(hold) = ticket.hold {
+            let extra = ticket.extra.as_ref();
+            let issued_by = extra.and_then(|extra| extra.issued_by.as_ref());
+            assert_eq!(issued_by.is_some(), ticket.issuer().is_none());
+            assert!(ticket.issuer().is_some() || (ticket.stays && !ticket.notify));
+            let delay = extra.and_then(|extra| extra.delay);
+            assert_eq!(delay.is_some(), ticket.standing == Standing::Delayed);
+            if let Some(delay) = delay {
+                assert_eq!(self.tables.delayed.get(&delay.id), Some(&key));
+                delayed += 1;
+            }
+            if let Some(hold) = ticket.hold() {
                 let what = self.tables.holds[hold].what;
                 assert!(matches!(what, Held::Ticket(held) if held == key));
                 claimed += 1;
             }
         }
-        assert_eq!(claimed, self.tables.claims);
+        assert_eq!((claimed, delayed), (self.tables.claims, self.tables.delayed.len()));
         let listed: usize = self.tables.resources.iter().map(|(_, r)| r.tickets.len()).sum();
         assert_eq!(listed, self.tables.tickets.len());
     }
 
     fn check_waits(&self) {
         let tables = &self.tables;
-        assert_eq!(tables.waits.len(), tables.wait_ids.len());
+        let leading = tables.waits.iter().filter(|(_, wait)| wait.leads()).count();
+        assert_eq!(leading, tables.wait_ids.len());
         let mut merging = 0;
         let mut queued = 0;
         for (_, resource) in tables.resources.iter() {
@@ -223,7 +272,8 @@ impl Machine {
         }
         assert_eq!(queued, tables.waits.len());
         for (key, wait) in tables.waits.iter() {
-            assert_eq!(tables.find_wait(wait.id), Some(key));
+            let found = tables.find_wait(wait.id);
+            assert!(!wait.leads() || found == Some(key), "a wait is not found");
             assert!(wait.id.0 < self.next_wait);
             assert!(!wait.is_deserted(), "nobody waits here");
             let ticket = wait.ticket.as_ref();
@@ -232,8 +282,10 @@ impl Machine {
                 merging += 1;
                 assert_eq!(place, Some(key));
             }
-            let of_its_own = self.lock_hold(wait.resource, wait.session);
-            assert!(of_its_own.is_none(), "a holder waits for its own lock");
+            // Only who stole a lock waits behind itself.
+            let own = self.lock_hold(wait.resource, wait.session);
+            let own = own.map(|hold| tables.holds[hold].what);
+            assert!(own != Some(Held::Lock(Mode::Shared)), "a holder waits for its own lock");
         }
         assert_eq!(merging, tables.merging.len());
     }

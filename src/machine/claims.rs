@@ -1,10 +1,22 @@
 //! Claims: tickets taken, waited for, given back.
 
-use super::command::{Kind, Limit, Refusal, Reply};
-use super::event::{Event, LossReason};
-use super::names::{Fence, HOLDS_MAX, Name, SessionId, WaitRequest};
-use super::rows::{Held, HoldKey, ResourceKey, SessionKey, TicketKey};
+use super::command::{Kind, Parting, Refusal, Reply};
+use super::event::{Event, LossReason, ReleaseReason};
+use super::extras::HoldExtra;
+use super::holds::ClaimEnd;
+use super::names::{Fence, Name, SessionId, WaitRequest};
+use super::rows::{Held, HoldKey, ResourceKey, SessionKey, Standing, TicketKey};
 use super::tables::Machine;
+use super::waits::Wish;
+
+/// A claim, as who has it names it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NamedClaim<'a> {
+    pub(super) resource: &'a Name,
+    pub(super) ticket: &'a Name,
+    /// Only that grant.
+    pub(super) fence: Option<Fence>,
+}
 
 impl Machine {
     pub(super) fn claim_named(
@@ -13,6 +25,7 @@ impl Machine {
         name: &Name,
         ticket: &Name,
         wait_request: Option<WaitRequest>,
+        hold_ms: Option<u32>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
@@ -22,16 +35,22 @@ impl Machine {
             if let Some(hold) = self.ticket_hold(key, session) {
                 return Ok(self.granted(hold, false));
             }
-            if self.tables.tickets[key].hold.is_none() {
-                return self.claim_free(session, key, out);
+            let resource = self.tables.tickets[key].resource;
+            if self.tables.tickets[key].standing == Standing::Free
+                && self.tables.resources[resource].is_open()
+            {
+                return self.claim_free(session, key, hold_ms, out);
             }
         }
-        match wait_request {
-            Some(wait_request) => {
-                self.join(session, name, Kind::Tickets, Some(ticket), wait_request, out)
-            }
-            None if found.is_some() => Err(Refusal::TicketHeld),
+        if let Some(wait_request) = wait_request {
+            let ticket = Some(ticket.clone());
+            let wish = Wish { ticket, hold_ms, ..Wish::of(Kind::Tickets) };
+            return self.join(session, name, wish, wait_request, out);
+        }
+        match found.map(|key| self.tables.tickets[key].standing) {
             None => Err(Refusal::TicketNotFound),
+            Some(Standing::Held(_)) => Err(Refusal::TicketHeld),
+            Some(_) => Ok(Reply::NotGranted),
         }
     }
 
@@ -41,82 +60,114 @@ impl Machine {
         name: &Name,
         wait_request: Option<WaitRequest>,
         again: bool,
+        hold_ms: Option<u32>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
         let resource = self.ticket_resource(name)?;
         if let Some(key) = resource {
-            if again && let Some(hold) = self.first_claim(session, key) {
+            if again && let Some(hold) = self.first_by_resource(session, key) {
                 return Ok(self.granted(hold, false));
             }
-            if let Some(free) = self.tables.resources[key].free.first() {
-                return self.claim_free(session, free, out);
+            if self.tables.resources[key].is_open()
+                && let Some(free) = self.first_free(key)
+            {
+                return self.claim_free(session, free, hold_ms, out);
             }
         }
-        assert!(
-            resource.is_none_or(|key| self.tables.resources[key].free.is_empty()),
-            "a free ticket was passed over"
-        );
         match wait_request {
             None => Ok(Reply::NotGranted),
-            Some(wait_request) => self.join(session, name, Kind::Tickets, None, wait_request, out),
+            Some(wait_request) => {
+                let wish = Wish { hold_ms, ..Wish::of(Kind::Tickets) };
+                self.join(session, name, wish, wait_request, out)
+            }
         }
     }
 
-    /// The claim with the lowest fence that a session has in a resource.
-    fn first_claim(&self, session: SessionKey, resource: ResourceKey) -> Option<HoldKey> {
-        let by_resource = &self.tables.sessions[session].by_resource;
-        let (&(found, _), &hold) = by_resource.range((resource, Fence(0))..).next()?;
-        (found == resource).then_some(hold)
-    }
-
-    fn claim_free(
+    pub(super) fn claim_free(
         &mut self,
         session: SessionKey,
         ticket: TicketKey,
+        hold_ms: Option<u32>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
-        if self.tables.sessions[session].holds() >= HOLDS_MAX {
-            return Err(Refusal::Limit(Limit::Holds));
-        }
+        self.may_hold_more(session)?;
         // Nothing below can refuse.
         let resource = self.tables.tickets[ticket].resource;
+        let extra = self.lasting(ticket, hold_ms);
         let hold = self.change(resource, |machine| {
             machine.leave_free(ticket);
-            machine.begin_hold(session, resource, Held::Ticket(ticket))
+            machine.begin_hold(session, resource, Held::Ticket(ticket), extra)
         });
         assert!(self.ticket_hold(ticket, session) == Some(hold), "a claim was given to nobody");
-        self.tell_issuer_of_claim(hold, out);
+        self.tell_of_claim(hold, out);
         Ok(self.granted(hold, true))
+    }
+
+    /// What a claim has that ends by itself: it says when, or its ticket does.
+    pub(super) fn lasting(
+        &self,
+        ticket: TicketKey,
+        hold_ms: Option<u32>,
+    ) -> Option<Box<HoldExtra>> {
+        let hold_ms = hold_ms.or_else(|| self.tables.tickets[ticket].hold_ms())?;
+        Some(Box::new(HoldExtra { hold_ms: Some(hold_ms), ..HoldExtra::default() }))
+    }
+
+    pub(super) fn touch(
+        &mut self,
+        session: SessionId,
+        claim: NamedClaim<'_>,
+        hold_ms: Option<u32>,
+        out: &mut Vec<Event>,
+    ) -> Result<Reply, Refusal> {
+        let session = self.session_key(session)?;
+        let resource = self.ticket_resource(claim.resource)?.ok_or(Refusal::NotHolder)?;
+        let hold = self.claim_in(resource, session, claim).ok_or(Refusal::NotHolder)?;
+        // Nothing below can refuse.
+        let row = &mut self.tables.holds[hold];
+        if hold_ms.is_some() {
+            row.extra.get_or_insert_default().hold_ms = hold_ms;
+            let fence = row.fence;
+            self.tables.timed.insert(fence, hold);
+        }
+        self.tell_of_time(hold, out);
+        Ok(Reply::Touched(self.tables.holds[hold].hold_ms()))
+    }
+
+    /// The hold of a claim that a session names in a resource.
+    fn claim_in(
+        &self,
+        resource: ResourceKey,
+        session: SessionKey,
+        claim: NamedClaim<'_>,
+    ) -> Option<HoldKey> {
+        let ticket = self.tables.find_ticket(resource, claim.ticket.as_str())?;
+        self.ticket_hold(ticket, session).filter(|&hold| self.is_by(hold, claim.fence))
     }
 
     pub(super) fn release(
         &mut self,
         session: SessionId,
-        name: &Name,
-        ticket: &Name,
-        only: Option<Fence>,
+        claim: NamedClaim<'_>,
         by_socket: bool,
+        parting: &Parting,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
-        let session_key = self.session_key(session)?;
-        let resource = self.known_key(name.as_str())?;
+        let session = self.session_key(session)?;
+        let resource = self.known_key(claim.resource.as_str())?;
         if self.tables.resources[resource].kind == Some(Kind::Lock) {
             return Err(Refusal::WrongKind);
         }
-        let found = self.tables.find_ticket(resource, ticket.as_str());
-        let hold = found.and_then(|ticket| self.ticket_hold(ticket, session_key));
-        let Some(hold) = hold.filter(|&hold| self.is_by(hold, only)) else {
+        let Some(hold) = self.claim_in(resource, session, claim) else {
             return Ok(Reply::Released(false));
         };
         // Nothing below can refuse.
-        assert!(self.tables.holds[hold].resource == resource, "a claim is of another resource");
         if !by_socket {
-            let (resource, ticket, reason) = (name.clone(), ticket.clone(), LossReason::Released);
-            let fence = self.tables.holds[hold].fence;
-            out.push(Event::TicketRevoked { to: session, resource, ticket, fence, reason });
+            self.tell_of_loss(hold, LossReason::Released, out);
         }
-        self.pass_on(hold, out);
+        let (reason, counts) = (ReleaseReason::Released, !parting.untried);
+        self.pass_on(hold, ClaimEnd { reason, counts, parting: Some(parting) }, out);
         Ok(Reply::Released(true))
     }
 

@@ -14,20 +14,26 @@ mod apply;
 mod arena;
 mod change;
 mod check;
+mod circles;
 mod claims;
 mod command;
 mod event;
+mod extras;
+mod force;
+mod free;
 mod holds;
 mod index;
 mod list;
 mod locks;
 mod names;
 mod nodes;
+mod pauses;
 mod query;
 mod queue;
 mod ranks;
 mod rows;
 mod sessions;
+mod several;
 mod snapshot;
 mod tables;
 mod tickets;
@@ -50,7 +56,8 @@ pub use names::{
 };
 pub use query::{
     Counts, HolderView, IssuedState, LookView, ResourceView, SLICE_MAX, Scan, SessionState,
-    SessionView, Stakes, TicketState, TicketView, TimedClaim, WaitState, WaiterView, WatchState,
+    SessionView, Stakes, TicketState, TicketStateKind, TicketView, TimedClaim, WaitState,
+    WaiterView, WatchState,
 };
 pub use snapshot::{
     BadSnapshot, DelaySnapshot, HoldSnapshot, PauseSnapshot, ResourceSnapshot, SessionSnapshot,

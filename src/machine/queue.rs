@@ -3,8 +3,10 @@
 use super::arena::Arena;
 use super::command::{Grant, Kind};
 use super::event::Event;
+use super::extras::HoldExtra;
+use super::locks::known;
 use super::names::{Name, WAITERS_MAX, WaitId};
-use super::rows::{Held, Queue, ResourceKey, TicketKey, Wait, WaitKey};
+use super::rows::{Held, Queue, ResourceKey, Standing, TicketKey, Wait, WaitKey};
 use super::tables::Machine;
 
 impl Machine {
@@ -12,23 +14,41 @@ impl Machine {
     /// something or takes a wait out of the queue.
     pub(super) fn admit(&mut self, resource: ResourceKey, out: &mut Vec<Event>) {
         while let Some((wait, what)) = self.next_grant(resource) {
-            let session = self.tables.waits[wait].session;
-            let hold = self.begin_hold(session, resource, what);
-            let ended = self.leave_queue(wait);
-            self.answer_wait(ended, &self.grant(hold), out);
-            self.tell_issuer_of_claim(hold, out);
+            self.grant_wait(wait, what, out);
         }
+    }
+
+    /// A wait is granted, and leaves its queue, or all in which it stands.
+    pub(super) fn grant_wait(&mut self, wait: WaitKey, what: Held, out: &mut Vec<Event>) {
+        let row = &mut self.tables.waits[wait];
+        let (session, resource) = (row.session, row.resource);
+        let (data, hold_ms) = (row.data.take(), row.hold_ms);
+        let extra: Option<Box<HoldExtra>> = match what {
+            Held::Lock(_) => known(data),
+            Held::Ticket(ticket) => self.lasting(ticket, hold_ms),
+        };
+        let places = self.places(wait);
+        let hold = self.begin_hold(session, resource, what, extra);
+        for place in places.into_iter().filter(|&place| place != wait) {
+            let resource = self.tables.waits[place].resource;
+            self.change(resource, |machine| machine.leave_queue(place));
+        }
+        let ended = self.leave_queue(wait);
+        self.answer_wait(ended, &self.grant(hold), out);
+        self.tell_of_claim(hold, out);
     }
 
     /// What is granted next, and to which wait. Tickets that became free and suit nobody are put
     /// among the free on the way.
     fn next_grant(&mut self, key: ResourceKey) -> Option<(WaitKey, Held)> {
         if self.tables.resources[key].kind == Some(Kind::Lock) {
-            return self.next_for_lock(key).map(|wait| (wait, Held::Lock));
+            let wait = self.next_for_lock(key)?;
+            return Some((wait, Held::Lock(self.tables.waits[wait].mode)));
         }
+        let is_open = self.tables.resources[key].is_open();
         while let Some(ticket) = self.freed.pop_front() {
             assert!(self.tables.tickets[ticket].resource == key, "offered elsewhere");
-            if let Some(wait) = self.first_for_ticket(ticket) {
+            if is_open && let Some(wait) = self.first_for_ticket(ticket) {
                 return Some((wait, Held::Ticket(ticket)));
             }
             self.enter_free(ticket);
@@ -39,14 +59,17 @@ impl Machine {
     /// The first wait for a lock, if the lock fits it.
     pub(super) fn next_for_lock(&self, key: ResourceKey) -> Option<WaitKey> {
         let resource = &self.tables.resources[key];
-        let fits = resource.kind == Some(Kind::Lock) && resource.holds.is_empty();
-        if fits { resource.queue.as_ref()?.any.first() } else { None }
+        if resource.kind != Some(Kind::Lock) || !resource.is_open() {
+            return None;
+        }
+        let first = resource.queue.as_ref()?.any.first()?;
+        self.fits(key, self.tables.waits[first].mode).then_some(first)
     }
 
     /// The earliest wait that accepts a ticket.
     pub(super) fn first_for_ticket(&self, ticket: TicketKey) -> Option<WaitKey> {
         let ticket = &self.tables.tickets[ticket];
-        assert!(ticket.hold.is_none(), "a held ticket is offered");
+        assert!(ticket.standing == Standing::Free, "a held ticket is offered");
         let queue = self.tables.resources[ticket.resource].queue.as_ref()?;
         let any = queue.any.first();
         let named = queue.named.get(&ticket.name).and_then(|list| list.first());
@@ -57,40 +80,21 @@ impl Machine {
         }
     }
 
-    /// A ticket that nobody holds goes behind the free ones.
-    fn enter_free(&mut self, key: TicketKey) {
-        let place = self.serial();
-        let tables = &mut self.tables;
-        let ticket = &mut tables.tickets[key];
-        assert!(ticket.hold.is_none(), "a held ticket became free");
-        ticket.place = place;
-        let resource = &mut tables.resources[ticket.resource];
-        assert!(resource.changing, "a ticket becomes free outside of a change");
-        resource.free.push(&mut tables.tickets, key, |t| &mut t.in_free);
-        if let Some(at) = resource.touched {
-            self.touched[at as usize].freed = true;
-        }
-    }
-
-    /// A ticket is no longer among the free: it is granted, or it vanishes.
-    pub(super) fn leave_free(&mut self, key: TicketKey) {
-        let tables = &mut self.tables;
-        let ticket = &tables.tickets[key];
-        assert!(ticket.hold.is_none(), "a held ticket was among the free");
-        let resource = &mut tables.resources[ticket.resource];
-        assert!(resource.changing, "a free ticket goes outside of a change");
-        resource.free.remove(&mut tables.tickets, key, |t| &mut t.in_free);
-    }
-
     /// Ties a wait into the tables. Its id must be the greatest of its queue.
     pub(super) fn enter_queue(&mut self, wait: Wait, kind: Kind) -> WaitKey {
         let (id, session, resource) = (wait.id, wait.session, wait.resource);
-        let (ticket, merges) = (wait.ticket.clone(), wait.merges);
+        let (ticket, merges, leads) = (wait.ticket.clone(), wait.merges, wait.leads());
+        let group = wait.group;
         assert!(kind == Kind::Tickets || ticket.is_none(), "a wait for a lock names a ticket");
         self.stand(resource, kind);
         let tables = &mut self.tables;
         let key = tables.waits.insert(wait);
-        tables.wait_ids.insert(id, key);
+        if leads {
+            tables.wait_ids.insert(id, key);
+        }
+        if let Some((group, _)) = group {
+            tables.groups[group].places.push(key);
+        }
         if merges {
             tables.merging.insert((session, resource, ticket.as_ref()), key);
         }
@@ -112,7 +116,8 @@ impl Machine {
         let tables = &mut self.tables;
         let wait = &tables.waits[key];
         let (id, session, resource) = (wait.id, wait.session, wait.resource);
-        let (ticket, merges) = (wait.ticket.clone(), wait.merges);
+        let (ticket, merges, leads) = (wait.ticket.clone(), wait.merges, wait.leads());
+        let group = wait.group;
         let list = &mut tables.sessions[session].waits;
         list.remove(&mut tables.waits, key, |w| &mut w.in_session);
         let entry = &mut tables.resources[resource];
@@ -124,7 +129,16 @@ impl Machine {
             assert!(queue.any.is_empty() && queue.named.is_empty(), "a wait was not counted");
             entry.queue = None;
         }
-        tables.wait_ids.remove(id, key);
+        if leads {
+            tables.wait_ids.remove(id, key);
+        }
+        if let Some((group, _)) = group {
+            let places = &mut tables.groups[group].places;
+            places.retain(|&place| place != key);
+            if places.is_empty() {
+                tables.groups.remove(group);
+            }
+        }
         if merges {
             tables.merging.remove((session, resource, ticket.as_ref()), key);
         }

@@ -58,6 +58,13 @@ impl Ranks {
         self.before(self.slot(number) + 1)
     }
 
+    /// The first numbers, in order.
+    pub(super) fn first(&self, most: usize) -> impl Iterator<Item = u64> {
+        let lives = |&slot: &usize| self.before(slot + 1) > self.before(slot);
+        let slots = (0..self.numbers.len()).filter(lives).take(most.min(self.living));
+        slots.map(|slot| self.numbers[slot])
+    }
+
     fn slot(&self, number: u64) -> usize {
         match self.numbers.binary_search(&number) {
             Ok(slot) => slot,

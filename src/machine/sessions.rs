@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::command::{Refusal, Reply};
-use super::event::{EndReason, Event, LossReason};
+use super::command::{Conduct, Refusal, Reply};
+use super::event::{EndReason, Event, ReleaseReason};
+use super::holds::ClaimEnd;
 use super::list::List;
 use super::names::{Account, Fence, NodeId, SessionId, SessionInfo, SessionName, Ttl};
-use super::rows::{HoldKey, Session, SessionKey, TicketKey, WaitKey};
+use super::rows::{HoldKey, Session, SessionKey, WaitKey};
 use super::tables::Machine;
 
 impl Machine {
@@ -17,12 +18,14 @@ impl Machine {
         name: SessionName,
         ttl: Ttl,
         source: Box<str>,
+        conduct: Conduct,
     ) -> Reply {
         assert!(self.tables.find_session(&id).is_none(), "a session was opened twice");
         let account = self.enter_account(Account::of(None, &source));
         let session = Session {
             account,
             info: Arc::new(SessionInfo { id, name, ttl, source }),
+            conduct,
             locks: List::default(),
             claims: List::default(),
             by_resource: BTreeMap::new(),
@@ -47,10 +50,11 @@ impl Machine {
     pub(super) fn close(
         &mut self,
         session: SessionId,
+        by_other: bool,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let key = self.session_key(session)?;
-        self.end(&[key], EndReason::Closed, out);
+        self.end(&[key], EndReason::Closed, by_other, out);
         Ok(Reply::Done)
     }
 
@@ -97,18 +101,24 @@ impl Machine {
                 }
             }
         }
-        self.end(&keys, EndReason::Expired, out);
+        self.end(&keys, EndReason::Expired, true, out);
         Reply::Done
     }
 
     /// First all their waits, then all they issued, then what they held. (protocol, section 1)
-    fn end(&mut self, sessions: &[SessionKey], why: EndReason, out: &mut Vec<Event>) {
+    fn end(
+        &mut self,
+        sessions: &[SessionKey],
+        why: EndReason,
+        is_loss: bool,
+        out: &mut Vec<Event>,
+    ) {
         for &session in sessions {
             self.tables.sessions[session].ending = true;
         }
         self.leave_all(sessions, out);
         for &session in sessions {
-            self.drop_holds(session, out);
+            self.drop_holds(session, is_loss, out);
         }
         for &session in sessions {
             let gone = self.tables.sessions.remove(session);
@@ -148,22 +158,18 @@ impl Machine {
         }
     }
 
-    fn drop_issued(&mut self, session: SessionKey, out: &mut Vec<Event>) {
-        let issued = self.tables.sessions[session].issued;
-        let keys: Vec<TicketKey> = issued.keys(&self.tables.tickets, |t| &t.in_issued).collect();
-        for key in keys {
-            self.tell_claimant(key, LossReason::IssuerGone, out);
-            self.vanish(key);
-        }
-    }
-
     /// First its locks, then its claims, each in order of their fences.
-    fn drop_holds(&mut self, session: SessionKey, out: &mut Vec<Event>) {
-        let Session { locks, claims, .. } = self.tables.sessions[session];
+    fn drop_holds(&mut self, session: SessionKey, is_loss: bool, out: &mut Vec<Event>) {
+        let Session { locks, claims, conduct, .. } = self.tables.sessions[session];
+        let stay = is_loss && conduct.delay_ms > 0;
         for list in [locks, claims] {
             let keys: Vec<HoldKey> = list.keys(&self.tables.holds, |h| &h.in_session).collect();
             for key in keys {
-                self.pass_on(key, out);
+                if stay {
+                    self.lose(key, out);
+                } else {
+                    self.pass_on(key, ClaimEnd::by(ReleaseReason::Gone), out);
+                }
             }
         }
     }

@@ -7,10 +7,12 @@ use super::arena::Arena;
 use super::command::{Figures, Refusal};
 use super::index::Index;
 use super::list::List;
-use super::names::{Account, Fence, NUMBER_END, Name, NodeId, SessionId, SessionInfo, WaitId};
+use super::names::{
+    Account, DelayId, Fence, NUMBER_END, Name, NodeId, SessionId, SessionInfo, WaitId,
+};
 use super::rows::{
-    AccountKey, AccountRow, Hold, Resource, ResourceKey, Session, SessionKey, Ticket, TicketKey,
-    Wait, WaitKey, Watch, WatchKey,
+    AccountKey, AccountRow, Group, Hold, HoldKey, Resource, ResourceKey, Session, SessionKey,
+    Ticket, TicketKey, Wait, WaitKey, Watch, WatchKey,
 };
 
 /// A watched resource that the command under way has touched.
@@ -19,6 +21,8 @@ pub(super) struct Touched {
     pub(super) resource: ResourceKey,
     pub(super) before: Figures,
     pub(super) freed: bool,
+    /// Holders of a lock, or what they make known, are others.
+    pub(super) holders: bool,
 }
 
 /// All tables.
@@ -33,8 +37,16 @@ pub(super) struct Tables {
     pub(super) tickets: Arena<Ticket>,
     pub(super) ticket_names: Index,
     pub(super) holds: Arena<Hold>,
+    /// Claims that end by themselves.
+    pub(super) timed: BTreeMap<Fence, HoldKey>,
+    /// Holds that were lost, and stay for a while.
+    pub(super) lost: BTreeMap<Fence, HoldKey>,
+    /// Tickets that are free only later.
+    pub(super) delayed: BTreeMap<DelayId, TicketKey>,
     pub(super) waits: Arena<Wait>,
+    /// Of a wait that stands in several queues, the first place is found.
     pub(super) wait_ids: Index,
+    pub(super) groups: Arena<Group>,
     /// Places that others of the same session join: a lock's, a named ticket's, and that of the
     /// requests for any ticket.
     pub(super) merging: Index,
@@ -44,8 +56,10 @@ pub(super) struct Tables {
     pub(super) emptied: List,
     /// Sessions that are condemned.
     pub(super) condemned: usize,
-    /// Known resources.
-    pub(super) known: usize,
+    /// Known resources, in order of their names.
+    pub(super) known: BTreeMap<Name, ResourceKey>,
+    /// Resources that are paused.
+    pub(super) paused: usize,
     /// Holds of tickets; all others are of locks.
     pub(super) claims: usize,
 }
@@ -69,7 +83,7 @@ impl Tables {
         })
     }
 
-    /// The wait of that id.
+    /// The wait of that id; of several places, the first.
     pub(super) fn find_wait(&self, id: WaitId) -> Option<WaitKey> {
         self.wait_ids.get(id, |key| self.waits[key].id == id)
     }
@@ -110,6 +124,8 @@ pub struct Machine {
     pub(super) serial: u64,
     /// How many times a resource was emptied.
     pub(super) emptied_mark: u64,
+    /// The time that was told last, in ms since 1970.
+    pub(super) clock_ms: u64,
     /// The nodes that joined and are not gone.
     pub(super) nodes: BTreeSet<NodeId>,
     /// Watched resources that the command under way has touched.
@@ -134,6 +150,7 @@ impl Machine {
             next_wait: 1,
             serial: 0,
             emptied_mark: 0,
+            clock_ms: 0,
             nodes: BTreeSet::new(),
             touched: Vec::new(),
             freed: VecDeque::new(),

@@ -1,42 +1,50 @@
 //! Issuing: tickets come, change hands among issuers, and vanish.
 
-use super::command::{Kind, Limit, Reach, Refusal, Reply};
-use super::event::{Event, LossReason};
+use super::command::{Kind, Limit, Reach, Refusal, Reply, TicketTerms};
+use super::event::{Event, LossReason, ReleaseReason};
+use super::extras::TicketExtra;
+use super::holds::ClaimEnd;
 use super::list::Link;
-use super::names::{Data, ISSUED_MAX, Name, SessionId};
-use super::rows::{ResourceKey, SessionKey, Ticket, TicketKey};
+use super::names::{Data, Fence, ISSUED_MAX, Name, SessionId, TICKETS_MAX};
+use super::rows::{NOBODY, ResourceKey, SessionKey, Standing, Ticket, TicketKey};
 use super::tables::Machine;
+
+/// A ticket as it is issued.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Issue<'a> {
+    pub(super) resource: &'a Name,
+    pub(super) ticket: &'a Name,
+    pub(super) data: &'a Data,
+    pub(super) notify: bool,
+    pub(super) terms: &'a TicketTerms,
+}
 
 impl Machine {
     pub(super) fn issue(
         &mut self,
         session: SessionId,
-        name: &Name,
-        ticket: &Name,
-        data: &Data,
-        notify: bool,
+        issue: &Issue<'_>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         let session = self.session_key(session)?;
-        let found = self
-            .ticket_resource(name)?
-            .and_then(|resource| self.tables.find_ticket(resource, ticket.as_str()));
+        let resource = self.ticket_resource(issue.resource)?;
+        let found =
+            resource.and_then(|resource| self.tables.find_ticket(resource, issue.ticket.as_str()));
+        if issue.terms.only_new && found.is_some() {
+            return Err(Refusal::TicketExists);
+        }
         let adds = found.is_none_or(|key| self.tables.tickets[key].issuer != session);
         if adds && self.tables.sessions[session].issued.len() >= ISSUED_MAX {
             return Err(Refusal::Limit(Limit::Issued));
         }
+        let is_full = |key: ResourceKey| self.tables.resources[key].tickets.len() >= TICKETS_MAX;
+        if found.is_none() && resource.is_some_and(is_full) {
+            return Err(Refusal::Limit(Limit::Tickets));
+        }
         // Nothing below can refuse.
-        if let Some(key) = found {
-            self.issue_again(session, key, data, notify, out);
-        } else {
-            let resource = self.resource_entry(name);
-            let ticket = self.new_ticket(session, resource, ticket.clone(), data.clone(), notify);
-            self.change(resource, |machine| {
-                let key = machine.tie_ticket(ticket);
-                machine.list_with_issuer(key);
-                machine.freed.push_back(key);
-                machine.admit(resource, out);
-            });
+        match found {
+            Some(key) => self.issue_again(session, key, issue, out),
+            None => self.issue_new(session, issue, out),
         }
         let issued = self.tables.sessions[session].issued.len();
         assert!(issued <= ISSUED_MAX, "a session issued more than it may");
@@ -44,35 +52,50 @@ impl Machine {
         Ok(Reply::Done)
     }
 
-    fn new_ticket(
-        &mut self,
-        issuer: SessionKey,
-        resource: ResourceKey,
-        name: Name,
-        data: Data,
-        notify: bool,
-    ) -> Ticket {
-        let issued = self.serial();
-        Ticket {
-            name,
-            data,
+    fn issue_new(&mut self, issuer: SessionKey, issue: &Issue<'_>, out: &mut Vec<Event>) {
+        let Issue { data, notify, terms, .. } = *issue;
+        let resource = self.resource_entry(issue.resource);
+        let number = self.serial();
+        let ticket = Ticket {
+            name: issue.ticket.clone(),
+            data: data.clone(),
             resource,
             issuer,
-            hold: None,
+            standing: Standing::Free,
             notify,
+            stays: terms.stay,
+            priority: terms.priority,
+            attempts: 0,
             place: 0,
-            issued,
+            issued: number,
+            number,
+            extra: extra_by(terms),
             in_all: Link::default(),
             in_free: Link::default(),
             in_issued: Link::default(),
+        };
+        self.change(resource, |machine| {
+            let key = machine.tie_ticket(ticket);
+            machine.list_with_issuer(key, issuer);
+            machine.offer(key, terms.delay_ms, out);
+        });
+    }
+
+    /// A ticket that is in no list is to be had, at once or later.
+    fn offer(&mut self, key: TicketKey, delay_ms: u32, out: &mut Vec<Event>) {
+        if delay_ms > 0 {
+            self.begin_delay(key, delay_ms, out);
+        } else {
+            self.freed.push_back(key);
+            self.admit(self.tables.tickets[key].resource, out);
         }
     }
 
     /// Ties a ticket into the tables, but for its issuer's list, and for its hold or its place
     /// among the free. It must be the youngest of its resource.
     pub(super) fn tie_ticket(&mut self, ticket: Ticket) -> TicketKey {
-        let resource = ticket.resource;
-        assert!(ticket.hold.is_none(), "a new ticket is held");
+        let (resource, number, stays) = (ticket.resource, ticket.number, ticket.stays);
+        assert!(ticket.standing == Standing::Free, "a new ticket is held");
         debug_assert!(
             self.tables.find_ticket(resource, ticket.name.as_str()).is_none(),
             "a resource has two tickets of one name"
@@ -84,53 +107,97 @@ impl Machine {
         tables.ticket_names.insert((resource, name), key);
         let list = &mut tables.resources[resource].tickets;
         list.push(&mut tables.tickets, key, |t| &mut t.in_all);
+        if stays {
+            self.order_by_age(resource);
+        }
+        if let Some(extra) = &mut self.tables.resources[resource].extra
+            && let Some(by_age) = &mut extra.by_age
+        {
+            by_age.insert(number, key);
+        }
         key
     }
 
     /// A ticket is its issuer's latest.
-    pub(super) fn list_with_issuer(&mut self, key: TicketKey) {
+    pub(super) fn list_with_issuer(&mut self, key: TicketKey, issuer: SessionKey) {
         let tables = &mut self.tables;
-        let issuer = tables.tickets[key].issuer;
+        assert!(tables.tickets[key].issuer == issuer, "a ticket is listed with another's");
         let list = &mut tables.sessions[issuer].issued;
         assert!(list.len() < tables.tickets.len(), "more tickets are listed than there are");
         list.push(&mut tables.tickets, key, |t| &mut t.in_issued);
         self.issued_one(issuer);
     }
 
+    /// A ticket is no longer its issuer's, if that is not gone.
+    fn unlist_with_issuer(&mut self, key: TicketKey) {
+        let tables = &mut self.tables;
+        let Some(issuer) = tables.tickets[key].issuer() else { return };
+        let list = &mut tables.sessions[issuer].issued;
+        list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
+        self.issued_one_less(issuer);
+    }
+
     fn issue_again(
         &mut self,
         session: SessionKey,
         key: TicketKey,
-        data: &Data,
-        notify: bool,
+        issue: &Issue<'_>,
         out: &mut Vec<Event>,
     ) {
-        let former = self.tables.tickets[key].issuer;
-        if former != session {
+        let Issue { data, notify, terms, .. } = *issue;
+        if self.tables.tickets[key].issuer != session {
             self.tell_taken(key, session, out);
+            self.unlist_with_issuer(key);
             let number = self.serial();
-            let tables = &mut self.tables;
-            let list = &mut tables.sessions[former].issued;
-            list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
-            tables.tickets[key].issuer = session;
-            tables.tickets[key].issued = number;
-            self.issued_one_less(former);
-            self.list_with_issuer(key);
+            let ticket = &mut self.tables.tickets[key];
+            (ticket.issuer, ticket.issued) = (session, number);
+            self.list_with_issuer(key, session);
         }
+        self.give_priority(key, terms.priority);
         let ticket = &mut self.tables.tickets[key];
-        ticket.data = data.clone();
-        ticket.notify = notify;
-        if let Some(hold) = ticket.hold {
-            let ticket = ticket.name.clone();
-            let hold = &self.tables.holds[hold];
-            out.push(Event::TicketUpdated {
-                to: self.info(hold.session).id,
-                resource: self.tables.resources[hold.resource].name.clone(),
-                ticket,
-                data: data.clone(),
-                fence: hold.fence,
-            });
+        let (resource, standing) = (ticket.resource, ticket.standing);
+        (ticket.data, ticket.notify, ticket.stays) = (data.clone(), notify, terms.stay);
+        let kept = ticket.extra.take();
+        ticket.extra = extra_by(terms);
+        if let Some(TicketExtra { note, delay, .. }) = kept.map(|kept| *kept)
+            && (note.is_some() || delay.is_some())
+        {
+            let extra = ticket.extra_mut();
+            (extra.note, extra.delay) = (note, delay);
         }
+        if terms.stay {
+            self.order_by_age(resource);
+        }
+        self.change(resource, |machine| match standing {
+            Standing::Free if terms.delay_ms == 0 => {}
+            Standing::Free => {
+                machine.leave_free(key);
+                machine.begin_delay(key, terms.delay_ms, out);
+            }
+            Standing::Delayed => {
+                machine.end_delay(key, out);
+                machine.offer(key, terms.delay_ms, out);
+            }
+            Standing::Dead => {
+                machine.leave_dead(key);
+                machine.offer(key, terms.delay_ms, out);
+            }
+            Standing::Held(_) => machine.tell_updated(key, out),
+        });
+    }
+
+    /// Tells the claimant, if it is there, that its ticket was issued again.
+    fn tell_updated(&self, key: TicketKey, out: &mut Vec<Event>) {
+        let ticket = &self.tables.tickets[key];
+        let Some(hold) = ticket.hold().map(|hold| &self.tables.holds[hold]) else { return };
+        let Some(claimant) = hold.holder() else { return };
+        out.push(Event::TicketUpdated {
+            to: self.info(claimant).id,
+            resource: self.tables.resources[ticket.resource].name.clone(),
+            ticket: ticket.name.clone(),
+            data: ticket.data.clone(),
+            fence: hold.fence,
+        });
     }
 
     pub(super) fn revoke(
@@ -139,6 +206,7 @@ impl Machine {
         name: &Name,
         ticket: &Name,
         reach: Reach,
+        only: Option<Fence>,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
         if reach != Reach::Any && !self.may_revoke(session, name, ticket, reach) {
@@ -151,15 +219,22 @@ impl Machine {
         }
         let key =
             self.tables.find_ticket(resource, ticket.as_str()).ok_or(Refusal::TicketNotFound)?;
+        let hold = self.tables.tickets[key].hold();
+        if only.is_some() && !hold.is_some_and(|hold| self.is_by(hold, only)) {
+            return Err(Refusal::NotHolder);
+        }
         // Nothing below can refuse.
         self.tell_claimant(key, LossReason::Revoked, out);
         if self.tables.tickets[key].issuer != session {
-            if let Some(hold) = self.tables.tickets[key].hold {
-                self.tell_issuer_of_release(hold, out);
+            if let Some(hold) = hold {
+                let is_own = self.tables.holds[hold].session == session;
+                let reason = if is_own { ReleaseReason::Released } else { ReleaseReason::Forced };
+                let (counts, parting) = (false, None);
+                self.count_attempt(hold, ClaimEnd { reason, counts, parting }, out);
             }
             self.tell_taken(key, session, out);
         }
-        self.vanish(key);
+        self.vanish(key, out);
         Ok(Reply::Done)
     }
 
@@ -175,50 +250,68 @@ impl Machine {
     }
 
     /// Takes a ticket out of all tables.
-    pub(super) fn vanish(&mut self, key: TicketKey) {
-        let ticket = &self.tables.tickets[key];
-        let (resource, issuer, hold) = (ticket.resource, ticket.issuer, ticket.hold);
+    pub(super) fn vanish(&mut self, key: TicketKey, out: &mut Vec<Event>) {
+        let resource = self.tables.tickets[key].resource;
         self.change(resource, |machine| {
-            match hold {
-                Some(hold) => drop(machine.end_hold(hold)),
-                None => machine.leave_free(key),
+            match machine.tables.tickets[key].standing {
+                Standing::Held(hold) => drop(machine.end_hold(hold, out)),
+                Standing::Free => machine.leave_free(key),
+                Standing::Delayed => machine.end_delay(key, out),
+                Standing::Dead => machine.leave_dead(key),
             }
+            machine.unlist_with_issuer(key);
             let tables = &mut machine.tables;
-            let list = &mut tables.resources[resource].tickets;
-            list.remove(&mut tables.tickets, key, |t| &mut t.in_all);
-            let list = &mut tables.sessions[issuer].issued;
-            list.remove(&mut tables.tickets, key, |t| &mut t.in_issued);
+            let row = &mut tables.resources[resource];
+            row.tickets.remove(&mut tables.tickets, key, |t| &mut t.in_all);
             let gone = tables.tickets.remove(key);
-            assert!(gone.hold.is_none(), "a held ticket vanished");
+            if let Some(by_age) = row.extra.as_mut().and_then(|extra| extra.by_age.as_mut()) {
+                by_age.remove(&gone.number);
+            }
+            assert!(gone.standing == Standing::Free, "a held ticket vanished");
             tables.ticket_names.remove((resource, gone.name.as_str()), key);
-            machine.issued_one_less(issuer);
         });
     }
 
+    /// What a session issued vanishes with it, but for what stays as nobody's.
+    pub(super) fn drop_issued(&mut self, session: SessionKey, out: &mut Vec<Event>) {
+        let issued = self.tables.sessions[session].issued;
+        let keys: Vec<TicketKey> = issued.keys(&self.tables.tickets, |t| &t.in_issued).collect();
+        for key in keys {
+            if self.tables.tickets[key].stays {
+                self.unlist_with_issuer(key);
+                let name = self.info(session).name.clone();
+                let ticket = &mut self.tables.tickets[key];
+                (ticket.issuer, ticket.notify) = (NOBODY, false);
+                ticket.extra_mut().issued_by = Some(name);
+            } else {
+                self.tell_claimant(key, LossReason::IssuerGone, out);
+                self.vanish(key, out);
+            }
+        }
+    }
+
     /// Tells the claimant, if there is one, that its claim is lost.
-    pub(super) fn tell_claimant(&self, key: TicketKey, reason: LossReason, out: &mut Vec<Event>) {
-        let ticket = &self.tables.tickets[key];
-        let Some(hold) = ticket.hold else { return };
-        let hold = &self.tables.holds[hold];
-        let claimant = &self.tables.sessions[hold.session];
-        if !claimant.ending {
-            out.push(Event::TicketRevoked {
-                to: claimant.info.id,
-                resource: self.tables.resources[ticket.resource].name.clone(),
-                ticket: ticket.name.clone(),
-                fence: hold.fence,
-                reason,
-            });
+    fn tell_claimant(&self, key: TicketKey, reason: LossReason, out: &mut Vec<Event>) {
+        if let Some(hold) = self.tables.tickets[key].hold() {
+            self.tell_of_loss(hold, reason, out);
         }
     }
 
     fn tell_taken(&self, key: TicketKey, by: SessionKey, out: &mut Vec<Event>) {
         let ticket = &self.tables.tickets[key];
+        let Some(issuer) = ticket.issuer() else { return };
         out.push(Event::TicketTaken {
-            to: self.info(ticket.issuer).id,
+            to: self.info(issuer).id,
             resource: self.tables.resources[ticket.resource].name.clone(),
             ticket: ticket.name.clone(),
             by: self.info(by).name.clone(),
         });
     }
+}
+
+/// What few tickets have, as one is issued.
+fn extra_by(terms: &TicketTerms) -> Option<Box<TicketExtra>> {
+    let TicketTerms { attempts, hold_ms, .. } = *terms;
+    (attempts.is_some() || hold_ms.is_some())
+        .then(|| Box::new(TicketExtra { attempts, hold_ms, ..TicketExtra::default() }))
 }

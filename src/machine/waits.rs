@@ -1,14 +1,35 @@
 //! Waits: begun, given up, timed out. A wait is one place, by however many origins it is waited.
 
-use super::command::{Kind, Limit, Refusal, Reply};
+use super::command::{Kind, Limit, Mode, Refusal, Reply};
 use super::event::{Event, WaitEndReason};
 use super::list::Link;
 use super::names::{
-    NUMBER_END, Name, NodeId, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId, WaitOrigin,
-    WaitRequest,
+    Data, NUMBER_END, Name, NodeId, RequestId, SessionId, WAITERS_MAX, WAITS_MAX, WaitId,
+    WaitOrigin, WaitRequest,
 };
 use super::rows::{ResourceKey, SessionKey, Wait, WaitKey};
 use super::tables::Machine;
+
+/// What a wait is for.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) kind: Kind,
+    /// That very ticket.
+    pub(super) ticket: Option<Name>,
+    /// In which mode, if it is for a lock.
+    pub(super) mode: Mode,
+    /// What is made known when a lock is granted.
+    pub(super) data: Option<Data>,
+    /// How long the claim lasts, in ms, if it says so.
+    pub(super) hold_ms: Option<u32>,
+}
+
+impl Wish {
+    /// One that says nothing else.
+    pub(super) const fn of(kind: Kind) -> Self {
+        Self { kind, ticket: None, mode: Mode::Exclusive, data: None, hold_ms: None }
+    }
+}
 
 impl Machine {
     /// Enters a session in a queue, or joins the place that it has already. A session has one
@@ -18,18 +39,24 @@ impl Machine {
         &mut self,
         session: SessionKey,
         name: &Name,
-        kind: Kind,
-        ticket: Option<&Name>,
+        wish: Wish,
         wait_request: WaitRequest,
         out: &mut Vec<Event>,
     ) -> Result<Reply, Refusal> {
-        let is_any = kind == Kind::Tickets && ticket.is_none();
+        let is_any = wish.kind == Kind::Tickets && wish.ticket.is_none();
         let merges = !(is_any && wait_request.origin == WaitOrigin::Socket);
         let resource = self.resource_key(name.as_str());
+        if let Some(resource) = resource
+            && !is_any
+            && let Some(circle) = self.circle(session, resource, wish.ticket.as_ref())
+        {
+            return Ok(Reply::Deadlock(circle));
+        }
         if merges
             && let Some(resource) = resource
-            && let Some(key) = self.tables.find_place(session, resource, ticket)
+            && let Some(key) = self.tables.find_place(session, resource, wish.ticket.as_ref())
         {
+            self.strengthen(key, wish);
             let id = self.add_origin(key, wait_request, out);
             return Ok(Reply::Queued { wait: id, position: self.position(resource, id) });
         }
@@ -42,36 +69,55 @@ impl Machine {
         }
         // Nothing below can refuse.
         let resource = self.resource_entry(name);
-        let wait = self.new_wait(session, resource, ticket, merges);
-        let key = self.change(resource, |machine| machine.enter_queue(wait, kind));
+        let id = self.next_wait_id();
+        let wait = self.new_wait(id, session, resource, &wish, merges);
+        let key = self.change(resource, |machine| machine.enter_queue(wait, wish.kind));
         let waits = self.tables.sessions[session].waits.len();
         assert!(waits <= WAITS_MAX, "a session has more waits than it may");
         assert!(self.next_for_lock(resource).is_none(), "a wait was begun for what is free");
         let id = self.add_origin(key, wait_request, out);
-        if waiting == 0 && kind == Kind::Lock {
+        if waiting == 0 && wish.kind == Kind::Lock {
             self.tell_holders_of_waiters(resource, out);
         }
         Ok(Reply::Queued { wait: id, position: self.position(resource, id) })
     }
 
-    fn new_wait(
-        &mut self,
-        session: SessionKey,
-        resource: ResourceKey,
-        ticket: Option<&Name>,
-        merges: bool,
-    ) -> Wait {
+    /// A place is asked for once more: it has the stronger mode of both, and what was said last.
+    fn strengthen(&mut self, key: WaitKey, wish: Wish) {
+        let wait = &mut self.tables.waits[key];
+        wait.mode = wait.mode.max(wish.mode);
+        wait.data = wish.data.or(wait.data.take());
+        wait.hold_ms = wish.hold_ms.or(wait.hold_ms);
+    }
+
+    pub(super) fn next_wait_id(&mut self) -> WaitId {
         let id = WaitId(self.next_wait);
         assert!(id.0 < NUMBER_END, "wait ids are used up");
         self.next_wait += 1;
+        id
+    }
+
+    pub(super) fn new_wait(
+        &self,
+        id: WaitId,
+        session: SessionKey,
+        resource: ResourceKey,
+        wish: &Wish,
+        merges: bool,
+    ) -> Wait {
         Wait {
             id,
             session,
             resource,
-            ticket: ticket.cloned(),
+            ticket: wish.ticket.clone(),
             socket: None,
             requests: Vec::new(),
             merges,
+            mode: wish.mode,
+            data: wish.data.clone(),
+            hold_ms: wish.hold_ms,
+            since_ms: self.clock_ms,
+            group: None,
             in_queue: Link::default(),
             in_session: Link::default(),
         }
@@ -81,17 +127,19 @@ impl Machine {
     fn tell_holders_of_waiters(&self, key: ResourceKey, out: &mut Vec<Event>) {
         let tables = &self.tables;
         let resource = &tables.resources[key];
-        assert!(!resource.holds.is_empty(), "somebody waits for a lock that nobody holds");
-        let holders = resource.holds.keys(&tables.holds, |h| &h.in_resource);
-        out.extend(holders.map(|hold| Event::LockWanted {
-            to: self.info(tables.holds[hold].session).id,
+        let is_held = !resource.holds.is_empty() || !resource.is_open();
+        assert!(is_held, "somebody waits for a lock that nobody holds");
+        let holds = resource.holds.keys(&tables.holds, |h| &h.in_resource);
+        let holders = holds.filter_map(|hold| tables.holds[hold].holder());
+        out.extend(holders.map(|holder| Event::LockWanted {
+            to: self.info(holder).id,
             resource: resource.name.clone(),
             waiting: resource.waiting(),
         }));
     }
 
     /// A wait that stands has one more origin.
-    fn add_origin(
+    pub(super) fn add_origin(
         &mut self,
         key: WaitKey,
         wait_request: WaitRequest,
@@ -118,11 +166,13 @@ impl Machine {
     fn give_up_if_deserted(&mut self, key: WaitKey, out: &mut Vec<Event>) {
         let wait = &self.tables.waits[key];
         if wait.is_deserted() {
-            let resource = wait.resource;
-            self.change(resource, |machine| {
-                machine.leave_queue(key);
-                machine.admit(resource, out);
-            });
+            for place in self.places(key) {
+                let resource = self.tables.waits[place].resource;
+                self.change(resource, |machine| {
+                    machine.leave_queue(place);
+                    machine.admit(resource, out);
+                });
+            }
         }
     }
 
@@ -155,9 +205,9 @@ impl Machine {
         if let Some(key) = self.tables.find_wait(id) {
             let wait = &mut self.tables.waits[key];
             if wait.socket.take().is_some() {
-                let resource = self.tables.resources[wait.resource].name.clone();
                 let to = self.tables.sessions[wait.session].info.id;
-                out.push(Event::WaitEnded { to, wait: id, resource, reason });
+                let sought = self.sought(&self.tables.waits[key]);
+                out.push(Event::WaitEnded { to, wait: id, sought, reason });
                 self.give_up_if_deserted(key, out);
             }
         }

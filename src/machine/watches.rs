@@ -5,7 +5,7 @@ use super::event::Event;
 use super::list::Link;
 use super::names::{Name, SessionId, WATCHES_MAX};
 use super::rows::{SessionKey, Watch, WatchKey};
-use super::tables::Machine;
+use super::tables::{Machine, Touched};
 
 impl Machine {
     pub(super) fn watch(
@@ -104,9 +104,10 @@ impl Machine {
             assert!(resource.touched.take() == Some(number), "a change is reported twice");
             let after = resource.figures();
             let freed = touched.freed && after.free > 0;
-            if freed || after != touched.before {
-                let (resource, before) = (resource.name.clone(), touched.before);
-                out.push(Event::Changed { resource, before, after, freed });
+            let Touched { before, holders, .. } = touched;
+            if freed || holders || after != before {
+                let resource = resource.name.clone();
+                out.push(Event::Changed { resource, before, after, freed, holders });
             }
         }
     }

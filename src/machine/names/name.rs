@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use smol_str::SmolStr;
 
@@ -140,6 +140,9 @@ impl Note {
     }
 }
 
+/// What carries nothing is one.
+static EMPTY: LazyLock<Arc<[u8]>> = LazyLock::new(|| Arc::from([]));
+
 /// What a ticket carries: up to [`DATA_MAX_BYTES`] bytes of the issuer's choice.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Data(Arc<[u8]>);
@@ -148,6 +151,9 @@ impl Data {
     /// Accepts `bytes` as a ticket's data; `None` when they are too many.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Option<Self> {
+        if bytes.is_empty() {
+            return Some(Self(EMPTY.clone()));
+        }
         (bytes.len() <= DATA_MAX_BYTES).then(|| Self(bytes.into()))
     }
 

@@ -79,7 +79,7 @@ impl Machine {
         let tables = &self.tables;
         Counts {
             sessions: tables.sessions.len() - tables.condemned,
-            resources: tables.known,
+            resources: tables.known.len(),
             tickets: tables.tickets.len(),
             locks: tables.holds.len() - tables.claims,
             claims: tables.claims,

@@ -9,7 +9,7 @@ use std::ops::Bound;
 use super::types::{IssuedState, ResourceView, SessionView, TicketView};
 use crate::machine::arena::Arena;
 use crate::machine::names::{Fence, Name, SessionId};
-use crate::machine::rows::{ResourceKey, SessionKey, Ticket};
+use crate::machine::rows::{ResourceKey, SessionKey, Ticket, TicketKey};
 use crate::machine::tables::Machine;
 
 const SLOTS_MAX: u32 = 16 * 1024;
@@ -35,11 +35,15 @@ impl Scan {
     }
 
     /// Goes on through a table: `pick` says what is shown of an entry.
-    fn go_on<T, V>(&mut self, rows: &Arena<T>, mut pick: impl FnMut(&T) -> Option<V>) -> Vec<V> {
+    fn go_on<T, V>(
+        &mut self,
+        rows: &Arena<T>,
+        mut pick: impl FnMut(u32, &T) -> Option<V>,
+    ) -> Vec<V> {
         let mut seen = Vec::new();
         let end = rows.end().min(self.next + SLOTS_MAX);
         while self.next < end && seen.len() < SLICE_MAX {
-            seen.extend(rows.get(self.next).and_then(&mut pick));
+            seen.extend(rows.get(self.next).and_then(|row| pick(self.next, row)));
             self.next += 1;
         }
         self.done = self.next >= rows.end();
@@ -59,7 +63,7 @@ impl Machine {
     #[must_use]
     pub fn resource_size(&self, name: &str) -> Option<usize> {
         let resource = &self.tables.resources[self.known_key(name).ok()?];
-        Some(resource.tickets.len().max(1))
+        Some(resource.tickets.len().max(resource.holds.len()).max(1))
     }
 
     /// How many tickets a session has issued that are there yet.
@@ -85,20 +89,24 @@ impl Machine {
 
     /// Ids of sessions.
     pub fn session_ids_slice(&self, scan: &mut Scan) -> Vec<SessionId> {
-        scan.go_on(&self.tables.sessions, |session| (!session.condemned).then_some(session.info.id))
+        scan.go_on(&self.tables.sessions, |_, session| {
+            (!session.condemned).then_some(session.info.id)
+        })
     }
 
     /// Names of known resources. One that was forgotten and came again may be seen twice.
     pub fn resource_names_slice(&self, scan: &mut Scan) -> Vec<Name> {
-        scan.go_on(&self.tables.resources, |resource| resource.known.then(|| resource.name.clone()))
+        scan.go_on(&self.tables.resources, |_, resource| {
+            resource.known.then(|| resource.name.clone())
+        })
     }
 
     /// Tickets of a resource, by their names; `None` when it is not known. A ticket that was
     /// revoked and issued again may be seen twice.
     pub fn tickets_slice(&self, name: &str, scan: &mut Scan) -> Option<Vec<(Name, TicketView)>> {
         let key = self.known_key(name).ok()?;
-        Some(scan.go_on(&self.tables.tickets, |ticket| {
-            (ticket.resource == key).then(|| (ticket.name.clone(), self.view_of(ticket)))
+        Some(scan.go_on(&self.tables.tickets, |at, ticket| {
+            (ticket.resource == key).then(|| (ticket.name.clone(), self.ticket_view(at)))
         }))
     }
 
@@ -106,7 +114,7 @@ impl Machine {
     /// no such session.
     pub fn issued_slice(&self, id: &SessionId, scan: &mut Scan) -> Option<Vec<(u64, TicketView)>> {
         let key = self.living_key(id)?;
-        Some(self.issued_by(key, scan, |ticket| self.view_of(ticket)))
+        Some(self.issued_by(key, scan, |at, _| self.ticket_view(at)))
     }
 
     /// The same, as the session's state lists them.
@@ -116,7 +124,7 @@ impl Machine {
         scan: &mut Scan,
     ) -> Option<Vec<(u64, IssuedState)>> {
         let key = self.living_key(id)?;
-        Some(self.issued_by(key, scan, |ticket| self.issued_state(ticket)))
+        Some(self.issued_by(key, scan, |_, ticket| self.issued_state(ticket)))
     }
 
     /// What the session issued since the first slice is passed over: it may be there a second time
@@ -125,12 +133,12 @@ impl Machine {
         &self,
         key: SessionKey,
         scan: &mut Scan,
-        view: impl Fn(&Ticket) -> V,
+        view: impl Fn(TicketKey, &Ticket) -> V,
     ) -> Vec<(u64, V)> {
         let (serial, _) = scan.begin(self);
-        scan.go_on(&self.tables.tickets, |ticket| {
+        scan.go_on(&self.tables.tickets, |at, ticket| {
             let is_shown = ticket.issuer == key && ticket.issued <= serial;
-            is_shown.then(|| (ticket.issued, view(ticket)))
+            is_shown.then(|| (ticket.issued, view(at, ticket)))
         })
     }
 

@@ -40,16 +40,17 @@ impl Machine {
     fn wait_states(&self, key: SessionKey) -> Vec<WaitState> {
         let tables = &self.tables;
         let waits = tables.sessions[key].waits.keys(&tables.waits, |w| &w.in_session);
-        waits
+        let leading = waits.filter(|&key| tables.waits[key].leads());
+        leading
             .filter_map(|key| {
                 let wait = &tables.waits[key];
-                let resource = &tables.resources[wait.resource];
                 Some(WaitState {
                     wait: wait.id,
-                    resource: resource.name.clone(),
-                    kind: resource.kind?,
+                    sought: self.sought(wait),
+                    kind: tables.resources[wait.resource].kind?,
+                    mode: wait.mode,
                     ticket: wait.ticket.clone(),
-                    position: self.position(wait.resource, wait.id),
+                    position: self.least_position(key),
                     timeout: wait.socket?,
                 })
             })
@@ -83,7 +84,8 @@ impl Machine {
         IssuedState {
             resource: self.tables.resources[ticket.resource].name.clone(),
             ticket: ticket.name.clone(),
-            claimed: ticket.hold.is_some(),
+            claimed: ticket.hold().is_some(),
+            stays: ticket.stays,
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Sessions, resources and tickets as dumps show them.
 
-use std::sync::Arc;
-
 use super::types::{ResourceView, SessionView, TicketView};
-use crate::machine::command::{Kind, Refusal};
-use crate::machine::names::{Fence, Name, SessionId, SessionInfo};
-use crate::machine::rows::{Held, HoldKey, ResourceKey, SessionKey, Ticket, TicketKey};
+use crate::machine::command::{Kind, Party, Refusal};
+use crate::machine::names::{Fence, Name, SessionId};
+use crate::machine::rows::{Held, HoldKey, ResourceKey, SessionKey, TicketKey};
 use crate::machine::tables::Machine;
 
 impl Machine {
@@ -37,7 +35,7 @@ impl Machine {
     pub(super) fn held_ticket(&self, hold: HoldKey) -> Option<TicketView> {
         match self.tables.holds[hold].what {
             Held::Ticket(ticket) => Some(self.ticket_view(ticket)),
-            Held::Lock => None,
+            Held::Lock(_) => None,
         }
     }
 
@@ -55,28 +53,36 @@ impl Machine {
     /// A resource's view without its tickets.
     pub(super) fn resource_head_at(&self, key: ResourceKey) -> ResourceView {
         let resource = &self.tables.resources[key];
-        let holder = resource.holds.first().filter(|_| resource.kind == Some(Kind::Lock));
-        let holder = holder.map(|hold| self.holder(hold));
+        let holds = resource.holds.keys(&self.tables.holds, |h| &h.in_resource);
+        let is_held_lock = resource.kind == Some(Kind::Lock);
+        let holds = holds.take(if is_held_lock { usize::MAX } else { 0 });
+        let holders = holds.map(|hold| self.holder(hold)).collect();
         let (name, is_lock) = (resource.name.clone(), resource.last == Kind::Lock);
-        ResourceView { name, is_lock, holder, tickets: Vec::new() }
+        ResourceView { name, is_lock, holders, tickets: Vec::new() }
     }
 
-    fn holder(&self, hold: HoldKey) -> (Arc<SessionInfo>, Fence) {
-        let hold = &self.tables.holds[hold];
-        (self.info(hold.session).clone(), hold.fence)
+    pub(super) fn holder(&self, hold: HoldKey) -> (Party, Fence) {
+        (self.party(hold), self.tables.holds[hold].fence)
     }
 
-    fn ticket_view(&self, key: TicketKey) -> TicketView {
-        self.view_of(&self.tables.tickets[key])
-    }
-
-    pub(super) fn view_of(&self, ticket: &Ticket) -> TicketView {
+    pub(super) fn ticket_view(&self, key: TicketKey) -> TicketView {
+        let ticket = &self.tables.tickets[key];
+        let hold = ticket.hold();
+        let is_lost = hold.is_some_and(|hold| self.tables.holds[hold].holder().is_none());
         TicketView {
             resource: self.tables.resources[ticket.resource].name.clone(),
             ticket: ticket.name.clone(),
             data: ticket.data.clone(),
-            issuer: self.info(ticket.issuer).clone(),
-            claim: ticket.hold.map(|hold| self.holder(hold)),
+            issuer: self.issuer(key),
+            claim: hold.map(|hold| self.holder(hold)),
+            state: self.state_of(ticket),
+            number: ticket.number,
+            priority: ticket.priority,
+            stays: ticket.stays,
+            // That of one that is lost was counted.
+            attempt: ticket.attempts.saturating_add(u32::from(!is_lost)),
+            hold_ms: hold.and_then(|hold| self.tables.holds[hold].hold_ms()),
+            note: ticket.extra.as_ref().and_then(|extra| extra.note.clone()),
         }
     }
 

@@ -4,6 +4,7 @@
 //! or on a hash's order, so the same history gives the same image in every process.
 
 mod export;
+mod possible;
 mod restore;
 mod types;
 

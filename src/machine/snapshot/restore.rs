@@ -1,26 +1,33 @@
 //! A machine made of a snapshot's plain values. What stands in ordered lists is entered in order,
 //! whatever keys the rows had before.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
+use super::possible::is_possible;
 use super::types::{
-    BadSnapshot, ResourceSnapshot, SessionSnapshot, Snapshot, TicketSnapshot, WaitSnapshot,
-    WatchSnapshot,
+    BadSnapshot, HoldSnapshot, PauseSnapshot, ResourceSnapshot, SessionSnapshot, Snapshot,
+    SnapshotParty, TicketSnapshot, WaitSnapshot, WatchSnapshot,
 };
-use crate::machine::command::Kind;
+use crate::machine::extras::{Delay, HoldExtra, Pause, TicketExtra};
 use crate::machine::list::Link;
-use crate::machine::names::{Fence, SessionId};
-use crate::machine::rows::{Held, Hold, ResourceKey, SessionKey, Ticket, TicketKey, Wait, Watch};
+use crate::machine::names::{SessionId, SessionName, WaitId};
+use crate::machine::rows::{
+    Group, GroupKey, Held, Hold, NOBODY, ResourceKey, SessionKey, Standing, Ticket, TicketKey,
+    Wait, Watch,
+};
 use crate::machine::tables::Machine;
 
 /// What must be entered in an order that runs across resources.
 #[derive(Default)]
 struct Later<'a> {
     tickets: Vec<(TicketKey, &'a TicketSnapshot)>,
-    holds: Vec<(Fence, ResourceKey, Held, SessionKey)>,
+    holds: Vec<(&'a HoldSnapshot, ResourceKey, Held)>,
     emptied: Vec<(u64, ResourceKey)>,
     waits: Vec<(&'a WaitSnapshot, ResourceKey, SessionKey)>,
     watches: Vec<(&'a WatchSnapshot, ResourceKey, SessionKey)>,
+    pauses: Vec<(ResourceKey, Pause)>,
 }
 
 impl Machine {
@@ -34,6 +41,7 @@ impl Machine {
         machine.next_wait = image.next_wait;
         machine.serial = image.serial;
         machine.emptied_mark = image.emptied_mark;
+        machine.clock_ms = image.clock_ms;
         machine.nodes = image.nodes.iter().copied().collect();
         for session in &image.sessions {
             machine.restore_session(session)?;
@@ -43,21 +51,25 @@ impl Machine {
             machine.restore_resource(resource, &mut later)?;
         }
         machine.restore_emptied(later.emptied);
-        machine.restore_orders_of_tickets(&later.tickets);
         machine.restore_holds(later.holds)?;
+        machine.restore_orders_of_tickets(&later.tickets)?;
         machine.restore_waits(later.waits)?;
         machine.restore_watches(later.watches)?;
+        for (resource, pause) in later.pauses {
+            machine.tables.resources[resource].extra_mut().pause = pause;
+            machine.tables.paused += usize::from(pause == Pause::Paused);
+        }
         assert!(machine.touched.is_empty(), "a restored resource is to be reported");
         assert!(machine.freed.is_empty(), "a restored ticket is to be offered");
         Ok(machine)
     }
 
     fn restore_session(&mut self, from: &SessionSnapshot) -> Result<(), BadSnapshot> {
-        let SessionSnapshot { info, owner, condemned } = from;
+        let SessionSnapshot { info, owner, condemned, conduct } = from;
         if self.tables.find_session(&info.id).is_some() {
             return Err(BadSnapshot::Twice);
         }
-        self.open(info.id, info.name.clone(), info.ttl, info.source.clone());
+        self.open(info.id, info.name.clone(), info.ttl, info.source.clone(), *conduct);
         if let Some(owner) = owner {
             let adopted = self.adopt(info.id, owner);
             assert!(adopted.is_ok(), "a session that was just restored has an owner");
@@ -92,17 +104,23 @@ impl Machine {
         }
         let key = self.resource_entry(&from.name);
         let resource = &mut self.tables.resources[key];
-        resource.known = from.known;
         resource.last = from.last;
-        resource.kind = stands(from).then_some(from.last);
-        resource.emptied = from.emptied.and_then(NonZeroU64::new);
-        self.tables.known += usize::from(from.known);
-        later.emptied.extend(from.emptied.map(|number| (number, key)));
-        if let Some((holder, fence)) = from.lock {
-            later.holds.push((fence, key, Held::Lock, self.restored(holder)?));
+        if from.known {
+            self.become_known(key);
         }
-        for ticket in &from.tickets {
-            self.restore_ticket(ticket, key, later)?;
+        let resource = &mut self.tables.resources[key];
+        resource.emptied = from.emptied.and_then(NonZeroU64::new);
+        later.emptied.extend(from.emptied.map(|number| (number, key)));
+        match from.pause {
+            PauseSnapshot::None => {}
+            PauseSnapshot::Paused => later.pauses.push((key, Pause::Paused)),
+            PauseSnapshot::Serving => later.pauses.push((key, Pause::Serving)),
+        }
+        let holds = from.locks.iter().map(|hold| (hold, key, Held::Lock(hold.mode)));
+        later.holds.extend(holds);
+        let numbers = numbers_of(&from.tickets)?;
+        for (ticket, number) in from.tickets.iter().zip(numbers) {
+            self.restore_ticket(ticket, number, key, later)?;
         }
         for wait in &from.waits {
             later.waits.push((wait, key, self.restored_living(wait.session)?));
@@ -116,66 +134,123 @@ impl Machine {
     fn restore_ticket<'a>(
         &mut self,
         from: &'a TicketSnapshot,
+        number: u64,
         resource: ResourceKey,
         later: &mut Later<'a>,
     ) -> Result<(), BadSnapshot> {
         if self.tables.find_ticket(resource, from.name.as_str()).is_some() {
             return Err(BadSnapshot::Twice);
         }
+        let (issuer, issued_by): (SessionKey, Option<SessionName>) = match &from.issuer {
+            SnapshotParty::Here(id) => (self.restored_living(*id)?, None),
+            SnapshotParty::Gone(name) => (NOBODY, Some(name.clone())),
+        };
+        let terms = &from.terms;
+        let extra = TicketExtra {
+            issued_by,
+            attempts: terms.attempts,
+            hold_ms: terms.hold_ms,
+            note: from.note.clone(),
+            delay: None,
+        };
         let ticket = Ticket {
             name: from.name.clone(),
             data: from.data.clone(),
             resource,
-            issuer: self.restored_living(from.issuer)?,
-            hold: None,
+            issuer,
+            standing: Standing::Free,
             notify: from.notify,
+            stays: terms.stay,
+            priority: terms.priority,
+            attempts: from.attempts,
             place: from.place,
             issued: from.issued,
+            number,
+            extra: extra.is_something().then(|| Box::new(extra)),
             in_all: Link::default(),
             in_free: Link::default(),
             in_issued: Link::default(),
         };
         let key = self.change(resource, |machine| machine.tie_ticket(ticket));
         later.tickets.push((key, from));
-        if let Some((holder, fence)) = from.claim {
-            later.holds.push((fence, resource, Held::Ticket(key), self.restored(holder)?));
+        later.holds.extend(from.claim.iter().map(|hold| (hold, resource, Held::Ticket(key))));
+        Ok(())
+    }
+
+    /// Tickets of all resources are listed with their issuers, and those that nobody holds in their
+    /// order.
+    fn restore_orders_of_tickets(
+        &mut self,
+        tickets: &[(TicketKey, &TicketSnapshot)],
+    ) -> Result<(), BadSnapshot> {
+        let mut issued: Vec<_> = tickets.iter().map(|&(key, from)| (from.issued, key)).collect();
+        issued.sort_unstable();
+        for (_, key) in issued {
+            if let Some(issuer) = self.tables.tickets[key].issuer() {
+                self.list_with_issuer(key, issuer);
+            }
+        }
+        let others = tickets.iter().filter(|(_, from)| from.claim.is_none());
+        let mut others: Vec<_> = others.map(|&(key, from)| (from.place, key, from)).collect();
+        others.sort_unstable_by_key(|&(place, key, _)| (place, key));
+        for (_, key, from) in others {
+            let resource = self.tables.tickets[key].resource;
+            let delay = from.delay.map(|delay| Delay {
+                id: delay.delay,
+                ms: delay.delay_ms,
+                until_ms: delay.until_ms,
+            });
+            if delay.is_some_and(|delay| self.tables.delayed.contains_key(&delay.id)) {
+                return Err(BadSnapshot::Twice);
+            }
+            self.change(resource, |machine| match delay {
+                Some(delay) => machine.tie_delay(key, delay),
+                None if from.dead => machine.list_dead(key),
+                None => machine.list_free(key),
+            });
         }
         Ok(())
     }
 
-    /// Tickets of all resources are listed with their issuers, and the free ones in their order.
-    fn restore_orders_of_tickets(&mut self, tickets: &[(TicketKey, &TicketSnapshot)]) {
-        let mut issued: Vec<_> = tickets.iter().map(|&(key, from)| (from.issued, key)).collect();
-        issued.sort_unstable();
-        for (_, key) in issued {
-            self.list_with_issuer(key);
-        }
-        let free = tickets.iter().filter(|(_, from)| from.claim.is_none());
-        let mut free: Vec<_> = free.map(|&(key, from)| (from.place, key)).collect();
-        free.sort_unstable();
-        let tables = &mut self.tables;
-        for (_, key) in free {
-            let resource = tables.tickets[key].resource;
-            let list = &mut tables.resources[resource].free;
-            list.push(&mut tables.tickets, key, |t| &mut t.in_free);
-        }
-    }
-
     fn restore_holds(
         &mut self,
-        mut holds: Vec<(Fence, ResourceKey, Held, SessionKey)>,
+        mut holds: Vec<(&HoldSnapshot, ResourceKey, Held)>,
     ) -> Result<(), BadSnapshot> {
-        holds.sort_unstable_by_key(|&(fence, ..)| fence);
-        if holds.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        holds.sort_unstable_by_key(|(hold, ..)| hold.fence);
+        if holds.windows(2).any(|pair| pair[0].0.fence == pair[1].0.fence) {
             return Err(BadSnapshot::Twice);
         }
-        if holds.last().is_some_and(|&(fence, ..)| fence.0 >= self.next_fence) {
+        if holds.last().is_some_and(|(hold, ..)| hold.fence.0 >= self.next_fence) {
             return Err(BadSnapshot::Contradiction);
         }
-        for (fence, resource, what, session) in holds {
+        for (from, resource, what) in holds {
+            let (session, lost_by) = match &from.holder {
+                SnapshotParty::Here(id) => (self.restored(*id)?, None),
+                SnapshotParty::Gone(name) => (NOBODY, Some(name.clone())),
+            };
+            let is_twice = matches!(what, Held::Lock(_))
+                && session != NOBODY
+                && self.first_by_resource(session, resource).is_some();
+            if is_twice || (lost_by.is_some() && from.hold_ms.is_none()) {
+                return Err(BadSnapshot::Contradiction);
+            }
+            let (data, hold_ms) = (from.data.clone(), from.hold_ms);
+            let is_plain = data.is_none() && hold_ms.is_none() && lost_by.is_none();
+            let extra = (!is_plain).then(|| Box::new(HoldExtra { data, hold_ms, lost_by }));
             let (in_session, in_resource) = (Link::default(), Link::default());
-            let hold = Hold { session, resource, what, fence, in_session, in_resource };
-            self.change(resource, |machine| machine.tie_hold(hold));
+            let (fence, since_ms) = (from.fence, from.since_ms);
+            self.change(resource, |machine| {
+                machine.tie_hold(Hold {
+                    session,
+                    resource,
+                    what,
+                    fence,
+                    since_ms,
+                    extra,
+                    in_session,
+                    in_resource,
+                })
+            });
         }
         Ok(())
     }
@@ -192,15 +267,25 @@ impl Machine {
         &mut self,
         mut waits: Vec<(&WaitSnapshot, ResourceKey, SessionKey)>,
     ) -> Result<(), BadSnapshot> {
-        waits.sort_unstable_by_key(|(wait, ..)| wait.id);
-        if waits.windows(2).any(|pair| pair[0].0.id == pair[1].0.id) {
+        waits.sort_unstable_by_key(|(wait, ..)| (wait.id, wait.of_several));
+        let is_same = |pair: &[(&WaitSnapshot, ResourceKey, SessionKey)]| {
+            let ((a, at_a, _), (b, at_b, _)) = (pair[0], pair[1]);
+            let is_next = a.of_several.is_some() && a.of_several < b.of_several && at_a != at_b;
+            a.id == b.id && !(is_next && a.session == b.session)
+        };
+        if waits.windows(2).any(is_same) {
             return Err(BadSnapshot::Twice);
         }
+        let mut groups: BTreeMap<WaitId, GroupKey> = BTreeMap::new();
         for (from, resource, session) in waits {
             let place = self.tables.find_place(session, resource, from.ticket.as_ref());
             if from.merges && place.is_some() {
                 return Err(BadSnapshot::Twice);
             }
+            let group = match from.of_several {
+                None => None,
+                Some(nth) => Some((self.restored_group(from.id, nth, resource, &mut groups)?, nth)),
+            };
             let wait = Wait {
                 id: from.id,
                 session,
@@ -209,6 +294,11 @@ impl Machine {
                 socket: from.socket,
                 requests: from.requests.clone(),
                 merges: from.merges,
+                mode: from.mode,
+                data: from.data.clone(),
+                hold_ms: from.hold_ms,
+                since_ms: from.since_ms,
+                group,
                 in_queue: Link::default(),
                 in_session: Link::default(),
             };
@@ -216,6 +306,26 @@ impl Machine {
             self.change(resource, |machine| machine.enter_queue(wait, kind));
         }
         Ok(())
+    }
+
+    /// The group of a place, to which its resource is added. Places come in order.
+    fn restored_group(
+        &mut self,
+        id: WaitId,
+        nth: u8,
+        resource: ResourceKey,
+        groups: &mut BTreeMap<WaitId, GroupKey>,
+    ) -> Result<GroupKey, BadSnapshot> {
+        let rows = &mut self.tables.groups;
+        let empty = || Group { places: Vec::new(), resources: Arc::from([]) };
+        let group = *groups.entry(id).or_insert_with(|| rows.insert(empty()));
+        let row = &mut self.tables.groups[group];
+        if row.resources.len() != usize::from(nth) {
+            return Err(BadSnapshot::Contradiction);
+        }
+        let name = self.tables.resources[resource].name.clone();
+        row.resources = row.resources.iter().cloned().chain([name]).collect();
+        Ok(group)
     }
 
     fn restore_watches(
@@ -235,21 +345,19 @@ impl Machine {
     }
 }
 
-/// Whether anything stands in a resource.
-fn stands(from: &ResourceSnapshot) -> bool {
-    from.lock.is_some() || !from.tickets.is_empty() || !from.waits.is_empty()
-}
-
-/// Whether what stands in a resource is of its kind, and it is known or emptied as it must be.
-fn is_possible(from: &ResourceSnapshot) -> bool {
-    let is_of_kind = match from.last {
-        Kind::Lock => {
-            let is_waited_for = from.waits.iter().all(|wait| wait.ticket.is_none());
-            let is_held = from.lock.is_some() || from.waits.is_empty();
-            from.tickets.is_empty() && is_waited_for && is_held
+/// The numbers of a resource's tickets, which are in order of their age. Older images have none:
+/// such a ticket was there before it was issued last, and before the next.
+fn numbers_of(tickets: &[TicketSnapshot]) -> Result<Vec<u64>, BadSnapshot> {
+    let mut numbers: Vec<u64> = Vec::with_capacity(tickets.len());
+    let mut next = u64::MAX;
+    for ticket in tickets.iter().rev() {
+        let number = if ticket.number > 0 { ticket.number } else { ticket.issued.min(next - 1) };
+        if number == 0 || number >= next {
+            return Err(BadSnapshot::Contradiction);
         }
-        Kind::Tickets => from.lock.is_none(),
-    };
-    let is_numbered = from.emptied != Some(0);
-    is_of_kind && is_numbered && stands(from) == (from.known && from.emptied.is_none())
+        numbers.push(number);
+        next = number;
+    }
+    numbers.reverse();
+    Ok(numbers)
 }
