@@ -184,9 +184,11 @@ export class Ticket extends Hold {
     if (reason && reason.code !== "done") throw called(reason, new Error());
     await this.leave("done");
   }
-  /** @param {string} note @param {{ delay?: number, dead?: boolean }} [more] */
+  /** @param {string} note What is too long is cut. @param {{ delay?: number, dead?: boolean }} [more] */
   fail(note, more) {
-    return this.leave("released", { ...more, note });
+    // A character that is cut in two becomes one of three bytes.
+    const bytes = new TextEncoder().encode(note).subarray(0, 253);
+    return this.leave("released", { ...more, note: new TextDecoder().decode(bytes) });
   }
   /** @param {number} [hold] In ms. */
   touch(hold) {

@@ -142,7 +142,7 @@ export interface Ticket extends Held {
   /** Holds it for so long, in ms, from now; else for as long as before. `claims()` does that by itself. */
   touch(hold?: number): Promise<void>;
   /**
-   * Gives it back, and says why (255 bytes at most): for others only in `delay` ms, or, `dead`, for nobody before it is
+   * Gives it back, and says why (some 250 bytes; the rest is cut): for others only in `delay` ms, or, `dead`, for nobody before it is
    * revived.
    */
   fail(note: string, options?: { delay?: number; dead?: boolean } | null): Promise<void>;

@@ -219,6 +219,16 @@ test("fail: given back with a note, and for later or for nobody", async (t) => {
   world.line.quiet();
 });
 
+test("fail: a note that is too long is cut, between characters; half a surrogate is none", async (t) => {
+  for (const [note, sent] of [["x".repeat(300), "x".repeat(253)], ["\u{1f600}".repeat(64), `${"\u{1f600}".repeat(63)}\ufffd`], ["a\ud800", "a\ufffd"]]) {
+    const world = await claiming(t);
+    const failed = world.ticket.fail(note);
+    world.line.ok(world.line.takes({ ...RELEASE("jobs", "t1", 5), note: sent }), { released: true });
+    assert.ok(Buffer.byteLength(sent) <= 255);
+    await failed;
+  }
+});
+
 test("fail, and the line is cut: settled by the resume, as a release is", async (t) => {
   const world = await claiming(t);
   const failed = world.ticket.fail("no such file");
