@@ -1,12 +1,11 @@
 // Grants: who of those who wait has what came.
 
+import { never } from "./abort.js";
 import { TicketdError, traced } from "./error.js";
 import { Holds } from "./holds.js";
 
 /** @import { Caller, Held, Queue } from "./known.js" */
 /** @import { HoldRow } from "./wire.d.ts" */
-
-const never = () => {};
 
 export class Grants extends Holds {
   /** How a queue goes on. @type {(queue: Queue) => void} */

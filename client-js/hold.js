@@ -3,7 +3,7 @@
 import { pack } from "./bytes.js";
 import { LOST, MISSING } from "./codes.js";
 import { TicketdError, called, traced } from "./error.js";
-import { keyOf, named } from "./names.js";
+import { check, keyOf, named } from "./names.js";
 
 /** @import { Row } from "./known.js" */
 /** @import { Requests } from "./requests.js" */
@@ -197,7 +197,7 @@ export class Ticket extends Hold {
 }
 
 /** A ticket that one has issued. */
-export class Issued extends Hold {
+class Issued extends Hold {
   /** New data, or the first. @type {((data: unknown, more?: object) => Promise<Hold>) | undefined} */
   update;
 
@@ -205,3 +205,26 @@ export class Issued extends Hold {
     return this.leave("ticket-revoked");
   }
 }
+
+/** @param {Tables} tables */
+export const issuing = (tables) => ({
+  /**
+   * @param {string} resource @param {string} ticket @param {unknown} data
+   * @param {Partial<Request> | null} [options]
+   */
+  async issue(resource, ticket, data, options) {
+    const { holds } = tables;
+    const { new: only, delay, ...terms } = options ?? {};
+    const key = named(resource, ticket);
+    check(resource);
+    check(ticket);
+    const mine = /** @type {Issued} */ (holds.get(key) ?? new Issued(tables, { resource, ticket }));
+    mine.update = async (data, more) =>
+      mine.call({ ...terms, ...more, op: "issue", ...pack(data) }, () => {
+        // Of two that were under way together, there is one handle.
+        if (!mine.ended && !holds.has(key)) holds.set(key, mine);
+        return /** @type {Issued} */ (holds.get(key) ?? mine);
+      });
+    return mine.update(data, { new: only, delay });
+  },
+});

@@ -1,13 +1,13 @@
 // Holds: what comes of grants, and what has an end by one's own clock.
 
-import { pack, unpack } from "./bytes.js";
+import { never } from "./abort.js";
+import { unpack } from "./bytes.js";
 import { TicketdError } from "./error.js";
-import { Issued, Lock, Ticket } from "./hold.js";
-import { check, named } from "./names.js";
+import { Lock, Ticket } from "./hold.js";
 import { Requests, givesUp } from "./requests.js";
 
 /** @import { Held } from "./known.js" */
-/** @import { HoldRow, Request } from "./wire.d.ts" */
+/** @import { HoldRow } from "./wire.d.ts" */
 
 export class Holds extends Requests {
   /** Gives back what is not wanted here. @param {HoldRow} row @param {boolean} [untried] Nobody has seen it. */
@@ -26,7 +26,7 @@ export class Holds extends Requests {
       if (!due(request.message.fence)) continue;
       // Who gives up a hold need not wait any longer: it is gone. Whether the work was done, cannot be known.
       request.then(undefined, why, 0);
-      request.then = () => {};
+      request.then = never;
     }
     for (const hold of this.holds.values()) {
       if (!due(hold.fence)) continue;
@@ -59,24 +59,4 @@ export class Holds extends Requests {
     this.holds.set(fence, hold);
     return /** @type {Held} */ (/** @type {unknown} */ (hold));
   }
-
-  /**
-   * @param {string} resource @param {string} ticket @param {unknown} data
-   * @param {Partial<Request> | null} [options]
-   */
-  issue = async (resource, ticket, data, options) => {
-    const { holds } = this;
-    const { new: only, delay, ...terms } = options ?? {};
-    const key = named(resource, ticket);
-    check(resource);
-    check(ticket);
-    const mine = /** @type {Issued} */ (holds.get(key) ?? new Issued(this, { resource, ticket }));
-    mine.update = async (data, more) =>
-      mine.call({ ...terms, ...more, op: "issue", ...pack(data) }, () => {
-        // Of two that were under way together, there is one handle.
-        if (!mine.ended && !holds.has(key)) holds.set(key, mine);
-        return /** @type {Issued} */ (holds.get(key) ?? mine);
-      });
-    return mine.update(data, { new: only, delay });
-  };
 }

@@ -1,17 +1,14 @@
 // Iterators over what comes by itself: tickets to work on, and how a resource changes.
 
-import { onAbort } from "./abort.js";
+import { never, onAbort } from "./abort.js";
 import { unpack } from "./bytes.js";
 import { TicketdError, traced } from "./error.js";
 import { check } from "./names.js";
-import { Queues } from "./waitqueue.js";
 
 /** @import { ResourceState } from "./index.d.ts" */
 /** @import { Held, Watched } from "./known.js" */
 /** @import { Options } from "./waitqueue.js" */
-/** @import { WatchRow } from "./wire.d.ts" */
-
-const never = () => {};
+/** @import { Tables } from "./tables.js" */
 
 /** Touches it so often that an answer may be late. @param {Held & { hold?: number }} ticket */
 const touching = (ticket) => {
@@ -62,79 +59,71 @@ const iterate = (signal, items) => {
   };
 };
 
-/** @typedef {(resource: string | string[], options: Options & { hold?: number }) => Promise<Held | null>} Claim */
+/** @param {Tables} tables */
+export const claiming = (tables) => {
+  /** @param {string | string[]} resource @param {Options & { ticket?: string, hold?: number } | null} [options] */
+  const claim = async (resource, options) => {
+    const { ticket, hold, ...rest } = options ?? {};
+    return tables.enter("claim", Array.isArray(resource) ? { resources: resource } : { resource, ticket }, rest, { hold });
+  };
 
-/**
- * Claims tickets, so many at a time, and touches them until they end.
- * @typedef {{ concurrency?: number, signal?: AbortSignal, hold?: number } | null} ClaimsOptions
- * @param {Claim} claim @returns {(resource: string | string[], options?: ClaimsOptions) => AsyncIterableIterator<Held>}
- */
-export const claims = (claim) => (resource, options) => {
-  let { concurrency = 1, signal, hold } = options ?? {};
-  return iterate(signal, async function* (stop, wake, sleep) {
-    if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is 1 or more");
-    const /** @type {Set<Held>} */ ahead = new Set();
-    let /** @type {unknown} */ failure;
-    const giveBack = (/** @type {Held} */ ticket) => ticket.leave("released", { untried: true }).catch(never);
-    stop.addEventListener("abort", () => ahead.forEach(giveBack));
-    while (!stop.aborted) {
-      for (; concurrency; concurrency--) {
-        claim(resource, { signal: stop, hold }).then(
-          (got) => {
-            // One who waits gets something.
-            const ticket = /** @type {Held} */ (got);
-            ahead.add(ticket);
-            touching(ticket);
-            ticket.onEnd(() => {
-              // It may be lost before it comes to be shown.
-              ahead.delete(ticket);
-              concurrency++;
+  /**
+   * Claims tickets, so many at a time, and touches them until they end.
+   * @param {string | string[]} resource
+   * @param {{ concurrency?: number, signal?: AbortSignal, hold?: number } | null} [options]
+   */
+  const claims = (resource, options) => {
+    let { concurrency = 1, signal, hold } = options ?? {};
+    return iterate(signal, async function* (stop, wake, sleep) {
+      if (!Number.isInteger(concurrency) || concurrency < 1) throw new TypeError("concurrency is 1 or more");
+      const /** @type {Set<Held>} */ ahead = new Set();
+      let /** @type {unknown} */ failure;
+      const giveBack = (/** @type {Held} */ ticket) => ticket.leave("released", { untried: true }).catch(never);
+      stop.addEventListener("abort", () => ahead.forEach(giveBack));
+      while (!stop.aborted) {
+        for (; concurrency; concurrency--) {
+          claim(resource, { signal: stop, hold }).then(
+            (got) => {
+              // One who waits gets something.
+              const ticket = /** @type {Held} */ (got);
+              ahead.add(ticket);
+              touching(ticket);
+              ticket.onEnd(() => {
+                // It may be lost before it comes to be shown.
+                ahead.delete(ticket);
+                concurrency++;
+                wake();
+              });
+              if (stop.aborted) giveBack(ticket);
               wake();
-            });
-            if (stop.aborted) giveBack(ticket);
-            wake();
-          },
-          (error) => {
-            failure = error;
-            wake();
-          },
-        );
+            },
+            (error) => {
+              failure = error;
+              wake();
+            },
+          );
+        }
+        const [ticket] = ahead;
+        if (ticket) {
+          ahead.delete(ticket);
+          if (!ticket.signal.aborted) yield ticket;
+        } else {
+          if (failure) throw failure;
+          await sleep();
+        }
       }
-      const [ticket] = ahead;
-      if (ticket) {
-        ahead.delete(ticket);
-        if (!ticket.signal.aborted) yield ticket;
-      } else {
-        if (failure) throw failure;
-        await sleep();
-      }
-    }
-  });
+    });
+  };
+  return { claim, claims };
 };
 
-export class Watches extends Queues {
-  /** @param {ResourceState | TicketdError} now @param {string} resource */
-  changed(now, resource = /** @type {WatchRow} */ (now).resource) {
-    const of = this.watched.get(resource);
-    const { resource: _, event: __, changes: ___, ...row } = /** @type {WatchRow & { event?: string }} */ (now);
-    const state = now instanceof TicketdError ? now : row;
-    if (!of || JSON.stringify(state) === JSON.stringify(of.state)) return;
-    of.state = state;
-    of.waits.forEach((wake) => wake());
-  }
-
-  /** @param {string} resource */
-  subscribe(resource) {
-    this.ask({ op: "watch", resource, changes: true }, (ok, error) =>
-      this.changed(/** @type {ResourceState | undefined} */ (ok) ?? error, resource),
-    );
-  }
+/** @param {Tables} tables */
+export const watching = (tables) => {
+  const { watched } = tables;
 
   /** @param {string} resource @param {{ signal?: AbortSignal } | null} [options] */
-  watch = (resource, options) => {
-    const tables = this;
-    const { watched } = this;
-    return iterate(options?.signal, async function* (stop, wake, sleep) {
+  const watch = (resource, options) =>
+    iterate(options?.signal, async function* (stop, wake, sleep) {
       check(resource);
       const /** @type {Watched} */ of = watched.get(resource) ?? { waits: new Set() };
       let seen;
@@ -153,12 +142,10 @@ export class Watches extends Queues {
         else await sleep();
       }
     });
-  }
 
   /** @param {string} resource @param {{ signal?: AbortSignal } | null} [options] */
-  observe = (resource, options) => {
-    const { watch } = this;
-    return iterate(options?.signal, async function* (signal) {
+  const observe = (resource, options) =>
+    iterate(options?.signal, async function* (signal) {
       let /** @type {string | null | undefined} */ seen = null;
       for await (const { holders: [row] = [] } of watch(resource, { signal })) {
         const now = JSON.stringify(row);
@@ -166,5 +153,6 @@ export class Watches extends Queues {
         seen = now;
       }
     });
-  };
-}
+
+  return { watch, observe };
+};

@@ -1,15 +1,14 @@
 // What locks are taken for: to run something while one is held, as the browser does, several of them, or to lead.
 
+import { never } from "./abort.js";
 import { pack } from "./bytes.js";
 import { TicketdError, called } from "./error.js";
-import { Watches } from "./iterators.js";
-import { check } from "./names.js";
+import { isName } from "./names.js";
 
 /** @import { LockOptions } from "./index.d.ts" */
 /** @import { Held, Queue } from "./known.js" */
+/** @import { Tables } from "./tables.js" */
 /** @import { Options } from "./waitqueue.js" */
-
-const never = () => {};
 
 /** Rejects when the lock is lost. @param {Held} lock @returns {Promise<never>} */
 const loss = (lock) =>
@@ -46,78 +45,77 @@ const using = async (wanted, run, at) => {
 /** Names in the order of their bytes: comparable as text. @param {string} name */
 const bytes = (name) => String.fromCharCode(...new TextEncoder().encode(name));
 
-export class Locks extends Watches {
+/** @param {Tables} tables */
+export const locks = (tables) => {
   /** @param {string} resource @param {Options | null} [options] */
-  lock = async (resource, options) => this.enter("lock", { resource }, options);
+  const lock = async (resource, options) => tables.enter("lock", { resource }, options);
 
-  /** @param {string} resource @param {unknown[]} rest Of options, if there are some, and what to run. */
-  withLock = async (resource, ...rest) => {
-    const at = new Error();
-    const run = rest.pop();
-    const { mode = "exclusive", steal, ...options } = /** @type {LockOptions & { steal?: boolean }} */ (rest[0] ?? {});
-    if (typeof run !== "function") throw new TypeError("no function");
-    if (mode !== "exclusive" || steal) throw new TicketdError("bad-request", "locks are exclusive");
-    return using(this.lock(resource, options), run, at);
+  return {
+    lock,
+
+    /** @param {string} resource @param {unknown[]} rest Of options, if there are some, and what to run. */
+    async withLock(resource, ...rest) {
+      const at = new Error();
+      const run = rest.pop();
+      const { mode = "exclusive", steal, ...options } = /** @type {LockOptions & { steal?: boolean }} */ (rest[0] ?? {});
+      if (typeof run !== "function") throw new TypeError("no function");
+      if (mode !== "exclusive" || steal) throw new TicketdError("bad-request", "locks are exclusive");
+      return using(lock(resource, options), run, at);
+    },
+
+    /** @param {string} resource @param {unknown} value @param {Options | null} [options] */
+    elect: async (resource, value, options) => tables.enter("lock", { resource }, options, pack(value)),
+
+    /** All of them, or none: in the same order everywhere. @param {string[]} names @param {Options | null} [options] */
+    async lockAll(names, options) {
+      const /** @type {Map<string, Held | null>} */ had = new Map();
+      try {
+        for (const name of [...new Set(names)].sort((a, b) => (bytes(a) < bytes(b) ? -1 : 1))) {
+          had.set(name, await lock(name, options));
+          if (!had.get(name)) throw null;
+        }
+        for (const one of had.values()) one?.signal.throwIfAborted();
+        return names.map((name) => had.get(name));
+      } catch (error) {
+        await Promise.all([...had.values()].map((one) => one?.release().catch(never)));
+        if (error) throw error;
+        return null;
+      }
+    },
   };
+};
 
-  /** As `navigator.locks.request()`. @param {string} resource @param {unknown[]} rest */
-  request = async (resource, ...rest) => {
+/** As `navigator.locks`. @param {Tables} tables */
+export const webLocks = (tables) => ({
+  /** @param {string} resource @param {unknown[]} rest */
+  async request(resource, ...rest) {
     const run = rest.pop();
     const { mode = "exclusive", steal, ifAvailable, signal } =
       /** @type {Options & { mode?: string, steal?: boolean }} */ (rest[0] ?? {});
     const shared = mode === "shared" ? mode : undefined;
     if (typeof run !== "function") throw new TypeError("no function");
     if (!shared && mode !== "exclusive") throw new TypeError("no mode");
-    const name = `${resource}`;
-    try {
-      check(name);
-      if (name[0] === "-" || (steal ? ifAvailable || shared || signal : ifAvailable && signal)) throw name;
-    } catch {
+    const want = { resource: `${resource}` };
+    const { resource: name } = want;
+    if (!isName(name) || name[0] === "-" || (steal ? ifAvailable || shared || signal : ifAvailable && signal)) {
       throw new DOMException("that name, or these options together", "NotSupportedError");
     }
-    const want = { resource: name };
     return using(
-      steal ? this.steal(this.queueOf("lock", want)) : this.enter("lock", want, { ifAvailable, signal }, { mode: shared }),
+      steal ? tables.steal(tables.queueOf("lock", want)) : tables.enter("lock", want, { ifAvailable, signal }, { mode: shared }),
       run,
     );
-  };
+  },
 
-  /** As `navigator.locks.query()`, of this session. */
-  query = async () => {
+  /** Of this session. */
+  async query() {
     // What was asked before is answered before.
-    await new Promise((resolve) => this.ask({ op: "cancel", wait: 0 }, resolve));
-    const all = [...this.queues.values()].filter(({ frame }) => frame.op === "lock");
+    await new Promise((resolve) => tables.ask({ op: "cancel", wait: 0 }, resolve));
+    const all = [...tables.queues.values()].filter(({ frame }) => frame.op === "lock");
     /** @param {(queue: Queue) => Iterable<{ mode?: string }>} of */
     const list = (of) =>
       all.flatMap((queue) =>
-        [...of(queue)].map(({ mode = "exclusive" }) => ({ name: queue.frame.resource, mode, clientId: this.ref })),
+        [...of(queue)].map(({ mode = "exclusive" }) => ({ name: queue.frame.resource, mode, clientId: tables.ref })),
       );
     return { held: list(({ held }) => held), pending: list(({ callers }) => [...callers].map(({ terms }) => terms)) };
-  };
-
-  /** @param {string} resource @param {unknown} value @param {Options | null} [options] */
-  elect = async (resource, value, options) => this.enter("lock", { resource }, options, pack(value));
-
-  /** All of them, or none: in the same order everywhere. @param {string[]} names @param {Options | null} [options] */
-  lockAll = async (names, options) => {
-    const /** @type {Map<string, Held | null>} */ had = new Map();
-    try {
-      for (const name of [...new Set(names)].sort((a, b) => (bytes(a) < bytes(b) ? -1 : 1))) {
-        had.set(name, await this.lock(name, options));
-        if (!had.get(name)) throw null;
-      }
-      for (const one of had.values()) one?.signal.throwIfAborted();
-      return names.map((name) => had.get(name));
-    } catch (error) {
-      await Promise.all([...had.values()].map((one) => one?.release().catch(never)));
-      if (error) throw error;
-      return null;
-    }
-  };
-
-  /** @param {string | string[]} resource @param {Options & { ticket?: string, hold?: number } | null} [options] */
-  claim = async (resource, options) => {
-    const { ticket, hold, ...rest } = options ?? {};
-    return this.enter("claim", Array.isArray(resource) ? { resources: resource } : { resource, ticket }, rest, { hold });
-  };
-}
+  },
+});

@@ -1,5 +1,6 @@
 // Requests: what is asked, until it is answered, over as many connections as that takes.
 
+import { never } from "./abort.js";
 import { GIVES_UP } from "./codes.js";
 import { Known } from "./known.js";
 
@@ -38,7 +39,7 @@ export class Requests extends Known {
   }
 
   /** @param {Request} members @param {Then} [then] @param {Hold} [of] Whose it is: of no use when that has ended. */
-  ask(members, then = () => {}, of) {
+  ask(members, then = never, of) {
     const { over } = this;
     const id = (this.#last += 2);
     const /** @type {Pending} */ request = { message: { id, ...members }, then, of, at: 0 };

@@ -1,15 +1,16 @@
 // A session, as it is shown: what one may ask of it, and what becomes of its connection.
 
+import { never } from "./abort.js";
 import { clock } from "./clock.js";
 import { TicketdError } from "./error.js";
-import { claims } from "./iterators.js";
+import { issuing } from "./hold.js";
+import { claiming, watching } from "./iterators.js";
+import { locks, webLocks } from "./locks.js";
 import { Tables } from "./tables.js";
 import { open } from "./transport.js";
 
 /** @import { Session } from "./index.d.ts" */
 /** @import { Ok } from "./wire.d.ts" */
-
-const never = () => {};
 
 /**
  * A session as it is shown, before it is open.
@@ -17,7 +18,6 @@ const never = () => {};
  * @param {() => Promise<void>} close
  */
 const show = (tables, signal, closed, close) => {
-  const { lock, withLock, request, query, elect, lockAll, claim, issue, watch, observe } = tables;
   const face = {
     id: "",
     ref: "",
@@ -25,16 +25,11 @@ const show = (tables, signal, closed, close) => {
     state: "connecting",
     signal,
     closed,
-    lock,
-    withLock,
-    locks: { request, query },
-    elect,
-    lockAll,
-    claim,
-    claims: claims(claim),
-    issue,
-    watch,
-    observe,
+    ...locks(tables),
+    locks: webLocks(tables),
+    ...issuing(tables),
+    ...claiming(tables),
+    ...watching(tables),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -2,14 +2,15 @@
 
 import { unpack } from "./bytes.js";
 import { TicketdError } from "./error.js";
-import { Locks } from "./locks.js";
 import { keyOf, named } from "./names.js";
 import { join, reconcile } from "./resume.js";
+import { Queues } from "./waitqueue.js";
 
 /** @import { Queue } from "./known.js" */
-/** @import { HoldRow, Lists, Message, WaitRow } from "./wire.d.ts" */
+/** @import { ResourceState } from "./index.d.ts" */
+/** @import { HoldRow, Lists, WaitRow, WatchRow } from "./wire.d.ts" */
 
-export class Tables extends Locks {
+export class Tables extends Queues {
   // What the actions of a resume are, and what events change.
 
   /** @param {Queue | undefined} queue @param {HoldRow} row */
@@ -40,6 +41,23 @@ export class Tables extends Locks {
     this.waits.set(wait, queue);
     // The place for a lock that a former page left is kept for who locks it soon.
     if (kind !== "lock") this.next(queue);
+  }
+
+  /** @param {ResourceState | TicketdError} now @param {string} resource */
+  changed(now, resource = /** @type {WatchRow} */ (now).resource) {
+    const of = this.watched.get(resource);
+    const { resource: _, event: __, changes: ___, ...row } = /** @type {WatchRow & { event?: string }} */ (now);
+    const state = now instanceof TicketdError ? now : row;
+    if (!of || JSON.stringify(state) === JSON.stringify(of.state)) return;
+    of.state = state;
+    of.waits.forEach((wake) => wake());
+  }
+
+  /** @param {string} resource */
+  subscribe(resource) {
+    this.ask({ op: "watch", resource, changes: true }, (ok, error) =>
+      this.changed(/** @type {ResourceState | undefined} */ (ok) ?? error, resource),
+    );
   }
 
   /** @param {any} message */

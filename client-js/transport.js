@@ -63,8 +63,8 @@ const follow = (run, bye, signal) => {
     globalThis.addEventListener?.(
       type,
       (event) => {
-        if (type === "pagehide") run(bye && !(/** @type {PageTransitionEvent} */ (event).persisted) ? "leave" : "hide");
-        else if (type !== "visibilitychange" || document.visibilityState === "visible") run("wake");
+        const { persisted } = /** @type {PageTransitionEvent} */ (event);
+        run(type !== "pagehide" ? "wake" : bye && !persisted ? "leave" : "hide");
       },
       { signal },
     );

@@ -38,14 +38,11 @@ const soon = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Holds it until it is let go, or the story ends. */
 const hold = ({ locks, cleanUp }, name, options = {}) => {
-  const { promise, resolve } = deferred();
+  const { promise, resolve: release } = deferred();
   const over = locks.request(name, options, () => promise);
   over.catch(() => {});
-  cleanUp(async () => {
-    resolve();
-    await over.catch(() => {});
-  });
-  return { over, release: resolve };
+  cleanUp(() => (release(), over.catch(() => {})));
+  return { over, release };
 };
 /** Those of that name. */
 const named = async ({ locks }, name) => {
@@ -142,9 +139,8 @@ const results = {
 };
 
 const available = {
-  "ifAvailable: when it is free": async ({ locks, name }) => {
-    ok(await locks.request(name, { ifAvailable: true }, async (lock) => lock !== null));
-  },
+  "ifAvailable: when it is free": async ({ locks, name }) =>
+    ok(await locks.request(name, { ifAvailable: true }, async (lock) => lock !== null)),
   "ifAvailable: when it is held, by the same client too: null, and what the function then gives or throws": async ({ locks, name }) => {
     await locks.request(name, async () => {
       equal(await locks.request(name, { ifAvailable: true }, (lock) => [lock, 123]), [null, 123]);
@@ -203,12 +199,8 @@ const order = {
   "mixed: who shares is granted, who wants it alone waits, another name does not": async ({ locks, name, more }) => {
     const { promise: blocked, resolve: unblock } = deferred();
     const granted = [];
-    for (const n of [1, 2, 3]) {
-      locks.request(name, { mode: "shared" }, async () => {
-        granted.push(`shared ${n}`);
-        await blocked;
-      });
-    }
+    const share = (n) => locks.request(name, { mode: "shared" }, () => (granted.push(`shared ${n}`), blocked));
+    for (const n of [1, 2, 3]) share(n);
     const alone = locks.request(name, ({ mode }) => granted.push(mode));
     await locks.request(more(), { mode: "exclusive" }, () => granted.push("other"));
     equal(granted, ["shared 1", "shared 2", "shared 3", "other"]);
@@ -242,9 +234,8 @@ const order = {
 };
 
 const steal = {
-  "steal: when it is free": async ({ locks, name }) => {
-    ok(await locks.request(name, { steal: true }, (lock) => lock !== null));
-  },
+  "steal: when it is free": async ({ locks, name }) =>
+    ok(await locks.request(name, { steal: true }, (lock) => lock !== null)),
   "steal: when it is held; whose it was is told at once": async ({ locks, name }) => {
     const robbed = rejects(locks.request(name, () => never), "AbortError");
     ok(await locks.request(name, { steal: true }, (lock) => lock !== null));
@@ -308,9 +299,8 @@ const signals = {
       await wanted;
     }
   },
-  "signal: that is not aborted": async ({ locks, name }) => {
-    ok(await locks.request(name, { signal: new AbortController().signal }, async () => true));
-  },
+  "signal: that is not aborted": async ({ locks, name }) =>
+    ok(await locks.request(name, { signal: new AbortController().signal }, async () => true)),
   "signal: aborted in the same breath, though it is free; the next is not kept waiting": async ({ locks, name }) => {
     const controller = new AbortController();
     const wanted = locks.request(name, { signal: controller.signal }, unreached);
