@@ -35,15 +35,21 @@ export class Grants extends Holds {
     if (!hold) return;
     if (!mine) {
       queue.mode = mode;
-      if (mode) hold.mode = mode;
+      queue.fence = row.fence;
+      if (mode) {
+        hold.mode = mode;
+        for (const other of queue.asked.values()) if (other) other.twin = this.share(row.fence);
+      }
       const ready = () =>
         hold.ended || first.done(this.own(queue, hold)) || hold.leave("released", { untried: true }).catch(never);
       if (at) hold.count(row.left, at);
       // The time of one that came by itself began before it came.
       if (row.hold && !at) this.own(queue, hold).touch().then(ready, never);
       else ready();
-    } else if (queue.mode && !row.waiting) {
-      if (caller && queue.callers.has(caller)) caller.done(this.own(queue, this.share(hold)));
+    } else if (caller?.twin && queue.mode && !row.waiting) {
+      if (!caller.done(caller.twin)) return;
+      this.own(queue, caller.twin);
+      caller.twin = undefined;
     } else {
       queue.mode = undefined;
       this.own(queue, hold);

@@ -89,6 +89,8 @@ class Hold {
   /** The end of all its handles. @param {string | TicketdError} why */
   lose(why) {
     const error = why instanceof TicketdError ? why : new TicketdError(this.row.ticket ? "ticket-revoked" : "lock-lost", why);
+    // Nobody comes to share it any more.
+    this.#in.holds.delete(keyOf(this.row));
     for (const twin of this.#twins) twin.end(error);
   }
 

@@ -35,10 +35,11 @@ export class Holds extends Requests {
     }
   }
 
-  /** Another handle of a lock that is shared. @param {Held} hold */
-  share({ row }) {
-    const hold = /** @type {Lock} */ (this.holds.get(/** @type {number} */ (row.fence)));
-    return /** @type {Held} */ (/** @type {unknown} */ (Object.assign(hold.join(new Lock(this, row)), { mode: "shared" })));
+  /** Another handle of what is shared, if it is held. @param {number | undefined} fence */
+  share(fence) {
+    const hold = /** @type {Lock} */ (this.holds.get(fence ?? 0));
+    const twin = hold && Object.assign(hold.join(new Lock(this, hold.row)), { mode: "shared" });
+    return /** @type {Held | undefined} */ (/** @type {unknown} */ (twin));
   }
 
   /**

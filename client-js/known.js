@@ -29,7 +29,7 @@
  *
  * @typedef {object} Caller One who waits.
  * @property {{ wait?: true, mode?: "shared" } & Partial<Request>} terms How it asks. One who does not wait only tries.
- * @property {Pending} [asked] What it has asked.
+ * @property {Pending} [asked] What it has asked. @property {Held} [twin] What it may come to share.
  * @property {(hold: Held | null) => unknown} done Gives whether it still waited for that. @property {(error: unknown) => void} fail
  * @property {(position: number) => void} [onPosition]
  *
@@ -41,7 +41,7 @@
  * @property {Map<Pending, Caller | undefined>} asked What was asked and is not answered, and by whom.
  * @property {Set<Hold>} held What they have.
  * @property {"shared"} [mode] When what is asked, or held, is for sharers, and nobody else waits for it.
- * @property {number} wait The number of the wait on the wire; 0: there is none.
+ * @property {number} [fence] Of what they share. @property {number} wait The number of the wait on the wire; 0: there is none.
  * @property {number} since What is granted to it has a higher fence.
  *
  * @typedef {object} Watched

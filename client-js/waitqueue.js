@@ -1,6 +1,6 @@
 // Wait queues: those of one session who want the same thing have one wait on the wire at a time.
 
-import { onAbort } from "./abort.js";
+import { never, onAbort } from "./abort.js";
 import { MISSING } from "./codes.js";
 import { traced } from "./error.js";
 import { Grants } from "./grants.js";
@@ -17,15 +17,17 @@ export class Queues extends Grants {
     const { frame, callers, asked } = queue;
     queue.since = this.seen;
     queue.mode = caller.terms.mode;
+    // What is shared is not given up before it is known whether this one shares it.
+    caller.twin = queue.mode && this.share(queue.fence);
     const request = (caller.asked = this.ask(/** @type {Request} */ ({ ...frame, ...caller.terms }), (ok, error, at) => {
       asked.delete(request);
-      caller.asked = undefined;
       if (ok?.granted) this.grant(queue, ok.ticket ?? /** @type {HoldRow} */ ({ ...ok, ...frame }), at, caller);
       else if (!ok?.wait && callers.has(caller)) {
         if (!caller.terms.wait && (ok || error.code === "ticket-held" || MISSING.test(error.code))) caller.done(null);
         // One who waits and is told neither a wait nor an error: it throws.
         else caller.fail(error.name && error);
       }
+      this.letGo(caller);
       this.move(queue, ok?.wait ?? queue.wait, ok?.position);
     }));
     asked.set(request, caller);
@@ -63,11 +65,17 @@ export class Queues extends Grants {
     this.next(queue);
   }
 
+  /** It is not asking any more. @param {Caller} caller */
+  letGo(caller) {
+    caller.twin?.leave("released").catch(never);
+    caller.twin = caller.asked = undefined;
+  }
+
   /** Forgets what was asked. @param {Queue} queue */
   withdraw({ asked }) {
     for (const [{ message }, caller] of asked) {
       this.pending.delete(message.id);
-      if (caller) caller.asked = undefined;
+      if (caller) this.letGo(caller);
     }
     asked.clear();
   }

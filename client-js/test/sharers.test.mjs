@@ -120,18 +120,54 @@ test("one who does not wait: shares, or is told null", async (t) => {
   world.line.quiet();
 });
 
-test("the last reader goes while another asks: what is confirmed is being given up, and asked for anew", async (t) => {
+// Readers who came together were let in one after the other: the first was gone before the second knew that it shared.
+test("the last reader goes while another asks: nothing is given up before it is known whether that one shares it", async (t) => {
+  for (const waiting of [0, 1]) {
+    await t.test(`${waiting} wait`, async (t) => {
+      const world = await reading(t);
+      const two = reader(world);
+      const frame = world.line.takes(SHARE("db"));
+      world.one.release();
+      await world.one.over;
+      world.line.quiet();
+      world.line.ok(frame, shared(5, waiting));
+      if (waiting) {
+        world.line.ok(world.line.takes(UNLOCK("db", 5)));
+        world.line.ok(world.line.takes(SHARE("db")), shared(6));
+      }
+      assert.equal((await two.held).fence, waiting ? 6 : 5);
+      two.release();
+      await settled();
+      world.line.ok(world.line.takes(UNLOCK("db", waiting ? 6 : 5)));
+      await two.over;
+      world.line.quiet();
+    });
+  }
+});
+
+test("… and gives up asking: then the hold goes", async (t) => {
   const world = await reading(t);
-  const two = reader(world);
+  const stop = new AbortController();
+  const two = reader(world, { signal: stop.signal });
   const frame = world.line.takes(SHARE("db"));
   world.one.release();
-  await settled();
-  const unlock = world.line.takes(UNLOCK("db", 5));
-  world.line.ok(frame, shared(5)).ok(unlock);
-  world.line.refuse(world.line.takes(UNLOCK("db", 5)), "not-locked");
+  stop.abort();
+  await world.one.over;
+  world.line.ok(frame, shared(5));
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  world.line.quiet();
+});
+
+test("… and the line is cut: it asks anew, behind what is given up", async (t) => {
+  const world = await reading(t);
+  const two = reader(world);
+  world.line.takes(SHARE("db"));
+  world.one.release();
+  await world.one.over;
+  await world.resumed({ holds: [{ ...lockHold("db", 5), mode: "shared" }] });
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
   world.line.ok(world.line.takes(SHARE("db")), shared(6));
   assert.equal((await two.held).fence, 6);
-  world.line.quiet();
 });
 
 test("a reader gives up while it asks: the others go on sharing, and nothing is given back", async (t) => {

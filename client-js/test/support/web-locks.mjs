@@ -1,6 +1,6 @@
 // What the web-platform tests (web-locks/*.https.any.js) want of `navigator.locks`, in our own words: for the helper's
 // `session.locks` in Node and in Chromium, and for Chromium's own, so that these stories tell what browsers do.
-// It imports nothing, so that a page can have it.
+// It imports nothing: a page has it, too.
 //
 // Of theirs these are not here:
 // - idlharness, secure-context, opaque-origin, non-fully-active, bfcache, frames, workers, clientids' frames,
@@ -11,10 +11,10 @@
 // - resource-names: "", NUL and half surrogates. They are no names to the server. NotSupportedError says so, as of names
 //   that begin with "-".
 
-const fail = (message) => {
-  throw new Error(message);
-};
 const ok = (is, message = "it does not hold") => is || fail(message);
+function fail(message) {
+  throw new Error(message);
+}
 const equal = (actual, expected, message = "") =>
   JSON.stringify(actual) === JSON.stringify(expected) ||
   fail(`${message} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`);
@@ -28,13 +28,11 @@ const rejectsWith = (promise, reason) => rejection(promise, (error) => ok(error 
 const isType = (promise) => rejects(promise, "TypeError", TypeError);
 const unreached = () => fail("it was called");
 const deferred = () => {
-  let resolve;
-  let reject;
-  const promise = new Promise((...both) => ([resolve, reject] = both));
-  return { promise, resolve, reject };
+  const all = {};
+  all.promise = new Promise((resolve, reject) => Object.assign(all, { resolve, reject }));
+  return all;
 };
-const never = new Promise(() => {});
-const soon = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const [never, soon] = [new Promise(() => {}), (ms) => new Promise((resolve) => setTimeout(resolve, ms))];
 
 /** Holds it until it is let go, or the story ends. */
 const hold = ({ locks, cleanUp }, name, options = {}) => {
@@ -52,7 +50,6 @@ const named = async ({ locks }, name) => {
 const modes = (list) => list.map(({ mode }) => mode);
 
 // Each is given `locks`, a `name` of its own with others behind it (`more()`), and `cleanUp`.
-
 const arguments_ = {
   "a name and a function must be there": async ({ locks, name }) => {
     await isType(locks.request());
@@ -115,10 +112,9 @@ const results = {
     }
   },
   "… and is not called when it has a then()": async ({ locks, name }) => {
-    let called = false;
-    const error = { then: () => (called = true) };
+    const error = { then: () => (error.called = true) };
     await rejectsWith(locks.request(name, async () => { throw error; }), error);
-    ok(!called, "it was called");
+    ok(!error.called, "it was called");
   },
   "it is held until what the function gives resolves, or rejects": async ({ locks, name }) => {
     for (const end of ["resolve", "reject"]) {
@@ -310,14 +306,13 @@ const signals = {
   },
   "signal: aborted after it was granted, or released, does nothing": async ({ locks, name }) => {
     for (const early of [true, false]) {
-      const controller = new AbortController();
-      const [acquired, let_go] = [deferred(), deferred()];
-      const over = locks.request(name, { signal: controller.signal }, () => (acquired.resolve(), let_go.promise));
+      const [controller, acquired, over] = [new AbortController(), deferred(), deferred()];
+      const done = locks.request(name, { signal: controller.signal }, () => (acquired.resolve(), over.promise));
       await acquired.promise;
       if (early) controller.abort();
-      let_go.resolve("fine");
-      if (!early) controller.abort();
-      equal(await over, "fine");
+      over.resolve("fine");
+      controller.abort();
+      equal(await done, "fine");
     }
   },
   "signal: whose abort lets in the next": async ({ locks, name }) => {
@@ -396,12 +391,10 @@ let last = 0;
 export const tell = async (locks, title) => {
   const more = () => `web-locks ${++last} ${Math.random()}`;
   const after = [];
-  const world = { locks, name: more(), more, cleanUp: (run) => after.push(run) };
   try {
-    await cases.find(([name]) => name === title)[1](world);
+    await cases.find(([name]) => name === title)[1]({ locks, name: more(), more, cleanUp: (run) => after.push(run) });
   } finally {
     // What still waits is let in, and out.
-    for (const run of after) run();
     await Promise.all(after.map((run) => run()));
   }
 };
