@@ -21,6 +21,7 @@ export class Queues extends Grants {
     caller.twin = queue.mode && this.share(queue.fence);
     const request = (caller.asked = this.ask(/** @type {Request} */ ({ ...frame, ...caller.terms }), (ok, error, at) => {
       asked.delete(request);
+      caller.asked = undefined;
       if (ok?.granted) this.grant(queue, ok.ticket ?? /** @type {HoldRow} */ ({ ...ok, ...frame }), at, caller);
       else if (!ok?.wait && callers.has(caller)) {
         if (!caller.terms.wait && (ok || error.code === "ticket-held" || MISSING.test(error.code))) caller.done(null);
@@ -65,17 +66,19 @@ export class Queues extends Grants {
     this.next(queue);
   }
 
-  /** It is not asking any more. @param {Caller} caller */
+  /** It does not come to share that. @param {Caller} caller */
   letGo(caller) {
     caller.twin?.leave("released").catch(never);
-    caller.twin = caller.asked = undefined;
+    caller.twin = undefined;
   }
 
   /** Forgets what was asked. @param {Queue} queue */
   withdraw({ asked }) {
     for (const [{ message }, caller] of asked) {
       this.pending.delete(message.id);
-      if (caller) this.letGo(caller);
+      if (!caller) continue;
+      caller.asked = undefined;
+      this.letGo(caller);
     }
     asked.clear();
   }
