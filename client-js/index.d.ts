@@ -193,28 +193,14 @@ export interface ResourceState {
   dead?: number;
   /** Nothing of it is granted at the moment. */
   paused?: boolean;
-  /** Of a lock: who holds it, in the order of their fences, the first 16 at most. */
-  holders?: Holder[];
-}
-
-/** Who holds a lock. */
-export interface Holder {
-  /** The session's name; null: it is gone, and the lock stays for a while. */
-  session: string | null;
-  /** What the session is called where its id must not be told: of one's own it is `session.ref`. */
-  ref: string;
-  fence: number;
-  mode?: "shared";
-  /** What it makes known, when that is text. */
-  data?: string;
-  /** … when it is not: base64. */
-  data64?: string;
 }
 
 /** Who leads, and where. */
 export interface Leader {
+  /** The session's name; null: it is gone, and the lock stays for a while. */
   session: string | null;
-  ref: string;
+  /** What the session is called where its id must not be told: of one's own it is `session.ref`. */
+  ref?: string;
   fence: number;
   /** What it makes known. */
   data: Uint8Array;

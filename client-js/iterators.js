@@ -5,10 +5,10 @@ import { unpack } from "./bytes.js";
 import { TicketdError, traced } from "./error.js";
 import { check } from "./names.js";
 
-/** @import { ResourceState } from "./index.d.ts" */
 /** @import { Held, Watched } from "./known.js" */
 /** @import { Options } from "./waitqueue.js" */
 /** @import { Tables } from "./tables.js" */
+/** @import { WatchRow } from "./wire.d.ts" */
 
 /** Touches it so often that an answer may be late. @param {Held & { hold?: number }} ticket */
 const touching = (ticket) => {
@@ -117,42 +117,44 @@ export const claiming = (tables) => {
   return { claim, claims };
 };
 
+/**
+ * Each change of what is made of a resource's state.
+ * @template T @param {Tables} tables @param {(state: WatchRow) => T} make
+ * @returns {(resource: string, options?: { signal?: AbortSignal } | null) => AsyncIterableIterator<T>}
+ */
+const following = (tables, make) => (resource, options) =>
+  iterate(options?.signal, async function* (stop, wake, sleep) {
+    check(resource);
+    const { watched } = tables;
+    const /** @type {Watched} */ of = watched.get(resource) ?? { waits: new Set() };
+    let seen;
+    of.waits.add(wake);
+    stop.addEventListener("abort", () => {
+      of.waits.delete(wake);
+      if (!of.waits.size && watched.delete(resource)) tables.ask({ op: "unwatch", resource });
+    });
+    if (!watched.has(resource)) {
+      watched.set(resource, of);
+      tables.subscribe(resource);
+    }
+    while (!stop.aborted) {
+      if (of.state instanceof TicketdError) throw of.state;
+      const item = of.state && make(of.state);
+      const text = JSON.stringify(item);
+      if (text === seen) await sleep();
+      else {
+        seen = text;
+        yield /** @type {T} */ (item);
+      }
+    }
+  });
+
 /** @param {Tables} tables */
-export const watching = (tables) => {
-  const { watched } = tables;
+export const watching = (tables) => ({
+  // Who holds it is told to those who observe.
+  watch: following(tables, ({ resource: _, event: __, changes: ___, holders: ____, more: _____, ...figures }) => figures),
 
-  /** @param {string} resource @param {{ signal?: AbortSignal } | null} [options] */
-  const watch = (resource, options) =>
-    iterate(options?.signal, async function* (stop, wake, sleep) {
-      check(resource);
-      const /** @type {Watched} */ of = watched.get(resource) ?? { waits: new Set() };
-      let seen;
-      of.waits.add(wake);
-      stop.addEventListener("abort", () => {
-        of.waits.delete(wake);
-        if (!of.waits.size && watched.delete(resource)) tables.ask({ op: "unwatch", resource });
-      });
-      if (!watched.has(resource)) {
-        watched.set(resource, of);
-        tables.subscribe(resource);
-      }
-      while (!stop.aborted) {
-        if (of.state instanceof TicketdError) throw of.state;
-        if (of.state !== seen) yield (seen = /** @type {ResourceState} */ (of.state));
-        else await sleep();
-      }
-    });
-
-  /** @param {string} resource @param {{ signal?: AbortSignal } | null} [options] */
-  const observe = (resource, options) =>
-    iterate(options?.signal, async function* (signal) {
-      let /** @type {string | null | undefined} */ seen = null;
-      for await (const { holders: [row] = [] } of watch(resource, { signal })) {
-        const now = JSON.stringify(row);
-        if (now !== seen) yield { leader: row ? { session: row.session, ref: row.ref, fence: row.fence, data: unpack(row) } : null };
-        seen = now;
-      }
-    });
-
-  return { watch, observe };
-};
+  observe: following(tables, ({ holders: [row] = [] }) => ({
+    leader: row ? { session: row.session, ref: row.ref, fence: row.fence, data: unpack(row) } : null,
+  })),
+});

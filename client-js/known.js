@@ -1,8 +1,8 @@
 // What the helper knows of its session: plain tables, so that what a resume means can be found without doing it.
 
 /** @import { TicketdError } from "./error.js" */
-/** @import { Held as Public, ResourceState } from "./index.d.ts" */
-/** @import { HoldRow, Ok, Request } from "./wire.d.ts" */
+/** @import { Held as Public } from "./index.d.ts" */
+/** @import { HoldRow, Ok, Request, WatchRow } from "./wire.d.ts" */
 
 /**
  * @typedef {number | string} Key Of a hold its fence; of what is issued its name.
@@ -45,7 +45,7 @@
  * @property {number} since What is granted to it has a higher fence.
  *
  * @typedef {object} Watched
- * @property {ResourceState | TicketdError} [state] What is known of it, or why nothing will be.
+ * @property {WatchRow | TicketdError} [state] What is known of it, or why nothing will be.
  * @property {Set<() => void>} waits What wakes those who watch it.
  */
 

@@ -7,7 +7,6 @@ import { join, reconcile } from "./resume.js";
 import { Queues } from "./waitqueue.js";
 
 /** @import { Queue } from "./known.js" */
-/** @import { ResourceState } from "./index.d.ts" */
 /** @import { HoldRow, Lists, WaitRow, WatchRow } from "./wire.d.ts" */
 
 export class Tables extends Queues {
@@ -43,20 +42,18 @@ export class Tables extends Queues {
     if (kind !== "lock") this.next(queue);
   }
 
-  /** @param {ResourceState | TicketdError} now @param {string} resource */
+  /** @param {WatchRow | TicketdError} now @param {string} resource */
   changed(now, resource = /** @type {WatchRow} */ (now).resource) {
     const of = this.watched.get(resource);
-    const { resource: _, event: __, changes: ___, ...row } = /** @type {WatchRow & { event?: string }} */ (now);
-    const state = now instanceof TicketdError ? now : row;
-    if (!of || JSON.stringify(state) === JSON.stringify(of.state)) return;
-    of.state = state;
+    if (!of) return;
+    of.state = now;
     of.waits.forEach((wake) => wake());
   }
 
   /** @param {string} resource */
   subscribe(resource) {
     this.ask({ op: "watch", resource, changes: true }, (ok, error) =>
-      this.changed(/** @type {ResourceState | undefined} */ (ok) ?? error, resource),
+      this.changed(/** @type {WatchRow | undefined} */ (ok) ?? error, resource),
     );
   }
 

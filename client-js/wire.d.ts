@@ -36,9 +36,22 @@ export interface WaitRow {
   position?: number;
 }
 
+/** Who holds a lock. */
+export interface Holder extends Data {
+  session: string | null;
+  ref?: string;
+  fence: number;
+  mode?: "shared";
+}
+
 export interface WatchRow extends ResourceState {
   resource: string;
   changes?: true;
+  event?: string;
+  /** Of a lock, in the order of their fences. */
+  holders?: Holder[];
+  /** There are more. */
+  more?: true;
 }
 
 export interface IssuedRow {

@@ -41,8 +41,9 @@ function fill(list, rows, own, more) {
 /**
  * Keeps two lists as the server has them. It is asked once at a time, however often that is wanted.
  * @param {string} resource @param {HTMLElement} holders @param {HTMLElement} waiters Each in a box of its own.
+ * @param {() => void} [changed] Called when they have changed.
  */
-export function looking(resource, holders, waiters) {
+export function looking(resource, holders, waiters, changed = () => {}) {
   let own;
   let wanted = false;
   let busy = false;
@@ -55,8 +56,12 @@ export function looking(resource, holders, waiters) {
   }
 
   const looks = {
+    /** The first who has it. */
+    holder: undefined,
+
     clear() {
       wanted = false;
+      looks.holder = undefined;
       for (const list of [holders, waiters]) fill(list, [], own);
     },
 
@@ -70,8 +75,10 @@ export function looking(resource, holders, waiters) {
         wanted = false;
         try {
           const now = await ask();
+          looks.holder = now.holders?.[0];
           fill(holders, now.holders ?? [], own, now.more);
           fill(waiters, now.waiters ?? [], own, now.more);
+          changed();
         } catch {
           // The line is down; it is asked for again with the next change.
         }

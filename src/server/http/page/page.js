@@ -125,7 +125,7 @@ $("close").addEventListener("click", () => {
 
 const lock = {
   state: undefined,
-  look: looking(LOCK, $("lock-holders"), $("lock-waiters")),
+  look: looking(LOCK, $("lock-holders"), $("lock-waiters"), () => lock.show()),
   /** Its place in the queue, while it waits. */
   position: 0,
   held: undefined,
@@ -199,8 +199,8 @@ const lock = {
     // What is known of the others is of no use while the line is down.
     const state = session?.state === "open" ? this.state : undefined;
     if (!state) this.look.clear();
-    const [holder] = state?.holders ?? [];
-    const other = holder && holder.ref !== session.ref ? (holder.session ?? "Nobody any more") : "Another tab";
+    const { holder } = this.look;
+    const other = holder && holder.ref !== session?.ref ? (holder.session ?? "Nobody any more") : "Another tab";
     const is =
       held ? "mine"
       : leaving ? "waiting"
