@@ -85,7 +85,8 @@ while (!stop.signal.aborted) {
     observe(session).catch(() => {});
     while (!stop.signal.aborted) {
       console.log("standing by");
-      const lock = await session.elect("examples/leader", about(), { signal: stop.signal });
+      const { count } = await store.read();
+      const lock = await session.elect("examples/leader", about(count), { signal: stop.signal });
       await lead(lock).finally(() => lock.release());
     }
   } catch (why) {

@@ -111,7 +111,7 @@ async function look() {
   console.log(`${free} to do, ${held} under way, ${delayed} put off, ${dead} dead`);
   for (const { ticket, session } of holders) console.log(`${ticket}: ${session ?? "nobody any more"} is at it`);
   const { tickets } = await rest("GET", "/tickets?state=dead");
-  for (const { ticket, attempt, note } of tickets) console.log(`${ticket}: dead after ${attempt} tries, ${note}`);
+  for (const { ticket, attempt, note } of tickets) console.log(`${ticket}: dead after ${attempt - 1} tries, ${note}`);
 }
 
 async function revive() {

@@ -243,7 +243,7 @@ setInterval(() => lock.tick(), 1000);
 
 const tickets = {
   state: undefined,
-  look: looking(TICKETS, $("tickets-holders"), $("tickets-waiters")),
+  look: looking(TICKETS, $("tickets-holders"), $("tickets-waiters"), () => tickets.show()),
   leaving: undefined,
   issued: 0,
 
