@@ -3,8 +3,9 @@
 import { never } from "./abort.js";
 import { TicketdError, traced } from "./error.js";
 import { Holds } from "./holds.js";
+import { named } from "./names.js";
 
-/** @import { Caller, Held, Queue } from "./known.js" */
+/** @import { Caller, Held, Queue, Want } from "./known.js" */
 /** @import { HoldRow } from "./wire.d.ts" */
 
 export class Grants extends Holds {
@@ -52,18 +53,34 @@ export class Grants extends Holds {
       caller.twin = undefined;
     } else {
       queue.mode = undefined;
-      this.own(queue, hold);
+      if (!caller?.twin) this.own(queue, hold);
       if (caller && !caller.terms.wait) caller.done(null);
     }
   }
 
-  /** Takes a lock from whoever holds it. @param {Queue} queue */
-  steal(queue) {
-    const { resource } = queue.frame;
+  /** @param {"lock" | "claim"} op @param {Want} want @returns {Queue} */
+  queueOf(op, want) {
+    const key = op !== "lock" && want.ticket === undefined ? {} : named(want.resource, want.ticket);
+    const queue = this.queues.get(key) ?? {
+      key,
+      frame: { op, ...want },
+      callers: new Set(),
+      asked: new Map(),
+      held: new Set(),
+      wait: 0,
+      since: 0,
+    };
+    this.queues.set(key, queue);
+    return queue;
+  }
+
+  /** Takes a lock from whoever holds it. @param {string} resource */
+  steal(resource) {
     return traced(
       new Promise((/** @type {(hold: Held) => void} */ resolve, reject) =>
         this.ask({ op: "lock", resource, steal: true }, (ok, error) => {
           if (!ok?.granted) return reject(error ?? new TicketdError("unavailable", "paused"));
+          const queue = this.queueOf("lock", { resource });
           const stolen = [...queue.held];
           queue.mode = undefined;
           resolve(this.own(queue, /** @type {Held} */ (this.take(/** @type {HoldRow} */ ({ ...ok, resource }), true))));

@@ -71,6 +71,7 @@ class Hold {
   /** Counts how long it lasts, from when that was asked. @param {number | undefined} left In ms. @param {number} at */
   count(left, at) {
     clearTimeout(this.#timer);
+    if (this.ended) return;
     this.#until = left ? at + left * 0.9 : Infinity;
     // To look at it is to notice.
     if (left) this.#timer = setTimeout(() => this.signal, this.#until - this.#in.now() + 1);
@@ -168,6 +169,8 @@ export class Lock extends Hold {
 
 /** A ticket that one has claimed. */
 export class Ticket extends Hold {
+  /** Called when it is about to end by itself. @type {(() => void) | undefined} */
+  renew;
   issuer = "";
   data = new Uint8Array();
 

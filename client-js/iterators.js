@@ -10,13 +10,23 @@ import { check } from "./names.js";
 /** @import { Tables } from "./tables.js" */
 /** @import { WatchRow } from "./wire.d.ts" */
 
-/** Touches it so often that an answer may be late. @param {Held & { hold?: number }} ticket */
+/**
+ * Touches it so often that an answer may be late; and when the server says so, for timers of hidden pages may be later.
+ * @param {Held} ticket
+ */
 const touching = (ticket) => {
-  if (!ticket.hold || ticket.ended) return;
-  const timer = setTimeout(() => {
+  let /** @type {ReturnType<typeof setTimeout>} */ timer;
+  const again = () => {
+    timer = setTimeout(renew, /** @type {number} */ (ticket.hold) / 3);
+  };
+  const renew = () => {
+    clearTimeout(timer);
+    again();
     ticket.touch().catch(never);
-    touching(ticket);
-  }, ticket.hold / 3);
+  };
+  if (!ticket.hold || ticket.ended) return;
+  again();
+  ticket.renew = renew;
   ticket.onEnd(() => clearTimeout(timer));
 };
 

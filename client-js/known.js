@@ -18,12 +18,13 @@
  *
  * @typedef {object} Hold A lock, a claimed ticket, or one that was issued here.
  * @property {Row} row @property {string} resource @property {string} name @property {number} [fence]
- * @property {Uint8Array} [data] @property {string} [mode] Of a lock.
+ * @property {Uint8Array} [data] @property {string} [mode] Of a lock. @property {() => void} [renew] Of a ticket that is to
+ *   be touched.
  * @property {TicketdError} [ended] Why it did.
  * @property {(run: () => void) => void} onEnd What is run when it ends, or has.
  * @property {(why: string | TicketdError) => void} lose
  *
- * @typedef {Hold & Public & { mode?: string, leave(code: "released", more?: object): Promise<void>,
+ * @typedef {Hold & Public & { mode?: string, hold?: number, leave(code: "released", more?: object): Promise<void>,
  *   count(left: number | undefined, at: number): void, touch(hold?: number): Promise<unknown>,
  *   update(data: unknown): Promise<unknown> }} Held
  *

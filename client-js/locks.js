@@ -95,13 +95,12 @@ export const webLocks = (tables) => ({
     const shared = mode === "shared" ? mode : undefined;
     if (typeof run !== "function") throw new TypeError("no function");
     if (!shared && mode !== "exclusive") throw new TypeError("no mode");
-    const want = { resource: `${resource}` };
-    const { resource: name } = want;
+    const name = `${resource}`;
     if (!isName(name) || name[0] === "-" || (steal ? ifAvailable || shared || signal : ifAvailable && signal)) {
       throw new DOMException("that name, or these options together", "NotSupportedError");
     }
     return using(
-      steal ? tables.steal(tables.queueOf("lock", want)) : tables.enter("lock", want, { ifAvailable, signal }, { mode: shared }),
+      steal ? tables.steal(name) : tables.enter("lock", { resource: name }, { ifAvailable, signal }, { mode: shared }),
       run,
     );
   },

@@ -77,6 +77,8 @@ export class Tables extends Queues {
       case "ticket-revoked":
       case "ticket-taken":
         return this.taken(message);
+      case "claim-expiring":
+        return this.holds.get(fence)?.renew?.();
       case "ticket-updated":
         return this.updated(message);
       case "resource-changed":

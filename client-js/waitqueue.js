@@ -4,7 +4,7 @@ import { never, onAbort } from "./abort.js";
 import { MISSING } from "./codes.js";
 import { traced } from "./error.js";
 import { Grants } from "./grants.js";
-import { check, named } from "./names.js";
+import { check } from "./names.js";
 
 /** @import { Caller, Held, Queue, Want } from "./known.js" */
 /** @import { HoldRow, Request } from "./wire.d.ts" */
@@ -85,27 +85,11 @@ export class Queues extends Grants {
 
   /**
    * Its wait is this one, or none: what was asked about the former is of no use any more.
-   * @param {Queue} queue @param {number} [wait]
+   * @param {Queue} queue @param {number} [wait] @param {number} [position]
    */
-  place(queue, wait = 0) {
+  place(queue, wait = 0, position) {
     this.withdraw(queue);
-    this.move(queue, wait);
-  }
-
-  /** @param {"lock" | "claim"} op @param {Want} want @returns {Queue} */
-  queueOf(op, want) {
-    const key = op !== "lock" && want.ticket === undefined ? {} : named(want.resource, want.ticket);
-    const queue = this.queues.get(key) ?? {
-      key,
-      frame: { op, ...want },
-      callers: new Set(),
-      asked: new Map(),
-      held: new Set(),
-      wait: 0,
-      since: 0,
-    };
-    this.queues.set(key, queue);
-    return queue;
+    this.move(queue, wait, position);
   }
 
   /**

@@ -118,10 +118,19 @@ test("onPosition: told its place and each change, from outside the helper's own 
   world.line.say({ event: "wait-moved", wait: 7, resource: "db", position: 1 });
   world.line.say({ event: "lock-granted", resource: "db", fence: 5, wait: 7, waiting: 0 });
   await wanted;
-  world.line.say({ event: "wait-moved", wait: 7, resource: "db", position: 1 });
+  world.line.say({ event: "wait-moved", wait: 7, resource: "db", position: 5 });
   await settled();
   assert.deepEqual(places, [3, 2, 1]);
   world.line.quiet();
+});
+
+test("onPosition, and a cut: told where it stands after", async (t) => {
+  const world = await begun(t);
+  const places = [];
+  world.session.lock("db", { onPosition: (position) => places.push(position) }).catch(() => {});
+  world.line.ok(world.line.takes({ ...LOCK("db"), progress: true }), { granted: false, wait: 7, position: 5 });
+  await world.resumed({ waits: [{ wait: 7, resource: "db", kind: "lock", position: 2 }] });
+  assert.deepEqual(places, [5, 2]);
 });
 
 test("onPosition for claims; none for who does not wait", async (t) => {

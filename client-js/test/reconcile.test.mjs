@@ -47,7 +47,7 @@ const actions = (tables, lists = {}) => {
 
 /** A queue by its resource, an error by its code. */
 const plain = (action) =>
-  action.map((value) => (value instanceof TicketdError ? value.code : (value?.callers && (value.frame.resource ?? value.frame.resources.join())) || value));
+  action.slice(0, 3 + (action[0] === "settle")).map((value) => (value instanceof TicketdError ? value.code : (value?.callers && (value.frame.resource ?? value.frame.resources.join())) || value));
 
 test("the parts of a state are joined, and what one has is found by its key", () => {
   const state = join([

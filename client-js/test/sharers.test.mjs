@@ -267,6 +267,25 @@ test("stolen by another session: AbortError at once; gone at a resume: likewise;
   }
 });
 
+test("steal, and another here gets the lock before that is answered: it is robbed, too", async (t) => {
+  const world = await begun(t);
+  const one = request(world, "db");
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+  await one.held;
+  const thief = request(world, "db", { steal: true });
+  const theft = world.line.take();
+  one.release();
+  await settled();
+  world.line.ok(world.line.takes(UNLOCK("db", 5)));
+  await one.over;
+  const two = request(world, "db");
+  world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 6, waiting: 0 });
+  await two.held;
+  world.line.ok(theft, { granted: true, fence: 7, waiting: 0 });
+  await assert.rejects(two.over, { name: "AbortError" });
+  assert.equal((await thief.held).fence, 7);
+});
+
 test("steal while nothing is granted there, or refused: told so, and nobody here loses anything", async (t) => {
   const world = await begun(t);
   const one = request(world, "db");

@@ -187,6 +187,34 @@ test("claims() touches while the body runs, and stops when the ticket has ended"
   await next;
 });
 
+// Of a page that nobody looks at, timers may be a minute late: it lives by what the server sends.
+test("claims() touches when the server says that it ends, too, and claim() does not", async (t) => {
+  const world = await claimed(t, { via: "claims" });
+  const EXPIRING = { event: "claim-expiring", resource: "jobs", ticket: "t1", fence: 5, left: 750 };
+  world.time.freeze(HOLD * 0.75);
+  world.line.say(EXPIRING);
+  world.line.ok(world.line.takes(TOUCH("t1", 5)), { left: HOLD });
+  world.line.quiet();
+  const other = world.session.claim("jobs", { hold: HOLD });
+  world.line.ok(world.line.takes({ ...CLAIM("jobs"), hold: HOLD }), { granted: true, ticket: timed("t2", 6) });
+  await other;
+  world.line.say({ ...EXPIRING, ticket: "t2", fence: 6 });
+  world.line.quiet("that is up to who claimed it");
+  await world.tickets.return();
+});
+
+test("touched, and given back before that is answered: no timer is left", async (t) => {
+  const world = await claimed(t);
+  const touched = world.ticket.touch();
+  const touch = world.line.takes(TOUCH("t1", 5));
+  const released = world.ticket.release();
+  world.line.ok(touch, { left: HOLD }).ok(world.line.takes(RELEASE("jobs", "t1", 5)), { released: true });
+  await Promise.all([touched, released]);
+  world.session.close();
+  await world.time.pass(3500);
+  assert.equal(world.time.timers.size, 0);
+});
+
 test("claims(): the hold that the issuer gave counts, too", async (t) => {
   const world = await begun(t);
   const tickets = world.session.claims("jobs");
