@@ -11,6 +11,11 @@
 //! expire w1 -> ok ; w2 lock-granted db fence 2 wait 1 waiting 0 ; w1 ended expired
 //! ```
 //!
+//! What the driver's clocks follow is told as well: `time fence 1 of w1 for 500` (a claim ends by
+//! itself), `lost fence 1 for 500` (a hold stays as nobody's), `untime fence 1` (that is over),
+//! `delay 1 for 500 until 900`, `undelay 1` (a ticket is free later). Delays go by the order in
+//! which they began in the story. What is as usual goes without saying.
+//!
 //! `{1..9}` in a command, or `repeat 9` before it, tells it many times; the right-hand sides are
 //! then summed up. Every story is told twice, the second time to a machine that is taken through
 //! its image after each line. `UPDATE_GOLDEN=1` rewrites the right-hand sides.
@@ -19,11 +24,15 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ticketd::machine::{AccountCounts, Command, Grant, Machine, Reply};
+use ticketd::machine::{AccountCounts, Command, Event, Grant, Machine, Refusal, Reply};
 
+mod events;
 mod read;
+mod shown;
+mod words;
 mod write;
 
+use crate::model::Delays;
 use read::Line;
 
 const COLUMNS: usize = 100;
@@ -51,7 +60,11 @@ macro_rules! stories {
     };
 }
 
-stories!(accounts endings kinds limits locks looking requests restart tickets waits watches);
+stories!(
+    accounts attempts deadlocks delays elections endings force kinds limits locks looking looks
+    losses nodes pauses priorities requests restart several shared staying steal tickets touching
+    values waits watches
+);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -79,14 +92,14 @@ pub(crate) fn stories() -> Vec<(String, Vec<Command>)> {
     let mut stories = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).expect("a file of stories");
-        let (mut machine, mut story) = (Machine::new(), Vec::new());
+        let (mut stage, mut story) = (Stage::new(), Vec::new());
         let mut title = file.display().to_string();
         for line in text.lines().chain([""]) {
             if line.is_empty() || line.starts_with("## ") {
                 if !story.is_empty() {
                     stories.push((title.clone(), std::mem::take(&mut story)));
                 }
-                machine = Machine::new();
+                stage = Stage::new();
                 title = format!("{}: {line}", file.display());
             }
             if line.is_empty() || line.starts_with(['#', ' ']) {
@@ -94,13 +107,13 @@ pub(crate) fn stories() -> Vec<(String, Vec<Command>)> {
             }
             let command = line.split_once("->").map_or(line, |(command, _)| command).trim_end();
             for text in read::expand(command) {
-                let commands = match read::line(&text, machine.emptied_mark()) {
+                let commands = match stage.read(&text) {
                     Line::Change(command) => vec![command],
                     Line::Opens(commands) => commands,
                     _ => vec![],
                 };
                 for command in commands {
-                    let _ = machine.apply(&command, &mut Vec::new());
+                    let _ = stage.apply(&command);
                     story.push(command);
                 }
             }
@@ -145,15 +158,15 @@ fn paragraphs(text: &str) -> Vec<String> {
 
 /// The stories of `text` as the machine tells them; `reload`: by way of an image after each line.
 fn tell(text: &str, reload: bool) -> String {
-    let mut machine = Machine::new();
+    let mut stage = Stage::new();
     let mut told = String::new();
     for (number, line) in text.lines().enumerate() {
         if line.starts_with(' ') {
             continue;
         }
         if line.is_empty() || line.starts_with("## ") {
-            restored(&machine);
-            machine = Machine::new();
+            restored(&stage.machine);
+            stage = Stage::new();
         }
         if line.is_empty() || line.starts_with('#') {
             told.push_str(line);
@@ -162,13 +175,13 @@ fn tell(text: &str, reload: bool) -> String {
         }
         let _place = Place { number: number + 1, line };
         let command = line.split_once("->").map_or(line, |(command, _)| command).trim_end();
-        let answer = tell_line(&mut machine, command);
+        let answer = tell_line(&mut stage, command);
         told.push_str(&layout(command, &answer));
         if reload {
-            machine = restored(&machine);
+            stage.machine = restored(&stage.machine);
         }
     }
-    restored(&machine);
+    restored(&stage.machine);
     told
 }
 
@@ -202,56 +215,118 @@ fn layout(command: &str, answer: &[String]) -> String {
     format!("{command} -> {}\n", answer.join("\n    ; "))
 }
 
+/// A machine in the middle of a story.
+struct Stage {
+    machine: Machine,
+    delays: Delays,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self { machine: Machine::new(), delays: Delays::default() }
+    }
+
+    fn read(&self, text: &str) -> Line {
+        match read::line(text, self.machine.emptied_mark()) {
+            Line::Change(command) => Line::Change(self.delays.command(command)),
+            other => other,
+        }
+    }
+
+    /// What a command answers, and what it announces.
+    fn apply(&mut self, command: &Command) -> (Result<Reply, Refusal>, Vec<Event>) {
+        let mut events = Vec::new();
+        let reply = self.machine.apply(command, &mut events).reply;
+        self.delays.follow(&mut events);
+        // What the driver's tables of sessions, waits and the emptied follow is no part of a story.
+        events.retain(|event| !event.is_internal() || follows_a_clock(event));
+        (reply, events)
+    }
+}
+
+/// Whether the driver is told by it what to time.
+pub(crate) fn follows_a_clock(event: &Event) -> bool {
+    use Event as E;
+    matches!(
+        event,
+        E::HoldTimed { .. }
+            | E::HoldLost { .. }
+            | E::HoldEnded { .. }
+            | E::DelayBegan { .. }
+            | E::DelayEnded { .. }
+            | E::Serving { .. }
+    )
+}
+
 /// The right-hand side of a line in its parts: the reply, then the events.
-fn tell_line(machine: &mut Machine, line: &str) -> Vec<String> {
+fn tell_line(stage: &mut Stage, line: &str) -> Vec<String> {
     let mut commands = read::expand(line);
     if commands.len() == 1 {
-        return tell_command(machine, &commands.remove(0), true);
+        return tell_command(stage, &commands.remove(0), true);
     }
     let each = commands.len() <= CHECKED_EACH;
     let answers: Vec<String> =
-        commands.iter().map(|command| tell_command(machine, command, each).join(" ; ")).collect();
-    machine.check();
+        commands.iter().map(|command| tell_command(stage, command, each).join(" ; ")).collect();
+    stage.machine.check();
     vec![write::sum_up(&answers)]
 }
 
-fn tell_command(machine: &mut Machine, text: &str, checked: bool) -> Vec<String> {
-    match read::line(text, machine.emptied_mark()) {
-        Line::Change(command) => apply(machine, &command, checked),
+fn tell_command(stage: &mut Stage, text: &str, checked: bool) -> Vec<String> {
+    let line = stage.read(text);
+    let machine = &stage.machine;
+    match line {
+        Line::Change(command) => apply(stage, &command, checked),
         Line::Opens(commands) => {
             for command in &commands {
-                assert_eq!(apply(machine, command, checked), ["ok"], "{text}");
+                assert_eq!(apply(stage, command, checked), ["ok"], "{text}");
             }
             vec!["ok".to_owned()]
         }
-        Line::State(session) => write::state(machine.state(&session)),
+        Line::State(session) => shown::state(machine.state(&session)),
         Line::Figures(resource) => vec![write::figures(machine.figures(&resource))],
         Line::Holds(session, resource, ticket) => {
-            vec![write::holds(machine.holds(&session, &resource, &ticket))]
+            vec![shown::holds(machine.holds(&session, &resource, &ticket))]
         }
-        Line::Session(session) => write::session(machine.session_view(&session)),
-        Line::Resource(resource) => write::resource(machine.resource_view(&resource)),
-        Line::Watchers(resource) => write::watchers(machine.watchers(&resource)),
-        Line::Owner(session) => vec![write::owner(machine.owner(&session))],
+        Line::Session(session) => shown::session(machine.session_view(&session)),
+        Line::Resource(resource) => shown::resource(machine.resource_view(&resource)),
+        Line::Look(resource, limit) => shown::look(&machine.look(&resource, limit)),
+        Line::Good(resource, ticket, fence) => {
+            let good = machine.is_good(&resource, ticket.as_deref(), fence);
+            vec![if good { "yes" } else { "no" }.to_owned()]
+        }
+        Line::Timed(fence) => vec![shown::timed(machine.timed_claim(fence).as_ref())],
+        Line::Tickets { resource, state, after, limit } => {
+            let all = machine.tickets_page(&resource, None, 0, usize::MAX);
+            let after = after.map(|name| {
+                all.iter().find(|view| view.ticket.as_str() == name).expect("it is there").number
+            });
+            shown::tickets(&machine.tickets_page(&resource, state, after.unwrap_or(0), limit))
+        }
+        Line::Resources { prefix, after, limit } => {
+            shown::resources(&machine.resources_page(&prefix, after.as_deref(), limit))
+        }
+        Line::Watchers(resource) => shown::watchers(machine.watchers(&resource)),
+        Line::Owner(session) => vec![shown::owner(machine.owner(&session))],
         Line::Account(account) => {
             let AccountCounts { sessions, issued } = machine.account_counts(&account);
             vec![format!("sessions {sessions} issued {issued}")]
         }
-        Line::Counts => vec![write::counts(machine.counts())],
+        Line::Counts => vec![shown::counts(machine.counts())],
     }
 }
 
-fn apply(machine: &mut Machine, command: &Command, checked: bool) -> Vec<String> {
-    let before = checked.then(|| machine.snapshot());
-    let mut events = Vec::new();
-    let reply = machine.apply(command, &mut events).reply;
-    // What the driver's tables follow is no part of a story.
-    events.retain(|event| !event.is_internal());
+fn apply(stage: &mut Stage, command: &Command, checked: bool) -> Vec<String> {
+    let before = checked.then(|| stage.machine.snapshot());
+    let (reply, events) = stage.apply(command);
+    let machine = &stage.machine;
     if checked {
         machine.check();
     }
-    let mut answer = vec![write::reply(&reply)];
-    answer.extend(events.iter().map(write::event));
+    let mut answer = vec![match command {
+        Command::ClaimFirst { .. } => write::reply_of_first(&reply),
+        _ => write::reply(&reply),
+    }];
+    answer.extend(events.iter().map(events::event));
     match reply {
         Ok(Reply::Granted { grant, .. }) => check_grant(command, &grant),
         Ok(_) => {}
@@ -276,6 +351,10 @@ fn check_grant(command: &Command, grant: &Grant) {
             assert_eq!(grant.resource, *resource);
             assert_eq!(grant.claimant.id, *session);
             assert!(ticket.as_ref().is_none_or(|ticket| *ticket == grant.ticket));
+        }
+        (Command::ClaimFirst { session, resources, .. }, Grant::Ticket(grant)) => {
+            assert_eq!(grant.claimant.id, *session);
+            assert!(resources.contains(&grant.resource));
         }
         (_, Grant::Lock(_) | Grant::Ticket(_)) => panic!("{grant:?} answers {command:?}"),
     }

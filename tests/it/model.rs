@@ -2,25 +2,70 @@
 //! every figure counted anew. It is what `random` compares the real machine with, so it shares
 //! nothing with it beyond the vocabulary. When the two differ, this one is easier to read.
 //!
-//! This file has the lists, what is counted over them, and what frames every command; the
-//! commands themselves are in `commands` and `grants`, the ends of waits, sessions and all else in
-//! `ends`, and what can be looked at in `views`.
+//! This file has the lists, what is counted over them, and what frames every command. What asks
+//! for locks is in `locks`, for tickets in `claims`, what becomes of tickets in `tickets`, who
+//! comes next in `queues`, waits in circles in `circles`, the ends of holds in `losses`, of waits,
+//! sessions and all else in `ends`, and what can be looked at in `views` and `looks`.
 
+mod circles;
+mod claims;
 mod commands;
+mod delays;
 mod ends;
-mod grants;
+mod locks;
+mod looks;
+mod losses;
+mod queues;
+mod tickets;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(crate) use delays::Delays;
+
 use ticketd::machine::{
-    Command, Data, EndReason, Event, Fence, Figures, Kind, Name, Owner, Refusal, Reply, RequestId,
-    SessionId, SessionInfo, WaitEndReason, WaitId, WaitOrigin, WaitTimeout,
+    Command, Conduct, Data, DelayId, Event, Fence, Figures, Kind, Mode, Name, Note, Owner, Party,
+    Refusal, Reply, RequestId, SessionId, SessionInfo, SessionName, Sought, TicketTerms, WaitId,
+    WaitOrigin, WaitTimeout,
 };
 
 /// What a command comes to.
 pub(crate) type Answer = Result<Reply, Refusal>;
+
+/// Whose something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// That session's.
+    Its(SessionId),
+    /// Nobody's any more; it was of one of that name.
+    Nobodys(SessionName),
+}
+
+impl Whose {
+    /// The session, if there is one.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Its(session) => Some(*session),
+            Self::Nobodys(_) => None,
+        }
+    }
+
+    fn is(&self, session: SessionId) -> bool {
+        *self == Self::Its(session)
+    }
+}
+
+/// How a ticket stands, but for claims: those are holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Free since then, if it is not held.
+    Free(u64),
+    /// Free later.
+    Delayed { delay: DelayId, delay_ms: u32, until_ms: u64 },
+    /// Dead since then.
+    Dead(u64),
+}
 
 /// A ticket.
 pub(crate) struct Ticket {
@@ -31,39 +76,62 @@ pub(crate) struct Ticket {
     /// What it carries.
     pub(crate) data: Data,
     /// Who issued it last.
-    pub(crate) issuer: SessionId,
+    pub(crate) issuer: Whose,
     /// Whether the issuer is told of claims and releases.
     pub(crate) notify: bool,
-    /// Who holds it, and by which grant.
-    pub(crate) claim: Option<(SessionId, Fence)>,
+    /// How it was issued last.
+    pub(crate) terms: TicketTerms,
+    /// How it stands.
+    pub(crate) standing: Standing,
+    /// Attempts that were counted.
+    pub(crate) attempts: u32,
+    /// What was said of it when it was given back last.
+    pub(crate) note: Option<Note>,
     /// When it came to its issuer: the order of the issuer's list.
     pub(crate) issued_at: u64,
-    /// When it became free: the order in which free ones are handed out.
-    pub(crate) freed_at: u64,
 }
 
-/// A held lock.
-pub(crate) struct Lock {
-    /// Which.
+/// A grant in force, of a lock or of a ticket.
+pub(crate) struct Hold {
+    /// Where.
     pub(crate) resource: Name,
-    /// By whom.
-    pub(crate) holder: SessionId,
-    /// By which grant.
+    /// The ticket, if it is of one.
+    pub(crate) ticket: Option<Name>,
+    /// Who has it, or had it and lost it.
+    pub(crate) holder: Whose,
+    /// Its number.
     pub(crate) fence: Fence,
+    /// When it was granted.
+    pub(crate) since_ms: u64,
+    /// In which mode, if it is of a lock.
+    pub(crate) mode: Mode,
+    /// What is made known, if it is of a lock.
+    pub(crate) data: Option<Data>,
+    /// How long it lasts, or stays when it is lost.
+    pub(crate) hold_ms: Option<u32>,
 }
 
-/// A place in a queue.
+/// A place in a queue, or one in each of several.
+#[derive(Clone)]
 pub(crate) struct Place {
     /// Its number.
     pub(crate) wait: WaitId,
     /// Who waits.
     pub(crate) session: SessionId,
     /// Where.
-    pub(crate) resource: Name,
+    pub(crate) sought: Sought,
     /// For a lock or for a ticket.
     pub(crate) kind: Kind,
     /// For that very ticket.
     pub(crate) ticket: Option<Name>,
+    /// In which mode, if it is for a lock.
+    pub(crate) mode: Mode,
+    /// What is made known once the lock is granted.
+    pub(crate) data: Option<Data>,
+    /// How long the claim is to last.
+    pub(crate) hold_ms: Option<u32>,
+    /// Since when.
+    pub(crate) since_ms: u64,
     /// How long the socket waits, if it does.
     pub(crate) socket: Option<WaitTimeout>,
     /// The requests that wait, in order of joining.
@@ -71,6 +139,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    fn stands_in(&self, resource: &Name) -> bool {
+        self.sought.resources().contains(resource)
+    }
+
     /// Whether a ticket called `ticket` would do.
     fn accepts(&self, ticket: &Name) -> bool {
         self.ticket.as_ref().is_none_or(|wanted| wanted == ticket)
@@ -99,6 +171,15 @@ pub(crate) struct Watch {
     pub(crate) changes: bool,
 }
 
+/// How a resource stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// Nothing is granted.
+    Paused,
+    /// The pause has ended, and not all who waited are served.
+    Serving,
+}
+
 /// What is remembered of a resource that something stands in, or did until lately.
 #[derive(Clone, Copy)]
 struct Known {
@@ -106,6 +187,14 @@ struct Known {
     is_lock: bool,
     /// The how manieth emptied resource it is, while it is empty.
     emptied: Option<u64>,
+}
+
+/// What watches of a resource are told of.
+#[derive(Clone, PartialEq)]
+struct Outlook {
+    figures: Figures,
+    /// The grants of a lock, whose they are, and what is made known.
+    holders: Vec<(Fence, Whose, Option<Data>)>,
 }
 
 /// Everything.
@@ -116,18 +205,24 @@ pub(crate) struct Model {
     pub(crate) condemned: BTreeMap<SessionId, Arc<SessionInfo>>,
     /// Whose sessions are, those of the dead with them.
     pub(crate) owners: BTreeMap<SessionId, Owner>,
+    /// How sessions want to be taken, those of the dead with them.
+    conducts: BTreeMap<SessionId, Conduct>,
     /// All tickets, oldest first.
     pub(crate) tickets: Vec<Ticket>,
-    /// All held locks, in no order that matters.
-    pub(crate) locks: Vec<Lock>,
+    /// All grants in force, in order of their fences.
+    pub(crate) holds: Vec<Hold>,
     /// All places, in order of their numbers: so those of one resource are its queue.
     pub(crate) places: Vec<Place>,
     /// All watches, oldest first.
     pub(crate) watches: Vec<Watch>,
+    /// What stands still.
+    pub(crate) pauses: BTreeMap<Name, Pause>,
     known: BTreeMap<Name, Known>,
     emptied: u64,
     next_fence: Fence,
     next_wait: WaitId,
+    next_delay: DelayId,
+    clock_ms: u64,
     ticks: u64,
     /// What the command under way has announced so far.
     events: Vec<Event>,
@@ -142,14 +237,18 @@ impl Model {
             sessions: BTreeMap::new(),
             condemned: BTreeMap::new(),
             owners: BTreeMap::new(),
+            conducts: BTreeMap::new(),
             tickets: Vec::new(),
-            locks: Vec::new(),
+            holds: Vec::new(),
             places: Vec::new(),
             watches: Vec::new(),
+            pauses: BTreeMap::new(),
             known: BTreeMap::new(),
             emptied: 0,
             next_fence: Fence(1),
             next_wait: WaitId(1),
+            next_delay: DelayId(1),
+            clock_ms: 0,
             ticks: 0,
             events: Vec::new(),
             freed: BTreeSet::new(),
@@ -158,70 +257,23 @@ impl Model {
 
     /// Carries out `command`: what it answers, and what is announced meanwhile.
     pub(crate) fn apply(&mut self, command: &Command) -> (Answer, Vec<Event>) {
-        let before: BTreeMap<Name, Figures> =
-            self.watched().into_iter().map(|name| (name.clone(), self.figures(&name))).collect();
+        let before: BTreeMap<Name, Outlook> =
+            self.watched().into_iter().map(|name| (name.clone(), self.outlook(&name))).collect();
         let answer = self.carry_out(command);
         self.note_who_is_empty();
         for resource in self.watched() {
             // One that is watched from this very command on did not change in it.
-            let after = self.figures(&resource);
-            let before = before.get(&resource).copied().unwrap_or(after);
-            let freed = self.freed.contains(&resource) && after.free > 0;
-            if before != after || freed {
-                self.events.push(Event::Changed { resource, before, after, freed });
+            let after = self.outlook(&resource);
+            let before = before.get(&resource).unwrap_or(&after);
+            let freed = self.freed.contains(&resource) && after.figures.free > 0;
+            if *before != after || freed {
+                let holders = before.holders != after.holders;
+                let (before, after) = (before.figures, after.figures);
+                self.events.push(Event::Changed { resource, before, after, freed, holders });
             }
         }
         self.freed.clear();
         (answer, std::mem::take(&mut self.events))
-    }
-
-    fn carry_out(&mut self, command: &Command) -> Answer {
-        use Command as C;
-        match command.clone() {
-            C::Boot { fence } => self.boot(fence),
-            C::Join { .. } => Ok(Reply::Done),
-            C::Leave { node } | C::Bury { node } => self.part(node),
-            C::Open { session, name, ttl, source } => {
-                let info = SessionInfo { id: session, name, ttl, source };
-                let former = self.sessions.insert(session, Arc::new(info));
-                assert!(former.is_none(), "the test opens a session twice");
-                Ok(Reply::Done)
-            }
-            C::Adopt { session, owner } => self.adopt(session, &owner),
-            C::Close { session } => {
-                self.living(session)?;
-                self.end(&[session], EndReason::Closed)
-            }
-            C::Condemn { sessions } => self.condemn(&sessions),
-            C::Expire { sessions } => self.end(&sessions, EndReason::Expired),
-            C::Issue { session, resource, ticket, data, notify } => {
-                self.issue(session, &resource, &ticket, data, notify)
-            }
-            C::Revoke { session, resource, ticket, reach } => {
-                self.revoke(session, &resource, &ticket, reach)
-            }
-            C::Claim { session, resource, ticket, wait_request, again } => match ticket {
-                Some(ticket) => self.claim_that(session, &resource, &ticket, wait_request),
-                None => self.claim_any(session, &resource, wait_request, again),
-            },
-            C::Release { session, resource, ticket, fence, by_socket } => {
-                self.release(session, &resource, &ticket, fence, by_socket)
-            }
-            C::Lock { session, resource, wait_request } => {
-                self.lock(session, &resource, wait_request)
-            }
-            C::Unlock { session, resource, fence, by_socket } => {
-                self.unlock(session, &resource, fence, by_socket)
-            }
-            C::Cancel { session, wait } => self.cancel(session, wait),
-            C::TimeOut { wait } => self.end_wait(wait, WaitEndReason::TimedOut),
-            C::Forbid { wait } => self.end_wait(wait, WaitEndReason::Forbidden),
-            C::Withdraw { wait, request } => self.withdraw(wait, request),
-            C::Watch { session, resource, changes } => self.watch(session, resource, changes),
-            C::Unwatch { session, resource } => self.unwatch(session, &resource),
-            C::Blind { session, resource } => self.blind(session, resource),
-            C::Forget { up_to } => self.forget(up_to),
-        }
     }
 
     /// Every watched resource.
@@ -229,18 +281,31 @@ impl Model {
         self.watches.iter().map(|watch| watch.resource.clone()).collect()
     }
 
-    /// After a command: what is used is known, and what has just been emptied gets its number.
+    fn outlook(&self, resource: &Name) -> Outlook {
+        let holds = self.holds_of(resource).filter(|hold| hold.ticket.is_none());
+        let holders =
+            holds.map(|hold| (hold.fence, hold.holder.clone(), hold.data.clone())).collect();
+        Outlook { figures: self.figures(resource), holders }
+    }
+
+    /// After a command: what is used is known, and what has just been emptied gets its number. A
+    /// pause keeps what it found.
     fn note_who_is_empty(&mut self) {
         let tickets = self.tickets.iter().map(|ticket| &ticket.resource);
-        let locks = self.locks.iter().map(|lock| &lock.resource);
-        let places = self.places.iter().map(|place| &place.resource);
-        let used: BTreeSet<Name> = tickets.chain(locks).chain(places).cloned().collect();
+        let holds = self.holds.iter().map(|hold| &hold.resource);
+        let places = self.places.iter().flat_map(|place| place.sought.resources());
+        let used: BTreeSet<Name> = tickets.chain(holds).chain(places).cloned().collect();
         for name in &used {
             let is_lock = self.kind(name) == Some(Kind::Lock);
             self.known.insert(name.clone(), Known { is_lock, emptied: None });
         }
+        for name in self.pauses.keys() {
+            let known = Known { is_lock: true, emptied: None };
+            self.known.entry(name.clone()).or_insert(known).emptied = None;
+        }
         for (name, known) in &mut self.known {
-            if !used.contains(name) && known.emptied.is_none() {
+            let stays = used.contains(name) || self.pauses.contains_key(name);
+            if !stays && known.emptied.is_none() {
                 self.emptied += 1;
                 known.emptied = Some(self.emptied);
             }
@@ -251,9 +316,32 @@ impl Model {
         if self.sessions.contains_key(&session) { Ok(()) } else { Err(Refusal::SessionNotFound) }
     }
 
+    /// Refuses what is about a resource that is not known, or not of that kind.
+    fn must_be(&self, resource: &Name, kind: Kind) -> Result<(), Refusal> {
+        if !self.is_known(resource.as_str()) {
+            return Err(Refusal::ResourceNotFound);
+        }
+        self.may_be(resource, kind)
+    }
+
+    /// Refuses what is about a resource of the other kind.
+    fn may_be(&self, resource: &Name, kind: Kind) -> Result<(), Refusal> {
+        if self.kind(resource).is_some_and(|is| is != kind) {
+            return Err(Refusal::WrongKind);
+        }
+        Ok(())
+    }
+
     fn info(&self, session: SessionId) -> Arc<SessionInfo> {
         let info = self.sessions.get(&session).or_else(|| self.condemned.get(&session));
         Arc::clone(info.expect("only those who are there are named"))
+    }
+
+    fn party(&self, whose: &Whose) -> Party {
+        match whose {
+            Whose::Its(session) => Party::Here(self.info(*session)),
+            Whose::Nobodys(name) => Party::Gone(name.clone()),
+        }
     }
 
     fn is_known(&self, resource: &str) -> bool {
@@ -262,7 +350,7 @@ impl Model {
 
     fn kind(&self, resource: &Name) -> Option<Kind> {
         let ticket = self.tickets.iter().any(|ticket| ticket.resource == *resource);
-        let lock = self.locks.iter().any(|lock| lock.resource == *resource);
+        let lock = self.holds_of(resource).any(|hold| hold.ticket.is_none());
         let waits = |kind| self.queue(resource).iter().any(|place| place.kind == kind);
         let tickets = ticket || waits(Kind::Tickets);
         let lock = lock || waits(Kind::Lock);
@@ -270,9 +358,14 @@ impl Model {
         if lock { Some(Kind::Lock) } else { tickets.then_some(Kind::Tickets) }
     }
 
+    /// The grants of one resource, in order of their fences.
+    fn holds_of(&self, resource: &Name) -> impl Iterator<Item = &Hold> {
+        self.holds.iter().filter(move |hold| hold.resource == *resource)
+    }
+
     /// The places of one resource, first come first.
     fn queue(&self, resource: &Name) -> Vec<&Place> {
-        self.places.iter().filter(|place| place.resource == *resource).collect()
+        self.places.iter().filter(|place| place.stands_in(resource)).collect()
     }
 
     fn waiting(&self, resource: &Name) -> u32 {
@@ -289,15 +382,14 @@ impl Model {
         self.tickets.iter().position(same)
     }
 
+    /// The grant of a ticket, if it is held.
+    pub(crate) fn claim(&self, resource: &Name, name: &Name) -> Option<&Hold> {
+        self.holds_of(resource).find(|hold| hold.ticket.as_ref() == Some(name))
+    }
+
     fn tick(&mut self) -> u64 {
         self.ticks += 1;
         self.ticks
-    }
-
-    fn fence(&mut self) -> Fence {
-        let fence = self.next_fence;
-        self.next_fence = Fence(fence.0 + 1);
-        fence
     }
 }
 

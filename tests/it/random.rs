@@ -8,76 +8,57 @@
 mod draw;
 mod limits;
 mod mixes;
+mod seen;
+mod targets;
+mod wishes;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt::Debug;
 
-use ticketd::machine::{Command, Event, Machine, Name, SessionId};
+use ticketd::machine::{Command, Machine};
 
-use crate::model::Model;
-use draw::{Draw, Mix};
-use mixes::{ENDS, EVERYTHING, LOCKS, QUEUES, TICKETS};
+use crate::model::{Delays, Model};
+use draw::Draw;
+use mixes::{ENDS, EVERYTHING, LOCKS, Mix, PAUSES, QUEUES, TAKEN, TICKETS, WORK};
+use seen::assert_same;
 
 const HISTORIES: u64 = 100;
-const STEPS: usize = 600;
+/// Of 16 tests it makes a million.
+const STEPS: usize = 630;
 /// So many commands are printed when a history fails.
 const TAIL: usize = 30;
 
-#[test]
-fn locks() {
-    play(&LOCKS, 1);
+macro_rules! histories {
+    ($($name:ident $again:ident $mix:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                play(&$mix, 1);
+            }
+
+            #[test]
+            fn $again() {
+                play(&$mix, 10_001);
+            }
+        )*
+    };
 }
 
-#[test]
-fn locks_again() {
-    play(&LOCKS, 10_001);
-}
-
-#[test]
-fn tickets() {
-    play(&TICKETS, 1);
-}
-
-#[test]
-fn tickets_again() {
-    play(&TICKETS, 10_001);
-}
-
-#[test]
-fn queues() {
-    play(&QUEUES, 1);
-}
-
-#[test]
-fn queues_again() {
-    play(&QUEUES, 10_001);
-}
-
-#[test]
-fn ends() {
-    play(&ENDS, 1);
-}
-
-#[test]
-fn ends_again() {
-    play(&ENDS, 10_001);
-}
-
-#[test]
-fn everything() {
-    play(&EVERYTHING, 1);
-}
-
-#[test]
-fn everything_again() {
-    play(&EVERYTHING, 10_001);
-}
+histories!(
+    locks locks_again LOCKS
+    taken taken_again TAKEN
+    tickets tickets_again TICKETS
+    work work_again WORK
+    queues queues_again QUEUES
+    pauses pauses_again PAUSES
+    ends ends_again ENDS
+    everything everything_again EVERYTHING
+);
 
 /// The comparison is worth something only if the histories go everywhere.
 #[test]
 fn histories_reach_every_answer_and_event() {
     let mut seen = BTreeSet::new();
-    for mix in [&TICKETS, &EVERYTHING] {
+    for mix in [&TICKETS, &TAKEN, &WORK, &PAUSES, &EVERYTHING] {
         for seed in 1..=10 {
             let (mut model, mut draw) = (Model::new(), Draw::new(mix, seed));
             for _ in 0..STEPS {
@@ -90,14 +71,20 @@ fn histories_reach_every_answer_and_event() {
             }
         }
     }
-    let replies = "Done Granted NotGranted Queued Released Cancelled Watching Forgotten";
+    let replies = "Done Granted NotGranted Queued Released Cancelled Watching Forgotten Deadlock \
+                   Touched(None) Touched(Some Revived(0) Revived(2) Served";
     let refusals = "SessionNotFound ResourceNotFound WrongKind TicketNotFound NotLocked NotHolder \
-                    TicketHeld";
+                    TicketHeld TicketExists";
     let owned = "Adopted(true) Adopted(false) Forbidden WatchEnded";
     let events = "Answered Orphaned WaitEnded TicketUpdated TicketRevoked TicketClaimed \
-                  TicketReleased TicketTaken LockWanted LockLost Changed SessionEnded";
+                  TicketReleased TicketTaken LockWanted LockLost Changed SessionEnded HoldTimed \
+                  HoldLost HoldEnded DelayBegan DelayEnded";
     let details = ["Granted { to", "reason: Revoked", "reason: IssuerGone", "reason: Released"];
     let details = details.into_iter().chain(["why: Closed", "why: Expired", "fresh: false"]);
+    let losses = ["TimedOut, attempt", "Gone, attempt", "Forced, attempt", "Forced(None)"];
+    let details = details.chain(losses).chain(["Forced(Some", "dead: true", "note: Some"]);
+    let grants = ["mode: Shared", "issuer: Gone", "FirstOf", "attempt: Some(3)", "hold_ms: Some"];
+    let details = details.chain(grants).chain(["holders: true", "paused: true", "freed: true"]);
     let words = [replies, refusals, owned, events].into_iter().flat_map(str::split_whitespace);
     for wanted in words.chain(details) {
         assert!(seen.iter().any(|one| one.contains(wanted)), "{wanted} never came");
@@ -109,14 +96,12 @@ fn histories_reach_every_answer_and_event() {
 #[test]
 fn same_commands_same_image() {
     for seed in seeds(1, 20) {
-        let (mut model, mut draw) = (Model::new(), Draw::new(&EVERYTHING, seed));
-        let mut commands = Vec::new();
+        let mut pair = Pair::new(2 * seed);
         let mut accepted = Vec::new();
+        let mut commands = Vec::new();
         for _ in 0..STEPS {
-            let command = draw.command(&model);
-            if model.apply(&command).0.is_ok() {
-                accepted.push(command.clone());
-            }
+            let (command, is_accepted) = pair.step();
+            accepted.extend(is_accepted.then(|| command.clone()));
             commands.push(command);
         }
         let apply = |machine: &mut Machine, commands: &[Command]| {
@@ -164,34 +149,59 @@ fn play(mix: &'static Mix, first: u64) {
 
 /// The accepted commands of a history.
 pub(crate) fn accepted(seed: u64, commands: usize) -> Vec<Command> {
-    let mix = if seed.is_multiple_of(2) { &EVERYTHING } else { &ENDS };
-    let (mut model, mut draw) = (Model::new(), Draw::new(mix, seed));
-    let mut accepted = Vec::new();
+    let (mut pair, mut accepted) = (Pair::new(seed), Vec::new());
     while accepted.len() < commands {
-        let command = draw.command(&model);
-        if model.apply(&command).0.is_ok() {
-            accepted.push(command);
-        }
+        let (command, is_accepted) = pair.step();
+        accepted.extend(is_accepted.then_some(command));
     }
     accepted
 }
 
 /// The commands of a history that begins with `first`, refused ones among them.
 pub(crate) fn drawn(seed: u64, first: &Command, commands: usize) -> Vec<Command> {
-    let mix = if seed.is_multiple_of(2) { &EVERYTHING } else { &ENDS };
-    let (mut model, mut draw) = (Model::new(), Draw::new(mix, seed));
-    let _ = model.apply(first);
-    let next = |_| {
-        let command = draw.command(&model);
-        let _ = model.apply(&command);
-        command
-    };
-    (0..commands).map(next).collect()
+    let mut pair = Pair::new(seed);
+    pair.apply(first);
+    (0..commands).map(|_| pair.step().0).collect()
+}
+
+/// A model that draws, beside a machine that knows the numbers of delays.
+struct Pair {
+    machine: Machine,
+    delays: Delays,
+    model: Model,
+    draw: Draw,
+}
+
+impl Pair {
+    fn new(seed: u64) -> Self {
+        let mix = if seed.is_multiple_of(2) { &EVERYTHING } else { &ENDS };
+        Self {
+            machine: Machine::new(),
+            delays: Delays::default(),
+            model: Model::new(),
+            draw: Draw::new(mix, seed),
+        }
+    }
+
+    /// The next command, and whether it is accepted.
+    fn step(&mut self) -> (Command, bool) {
+        let command = self.draw.command(&self.model);
+        let as_machine = self.delays.command(command.clone());
+        (as_machine, self.apply(&command))
+    }
+
+    fn apply(&mut self, command: &Command) -> bool {
+        let mut events = Vec::new();
+        let _ = self.machine.apply(&self.delays.command(command.clone()), &mut events);
+        self.delays.follow(&mut events);
+        self.model.apply(command).0.is_ok()
+    }
 }
 
 /// A history under way.
 struct History {
     machine: Machine,
+    delays: Delays,
     model: Model,
     draw: Draw,
     tail: Tail,
@@ -223,6 +233,7 @@ impl History {
         let (steps, commands) = (0, VecDeque::new());
         Self {
             machine: Machine::new(),
+            delays: Delays::default(),
             model: Model::new(),
             draw: Draw::new(mix, seed),
             tail: Tail { seed, steps, commands },
@@ -238,14 +249,15 @@ impl History {
         }
         let image = self.draw.rng.chance(1, 16).then(|| self.machine.snapshot());
         let mut events = Vec::new();
-        let answer = self.machine.apply(&command, &mut events).reply;
-        events.retain(|event| !event.is_internal());
+        let applied = self.machine.apply(&self.delays.command(command.clone()), &mut events);
+        self.delays.follow(&mut events);
         self.machine.check();
         let (expected, expected_events) = self.model.apply(&command);
-        assert_same(&answer, &expected);
-        assert_same(&in_order(events), &in_order(expected_events));
-        if let (Err(_), Some(image)) = (answer, image) {
-            assert_eq!(image, self.machine.snapshot(), "a refusal changed something");
+        assert_same(&applied.reply, &expected);
+        seen::assert_same_events(events, expected_events);
+        assert!(applied.reply.is_ok() || !applied.changed, "a refusal changes nothing");
+        if let (false, Some(image)) = (applied.changed, image) {
+            assert_eq!(image, self.machine.snapshot(), "it said that it changed nothing");
         }
         assert_same(&self.machine.counts(), &self.model.counts());
         assert_same(&self.machine.emptied_mark(), &self.model.emptied_mark());
@@ -264,55 +276,6 @@ impl History {
         self.machine.check();
         assert_eq!(image, self.machine.snapshot(), "an image changes by restoring it");
         self.compare_views();
+        self.compare_announced();
     }
-
-    fn compare_views(&mut self) {
-        let (machine, model) = (&self.machine, &self.model);
-        for name in draw::resources() {
-            let resource = name.as_str();
-            assert_same(&machine.figures(resource), &model.figures(&name));
-            assert_same(&machine.watchers(resource).collect(), &model.watchers(&name));
-            assert_same(&machine.resource_view(resource), &model.resource_view(&name));
-        }
-        let mut names = machine.resource_names();
-        names.sort_unstable();
-        assert_same(&names, &model.resource_names());
-        assert_same(&machine.next_fence(), &model.next_fence());
-        let mut sessions: Vec<SessionId> = model.sessions.keys().copied().collect();
-        let mut ids = machine.session_ids();
-        ids.sort_unstable();
-        assert_same(&ids, &sessions);
-        // May be an ended one.
-        sessions.push(self.draw.session(model));
-        for &session in &sessions {
-            assert_same(&machine.state(&session), &model.state(session));
-            assert_same(&machine.session_view(&session), &model.session_view(session));
-            assert_same(&machine.has_session(&session), &model.sessions.contains_key(&session));
-        }
-        let ended = SessionId([7; 20]);
-        assert_same(&machine.state(&ended), &None);
-        for _ in 0..10 {
-            let session = self.draw.session(model);
-            let (resource, ticket) = (self.draw.any_resource(), self.draw.ticket());
-            let holds = machine.holds(&session, resource.as_str(), ticket.as_str());
-            assert_same(&holds, &model.holds(session, &resource, &ticket));
-        }
-    }
-}
-
-#[track_caller]
-fn assert_same<T: Debug + PartialEq>(machine: &T, model: &T) {
-    assert!(machine == model, "they differ.\nmachine: {machine:#?}\nmodel: {model:#?}");
-}
-
-/// Events as they came, with the `Changed` ones, which must come last, in order of resources.
-fn in_order(mut events: Vec<Event>) -> Vec<Event> {
-    let resource = |event: &Event| -> Option<Name> {
-        if let Event::Changed { resource, .. } = event { Some(resource.clone()) } else { None }
-    };
-    let others = events.iter().take_while(|event| resource(event).is_none()).count();
-    let changed = &mut events[others..];
-    assert!(changed.iter().all(|event| resource(event).is_some()), "Changed comes last");
-    changed.sort_by_key(resource);
-    events
 }

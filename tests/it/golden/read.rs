@@ -1,11 +1,10 @@
 //! From the left-hand side of a story's line to what the machine is told or asked.
 
-use std::str::SplitWhitespace;
-
 use ticketd::machine::{
-    Account, Command, Data, Fence, Name, Owner, Reach, RequestId, SessionId, SessionName, Ttl,
-    WaitId, WaitOrigin, WaitRequest, WaitTimeout,
+    Account, Command, Conduct, Data, Fence, SessionId, SessionName, TicketStateKind, Ttl,
 };
+
+use super::words::{Words, number, session};
 
 /// What one line wants of the machine.
 pub(super) enum Line {
@@ -23,6 +22,21 @@ pub(super) enum Line {
     Session(SessionId),
     /// A resource as dumps show it.
     Resource(String),
+    /// A resource as those who look see it, so many of each at most.
+    Look(String, usize),
+    /// Whether a grant is in force.
+    Good(String, Option<String>, Fence),
+    /// Whose claim has its time.
+    Timed(Fence),
+    /// Tickets of a resource that stand so, behind that one.
+    Tickets {
+        resource: String,
+        state: Option<TicketStateKind>,
+        after: Option<String>,
+        limit: usize,
+    },
+    /// Resources with such names, behind that one.
+    Resources { prefix: String, after: Option<String>, limit: usize },
     /// Who watches a resource.
     Watchers(String),
     /// Whose a session is.
@@ -59,57 +73,119 @@ fn first_range(text: &str) -> Option<(String, u64, u64)> {
     Some((format!("{{{inside}}}"), number(from), number(to)))
 }
 
-fn number(word: &str) -> u64 {
-    word.parse().unwrap_or_else(|_| panic!("a number, not {word:?}"))
-}
-
-/// Sessions go by nickname; their ids are made from it.
-fn session(nickname: &str) -> SessionId {
-    let mut id = [0; 20];
-    id[..nickname.len()].copy_from_slice(nickname.as_bytes());
-    SessionId(id)
-}
-
-/// Reads one command or question. `forget all` means up to `mark`.
+/// Reads one command or question. `forget all` means up to `mark`; `ripen 2` is about the delay
+/// that began as the second.
 pub(super) fn line(text: &str, mark: u64) -> Line {
-    let mut words = Words(text.split_whitespace());
-    let line = match words.next() {
+    let mut words = Words::of(text);
+    let first = words.next();
+    let question = question(first, &mut words);
+    let line = question.unwrap_or_else(|| match first {
+        "open" => Line::Opens(words.rest().map(|who| open(who, &mut Words::of(""))).collect()),
+        _ => {
+            let of_nobody = of_nobody(first, &mut words, mark);
+            Line::Change(of_nobody.unwrap_or_else(|| of_session(first, &mut words)))
+        }
+    });
+    assert_eq!(words.peek(), None, "a word too many: {text}");
+    line
+}
+
+fn question(first: &str, words: &mut Words) -> Option<Line> {
+    let line = match first {
         "state" => Line::State(words.session()),
         "figures" => Line::Figures(words.next().to_owned()),
         "holds" => Line::Holds(words.session(), words.next().to_owned(), words.next().to_owned()),
         "session" => Line::Session(words.session()),
         "resource" => Line::Resource(words.next().to_owned()),
+        "look" => {
+            let (resource, limit) = (words.next().to_owned(), words.number_behind("limit"));
+            Line::Look(resource, limit.unwrap_or(100))
+        }
+        "good" => {
+            let resource = words.next().to_owned();
+            let ticket = (words.peek() != Some("fence")).then(|| words.next().to_owned());
+            Line::Good(resource, ticket, words.fence().expect("fence N"))
+        }
+        "timed" => Line::Timed(Fence(words.number())),
+        "tickets" => Line::Tickets {
+            resource: words.next().to_owned(),
+            state: words.eat("state").then(|| state_kind(words.next())),
+            after: words.word_behind("after"),
+            limit: words.number_behind("limit").unwrap_or(100),
+        },
+        "resources" => Line::Resources {
+            prefix: words.word_behind("prefix").unwrap_or_default(),
+            after: words.word_behind("after"),
+            limit: words.number_behind("limit").unwrap_or(100),
+        },
         "watchers" => Line::Watchers(words.next().to_owned()),
         "owner" => Line::Owner(words.session()),
         "account" => Line::Account(words.account()),
         "counts" => Line::Counts,
-        "open" => Line::Opens(words.rest().map(|who| open(who, &mut Words::none())).collect()),
-        "expire" => Line::Change(Command::Expire { sessions: words.rest().map(session).collect() }),
-        "condemn" => {
-            Line::Change(Command::Condemn { sessions: words.rest().map(session).collect() })
-        }
-        "boot" => Line::Change(Command::Boot { fence: Fence(words.number()) }),
-        "timeout" => Line::Change(Command::TimeOut { wait: words.wait() }),
-        "forbid" => Line::Change(Command::Forbid { wait: words.wait() }),
+        _ => return None,
+    };
+    Some(line)
+}
+
+fn state_kind(word: &str) -> TicketStateKind {
+    match word {
+        "free" => TicketStateKind::Free,
+        "held" => TicketStateKind::Held,
+        "delayed" => TicketStateKind::Delayed,
+        "dead" => TicketStateKind::Dead,
+        other => panic!("no state: {other:?}"),
+    }
+}
+
+/// Commands that are no session's: the driver's, and those by REST that need none.
+fn of_nobody(first: &str, words: &mut Words, mark: u64) -> Option<Command> {
+    let command = match first {
+        "expire" => Command::Expire { sessions: words.rest().map(session).collect() },
+        "condemn" => Command::Condemn { sessions: words.rest().map(session).collect() },
+        "close" => Command::Close { session: words.session(), by_other: true },
+        "boot" => Command::Boot { fence: Fence(words.number()) },
+        "join" => Command::Join { node: words.node() },
+        "leave" => Command::Leave { node: words.node() },
+        "bury" => Command::Bury { node: words.node() },
+        "clock" => Command::Clock { ms: words.number() },
+        "timeout" => Command::TimeOut { wait: words.wait() },
+        "forbid" => Command::Forbid { wait: words.wait() },
         "withdraw" => {
             let (wait, request) = (words.wait(), words.request());
-            Line::Change(Command::Withdraw { wait, request })
+            Command::Withdraw { wait, request }
         }
+        "ripen" => Command::Ripen { delays: words.delays() },
+        "end-holds" => Command::EndHolds { fences: words.fences() },
+        "end-lost" => Command::EndLost { fences: words.fences() },
+        "serve" => Command::Serve { resource: words.name() },
         "forget" => {
             let up_to = if words.eat("all") { mark } else { words.number() };
-            Line::Change(Command::Forget { up_to })
+            Command::Forget { up_to }
         }
-        who => Line::Change(of_session(who, &mut words)),
+        "force" | "revive" | "pause" | "unpause" => of_anybody(None, first, words),
+        _ => return None,
     };
-    assert_eq!(words.0.next(), None, "a word too many: {text}");
-    line
+    Some(command)
+}
+
+/// What one does as a session or without one.
+fn of_anybody(who: Option<SessionId>, verb: &str, words: &mut Words) -> Command {
+    let resource = words.name();
+    match verb {
+        "force" => {
+            let ticket = words.name_unless(&["fence"]);
+            Command::Force { by: who, resource, ticket, fence: words.fence() }
+        }
+        "revive" => Command::Revive { session: who, resource, ticket: words.name_unless(&[]) },
+        _ => Command::Pause { session: who, resource, paused: verb == "pause" },
+    }
 }
 
 fn of_session(who: &str, words: &mut Words) -> Command {
     let session = session(who);
     match words.next() {
         "open" => open(who, words),
-        "close" => Command::Close { session },
+        "close" => Command::Close { session, by_other: false },
         "cancel" => Command::Cancel { session, wait: words.wait() },
         "watch" => {
             let (resource, changes) = (words.name(), words.eat("changes"));
@@ -118,161 +194,77 @@ fn of_session(who: &str, words: &mut Words) -> Command {
         "blind" => Command::Blind { session, resource: words.name() },
         "adopt" => Command::Adopt { session, owner: words.owner() },
         "unwatch" => Command::Unwatch { session, resource: words.name() },
-        "lock" => Command::Lock { session, resource: words.name(), wait_request: words.ask() },
+        "lock" => {
+            let (resource, ask) = (words.name(), words.lock_ask());
+            Command::Lock { session, resource, ask, wait_request: words.ask() }
+        }
         "unlock" => {
             let (resource, fence, by_socket) = (words.name(), words.fence(), words.by_socket());
             Command::Unlock { session, resource, fence, by_socket }
         }
+        verb @ ("force" | "revive" | "pause" | "unpause") => of_anybody(Some(session), verb, words),
+        verb => with_tickets(session, verb, words),
+    }
+}
+
+fn with_tickets(session: SessionId, verb: &str, words: &mut Words) -> Command {
+    if verb == "claim-first" {
+        let resources = words.names_until(&["hold", "wait"]);
+        let (hold_ms, wait) = (words.ms_behind("hold"), words.ask());
+        return Command::ClaimFirst {
+            session,
+            resources,
+            wait: wait.map(|wait| wait.timeout),
+            hold_ms,
+        };
+    }
+    let resource = words.name();
+    match verb {
         "issue" => {
-            let (resource, ticket) = (words.name(), words.name());
-            let data = if words.eat("data") { words.next() } else { "" };
-            let data = Data::new(data.as_bytes()).expect("short data");
-            Command::Issue { session, resource, ticket, data, notify: words.eat("notify") }
+            let (ticket, data) = (words.name(), words.data());
+            let data = data.unwrap_or_else(|| Data::new(b"").expect("is short"));
+            let (notify, terms) = (words.eat("notify"), words.terms());
+            Command::Issue { session, resource, ticket, data, notify, terms }
         }
         "revoke" => {
-            let (resource, ticket, reach) = (words.name(), words.name(), words.reach());
-            Command::Revoke { session, resource, ticket, reach }
+            let (ticket, fence, reach) = (words.name(), words.fence(), words.reach());
+            Command::Revoke { session, resource, ticket, reach, fence }
         }
         "claim" => {
-            let resource = words.name();
-            let named = !matches!(words.peek(), None | Some("wait" | "again"));
-            let ticket = named.then(|| words.name());
-            let wait_request = words.ask();
-            Command::Claim { session, resource, ticket, wait_request, again: words.eat("again") }
+            let ticket = words.name_unless(&["hold", "wait", "again"]);
+            let (hold_ms, wait_request) = (words.ms_behind("hold"), words.ask());
+            let again = words.eat("again");
+            Command::Claim { session, resource, ticket, wait_request, again, hold_ms }
+        }
+        "touch" => {
+            let (ticket, fence, hold_ms) = (words.name(), words.fence(), words.ms_behind("hold"));
+            Command::Touch { session, resource, ticket, fence, hold_ms }
         }
         "release" => {
-            let (resource, ticket) = (words.name(), words.name());
+            let ticket = words.name();
             let (fence, by_socket) = (words.fence(), words.by_socket());
-            Command::Release { session, resource, ticket, fence, by_socket }
+            let parting = words.parting();
+            Command::Release { session, resource, ticket, fence, by_socket, parting }
+        }
+        "take-back" => {
+            let ticket = words.name_unless(&["fence"]);
+            let fence = words.fence().expect("fence N");
+            Command::TakeBack { session, resource, ticket, fence }
         }
         verb => panic!("no command: {verb:?}"),
     }
 }
 
 fn open(who: &str, words: &mut Words) -> Command {
-    let ttl = if words.eat("ttl") { words.number() } else { 5000 };
+    let ttl = words.number_behind::<i64>("ttl").unwrap_or(5000);
     let name = if words.eat("name") { words.next() } else { who };
     let source = if words.eat("from") { words.next() } else { "host" };
+    let delay_ms = words.ms_behind("delay").unwrap_or(0);
     Command::Open {
         session: session(who),
         name: SessionName::parse(name).expect("a session's name"),
-        ttl: i64::try_from(ttl).ok().and_then(Ttl::new).expect("a TTL"),
+        ttl: Ttl::new(ttl).expect("a TTL"),
         source: source.into(),
-    }
-}
-
-struct Words<'a>(SplitWhitespace<'a>);
-
-impl<'a> Words<'a> {
-    fn none() -> Self {
-        Self("".split_whitespace())
-    }
-
-    fn peek(&self) -> Option<&'a str> {
-        self.0.clone().next()
-    }
-
-    fn next(&mut self) -> &'a str {
-        self.0.next().expect("one more word")
-    }
-
-    fn rest(&mut self) -> impl Iterator<Item = &'a str> {
-        std::mem::replace(self, Self::none()).0
-    }
-
-    fn eat(&mut self, word: &str) -> bool {
-        let found = self.peek() == Some(word);
-        if found {
-            self.next();
-        }
-        found
-    }
-
-    fn number(&mut self) -> u64 {
-        number(self.next())
-    }
-
-    fn session(&mut self) -> SessionId {
-        session(self.next())
-    }
-
-    fn name(&mut self) -> Name {
-        Name::parse(self.next()).expect("a name")
-    }
-
-    /// `principal p`, `subject s of signer`.
-    fn owner(&mut self) -> Owner {
-        if self.eat("principal") {
-            return Owner::Principal(self.name());
-        }
-        assert!(self.eat("subject"), "an owner");
-        let sub = self.name();
-        assert!(self.eat("of"), "subject S of SIGNER");
-        Owner::Subject { signer: self.name(), sub }
-    }
-
-    /// An owner, `signer s`, `address a`, `nowhere`.
-    fn account(&mut self) -> Account {
-        match self.peek() {
-            Some("signer") => {
-                self.next();
-                Account::Signer(self.name())
-            }
-            Some("address") => {
-                self.next();
-                Account::of(None, self.next())
-            }
-            Some("nowhere") => {
-                self.next();
-                Account::Nowhere
-            }
-            _ => Account::Owner(self.owner()),
-        }
-    }
-
-    /// `if issued`, `if issued-or-claimed`, or nothing.
-    fn reach(&mut self) -> Reach {
-        if !self.eat("if") {
-            return Reach::Any;
-        }
-        match self.next() {
-            "issued" => Reach::Issued,
-            "issued-or-claimed" => Reach::IssuedOrClaimed,
-            other => panic!("no reach: {other:?}"),
-        }
-    }
-
-    fn wait(&mut self) -> WaitId {
-        WaitId(self.number())
-    }
-
-    fn request(&mut self) -> RequestId {
-        assert!(self.eat("request"), "request N");
-        RequestId::alone(self.number())
-    }
-
-    fn fence(&mut self) -> Option<Fence> {
-        self.eat("fence").then(|| Fence(self.number()))
-    }
-
-    fn by_socket(&mut self) -> bool {
-        let by_request = self.eat("by") && self.eat("request");
-        !by_request
-    }
-
-    /// `wait`, `wait 500`, `wait by request 7`.
-    fn ask(&mut self) -> Option<WaitRequest> {
-        if !self.eat("wait") {
-            return None;
-        }
-        let bounded = self.peek().is_some_and(|word| word.parse::<u32>().is_ok());
-        let timeout = if bounded {
-            WaitTimeout::Ms(u32::try_from(self.number()).expect("a wait in ms"))
-        } else {
-            WaitTimeout::Session
-        };
-        let origin =
-            if self.eat("by") { WaitOrigin::Request(self.request()) } else { WaitOrigin::Socket };
-        Some(WaitRequest { origin, timeout })
+        conduct: Conduct { delay_ms, blocking: words.eat("blocking") },
     }
 }

@@ -7,14 +7,14 @@ use ticketd::machine::{
     WaitEndReason, WaitId,
 };
 
-use super::{Answer, Model, Place};
+use super::{Answer, Model, Place, Ticket, Whose};
 
 impl Model {
     pub(super) fn boot(&mut self, fence: Fence) -> Answer {
         self.next_fence = self.next_fence.max(fence);
         self.part(NodeId::ALONE)?;
         let condemned: Vec<SessionId> = self.condemned.keys().copied().collect();
-        self.end(&condemned, EndReason::Expired)
+        self.end(&condemned, EndReason::Expired, true)
     }
 
     pub(super) fn part(&mut self, node: NodeId) -> Answer {
@@ -37,8 +37,8 @@ impl Model {
         let place = self.places.iter_mut().find(|place| place.wait == wait);
         if let Some(place) = place.filter(|place| place.socket.is_some()) {
             place.socket = None;
-            let (to, resource) = (place.session, place.resource.clone());
-            self.events.push(Event::WaitEnded { to, wait, resource, reason });
+            let (to, sought) = (place.session, place.sought.clone());
+            self.events.push(Event::WaitEnded { to, wait, sought, reason });
         }
         self.clear_places();
         Ok(Reply::Done)
@@ -52,9 +52,19 @@ impl Model {
         Ok(Reply::Done)
     }
 
-    /// Places where nobody waits any more leave their queues.
+    /// Places where nobody waits any more leave their queues; who stood behind them may come next.
     fn clear_places(&mut self) {
-        self.places.retain(|place| !place.has_no_way());
+        let gone: Vec<Place> = self.places.extract_if(.., |place| place.has_no_way()).collect();
+        self.look_at_queues(&gone);
+    }
+
+    /// The queues that those places left, in order of their names.
+    fn look_at_queues(&mut self, gone: &[Place]) {
+        let queues: BTreeSet<&Name> =
+            gone.iter().flat_map(|place| place.sought.resources()).collect();
+        for queue in queues {
+            self.admit(queue);
+        }
     }
 
     /// Ends sessions, but for what they hold.
@@ -76,16 +86,18 @@ impl Model {
 
     fn give_up(&mut self, ending: &[SessionId]) {
         self.watches.retain(|watch| !ending.contains(&watch.session));
+        let mut gone = Vec::new();
         for &session in ending {
-            self.end_waits(session);
+            gone.extend(self.end_waits(session));
         }
+        self.look_at_queues(&gone);
         for &session in ending {
             self.end_issued(session, ending);
         }
     }
 
-    /// Ends sessions, all in one step.
-    pub(super) fn end(&mut self, sessions: &[SessionId], why: EndReason) -> Answer {
+    /// Ends sessions, all in one step. What they hold is lost, if that matters to them.
+    pub(super) fn end(&mut self, sessions: &[SessionId], why: EndReason, lost: bool) -> Answer {
         let mut ending: Vec<SessionId> = Vec::new();
         for &session in sessions {
             let is_there =
@@ -96,8 +108,8 @@ impl Model {
         }
         self.give_up(&ending);
         for &session in &ending {
-            self.end_locks(session);
-            self.end_claims(session);
+            let delay_ms = if lost { self.conducts[&session].delay_ms } else { 0 };
+            self.end_holds_of(session, delay_ms);
         }
         for session in ending {
             if self.condemned.remove(&session).is_none() {
@@ -108,50 +120,43 @@ impl Model {
         Ok(Reply::Done)
     }
 
-    fn end_waits(&mut self, session: SessionId) {
-        for place in self.places.extract_if(.., |place| place.session == session) {
-            for request in place.requests {
-                self.events.push(Event::Orphaned { request });
-            }
+    fn end_waits(&mut self, session: SessionId) -> Vec<Place> {
+        let gone = self.places.extract_if(.., |place| place.session == session);
+        let gone: Vec<Place> = gone.collect();
+        for &request in gone.iter().flat_map(|place| &place.requests) {
+            self.events.push(Event::Orphaned { request });
         }
+        gone
     }
 
+    /// What a session issued vanishes, or stays as nobody's.
     fn end_issued(&mut self, session: SessionId, ending: &[SessionId]) {
-        let mut issued: Vec<_> =
-            self.tickets.extract_if(.., |ticket| ticket.issuer == session).collect();
-        issued.sort_by_key(|ticket| ticket.issued_at);
-        for ticket in issued {
-            if let Some((to, fence)) = ticket.claim
+        let mine = |ticket: &&Ticket| ticket.issuer.is(session);
+        let mut issued: Vec<(u64, Name, Name)> = Vec::new();
+        for ticket in self.tickets.iter().filter(mine) {
+            issued.push((ticket.issued_at, ticket.resource.clone(), ticket.name.clone()));
+        }
+        issued.sort();
+        for (_, resource, name) in issued {
+            let index = self.ticket(&resource, &name).expect("it is there");
+            if self.tickets[index].terms.stay {
+                self.tickets[index].issuer = Whose::Nobodys(self.info(session).name.clone());
+                self.tickets[index].notify = false;
+                continue;
+            }
+            let claim = self.claim(&resource, &name).map(|it| (it.holder.session(), it.fence));
+            if let Some((Some(to), fence)) = claim
                 && !ending.contains(&to)
             {
-                let (resource, ticket) = (ticket.resource, ticket.name);
+                let (resource, ticket) = (resource.clone(), name.clone());
                 let reason = LossReason::IssuerGone;
                 self.events.push(Event::TicketRevoked { to, resource, ticket, fence, reason });
             }
-        }
-    }
-
-    fn end_locks(&mut self, session: SessionId) {
-        let mut locks: Vec<_> = self.locks.extract_if(.., |lock| lock.holder == session).collect();
-        locks.sort_by_key(|lock| lock.fence);
-        for lock in locks {
-            self.pass_lock_on(&lock.resource);
-        }
-    }
-
-    fn end_claims(&mut self, session: SessionId) {
-        let mut claims: Vec<(Fence, Name, Name)> = Vec::new();
-        for ticket in &self.tickets {
-            if let Some((claimant, fence)) = ticket.claim
-                && claimant == session
-            {
-                claims.push((fence, ticket.resource.clone(), ticket.name.clone()));
+            if let Some((_, fence)) = claim {
+                self.end_hold(fence);
             }
-        }
-        claims.sort();
-        for (_, resource, name) in claims {
-            self.tell_of_release(&resource, &name);
-            self.set_free(&resource, &name);
+            self.end_delay(&resource, &name);
+            self.tickets.remove(index);
         }
     }
 

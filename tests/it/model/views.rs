@@ -1,25 +1,30 @@
-//! What can be looked at in the model.
+//! What can be looked at in the model: figures, and what sessions and dumps show.
 
 use std::sync::Arc;
 
 use ticketd::machine::{
     Counts, Fence, Figures, Grant, IssuedState, Kind, Name, Refusal, ResourceView, SessionId,
-    SessionInfo, SessionState, SessionView, TicketView, WaitState, WatchState,
+    SessionState, SessionView, TicketState, TicketView, WaitState, WatchState,
 };
 
-use super::{Lock, Model, Place, Ticket, count};
+use super::{Hold, Model, Pause, Place, Standing, Ticket, count};
 
 impl Model {
     /// See [`ticketd::machine::Machine::figures`].
     pub(crate) fn figures(&self, resource: &Name) -> Figures {
         let here = || self.tickets.iter().filter(|ticket| ticket.resource == *resource);
-        let locks = self.locks.iter().filter(|lock| lock.resource == *resource).count();
-        let claims = here().filter(|ticket| ticket.claim.is_some()).count();
+        let stand = |suits: fn(&Standing) -> bool| {
+            let standing = here().filter(|ticket| suits(&ticket.standing));
+            count(standing.filter(|it| self.claim(&it.resource, &it.name).is_none()).count())
+        };
         Figures {
             kind: self.kind(resource),
-            free: count(here().filter(|ticket| ticket.claim.is_none()).count()),
-            held: count(claims + locks),
+            free: stand(|standing| matches!(standing, Standing::Free(_))),
+            held: count(self.holds_of(resource).count()),
             waiting: self.waiting(resource),
+            delayed: stand(|standing| matches!(standing, Standing::Delayed { .. })),
+            dead: stand(|standing| matches!(standing, Standing::Dead(_))),
+            paused: self.pauses.get(resource) == Some(&Pause::Paused),
         }
     }
 
@@ -40,13 +45,14 @@ impl Model {
 
     /// See [`ticketd::machine::Machine::counts`].
     pub(crate) fn counts(&self) -> Counts {
+        let locks = self.holds.iter().filter(|hold| hold.ticket.is_none()).count();
         Counts {
             sessions: self.sessions.len(),
             resources: self.known.len(),
             tickets: self.tickets.len(),
-            locks: self.locks.len(),
-            claims: self.tickets.iter().filter(|ticket| ticket.claim.is_some()).count(),
-            waits: self.places.len(),
+            locks,
+            claims: self.holds.len() - locks,
+            waits: self.standing(),
             watches: self.watches.len(),
         }
     }
@@ -65,29 +71,16 @@ impl Model {
         name: &Name,
     ) -> Result<Option<Fence>, Refusal> {
         self.living(session)?;
-        if !self.is_known(resource.as_str()) {
-            return Err(Refusal::ResourceNotFound);
-        }
-        if self.kind(resource) == Some(Kind::Lock) {
-            return Err(Refusal::WrongKind);
-        }
-        let claim = self.ticket(resource, name).and_then(|index| self.tickets[index].claim);
-        Ok(claim.filter(|(claimant, _)| *claimant == session).map(|(_, fence)| fence))
+        self.must_be(resource, Kind::Tickets)?;
+        let claim = self.claim(resource, name).filter(|claim| claim.holder.is(session));
+        Ok(claim.map(|claim| claim.fence))
     }
 
     /// See [`ticketd::machine::Machine::state`].
     pub(crate) fn state(&self, session: SessionId) -> Option<SessionState> {
         let info = Arc::clone(self.sessions.get(&session)?);
-        let locks = self.locks_of(session).into_iter().map(|lock| {
-            let grant = self.lock_grant(&lock.resource, lock.fence);
-            (lock.fence, grant)
-        });
-        let claims = self.claims_of(session).into_iter().map(|(fence, ticket)| {
-            let grant = self.ticket_grant(&ticket.resource, &ticket.name);
-            (fence, grant)
-        });
-        let mut holds: Vec<(Fence, Grant)> = locks.chain(claims).collect();
-        holds.sort_by_key(|(fence, _)| *fence);
+        let mine = self.holds.iter().filter(|hold| hold.holder.is(session));
+        let holds = mine.map(|hold| self.grant(hold)).collect();
 
         let mine = self.places.iter().filter(|place| place.session == session);
         let waits = mine.filter_map(|place| self.wait_state(place)).collect();
@@ -102,24 +95,28 @@ impl Model {
         let issued = self.issued_by(session).into_iter().map(|ticket| IssuedState {
             resource: ticket.resource.clone(),
             ticket: ticket.name.clone(),
-            claimed: ticket.claim.is_some(),
+            claimed: self.claim(&ticket.resource, &ticket.name).is_some(),
+            stays: ticket.terms.stay,
         });
-        Some(SessionState {
-            info,
-            holds: holds.into_iter().map(|(_, grant)| grant).collect(),
-            waits,
-            watches: watches.collect(),
-            issued: issued.collect(),
-        })
+        let (watches, issued) = (watches.collect(), issued.collect());
+        Some(SessionState { info, holds, waits, watches, issued })
+    }
+
+    fn grant(&self, hold: &Hold) -> Grant {
+        match &hold.ticket {
+            Some(name) => self.ticket_grant(&hold.resource, name),
+            None => self.lock_grant(&hold.resource, hold.fence),
+        }
     }
 
     fn wait_state(&self, place: &Place) -> Option<WaitState> {
         Some(WaitState {
             wait: place.wait,
-            resource: place.resource.clone(),
+            sought: place.sought.clone(),
             kind: place.kind,
+            mode: place.mode,
             ticket: place.ticket.clone(),
-            position: self.position(&place.resource, place.wait),
+            position: self.least_position(place),
             timeout: place.socket?,
         })
     }
@@ -127,67 +124,67 @@ impl Model {
     /// See [`ticketd::machine::Machine::session_view`].
     pub(crate) fn session_view(&self, session: SessionId) -> Option<SessionView> {
         let info = Arc::clone(self.sessions.get(&session)?);
-        let claims = self.claims_of(session).into_iter().map(|(_, ticket)| self.view(ticket));
+        let mine = || self.holds.iter().filter(|hold| hold.holder.is(session));
+        let claimed = |hold: &Hold| self.ticket(&hold.resource, hold.ticket.as_ref()?);
+        let claims = mine().filter_map(claimed).map(|index| self.view(&self.tickets[index]));
         let issued = self.issued_by(session).into_iter().map(|ticket| self.view(ticket));
-        let locks = self.locks_of(session).into_iter().map(|lock| lock.resource.clone());
+        let locks = mine().filter(|hold| hold.ticket.is_none());
         Some(SessionView {
             info,
             claims: claims.collect(),
             issued: issued.collect(),
-            locks: locks.collect(),
+            locks: locks.map(|hold| hold.resource.clone()).collect(),
         })
     }
 
     /// See [`ticketd::machine::Machine::resource_view`].
     pub(crate) fn resource_view(&self, resource: &Name) -> Option<ResourceView> {
         let is_lock = self.known.get(resource)?.is_lock;
-        let holder = self.locks.iter().find(|lock| lock.resource == *resource);
+        let locks = self.holds_of(resource).filter(|hold| hold.ticket.is_none());
         let tickets = self.tickets.iter().filter(|ticket| ticket.resource == *resource);
         Some(ResourceView {
             name: resource.clone(),
             is_lock,
-            holder: holder.map(|lock| (self.info(lock.holder), lock.fence)),
+            holders: locks.map(|lock| (self.party(&lock.holder), lock.fence)).collect(),
             tickets: tickets.map(|ticket| self.view(ticket)).collect(),
         })
     }
 
-    fn view(&self, ticket: &Ticket) -> TicketView {
-        let claim: Option<(Arc<SessionInfo>, Fence)> =
-            ticket.claim.map(|(claimant, fence)| (self.info(claimant), fence));
+    /// A ticket's view. The model numbers no tickets.
+    pub(super) fn view(&self, ticket: &Ticket) -> TicketView {
+        let claim = self.claim(&ticket.resource, &ticket.name);
         TicketView {
             resource: ticket.resource.clone(),
             ticket: ticket.name.clone(),
             data: ticket.data.clone(),
-            issuer: self.info(ticket.issuer),
-            claim,
+            issuer: self.party(&ticket.issuer),
+            claim: claim.map(|claim| (self.party(&claim.holder), claim.fence)),
+            state: match ticket.standing {
+                _ if claim.is_some() => TicketState::Held,
+                Standing::Free(_) => TicketState::Free,
+                Standing::Delayed { until_ms, .. } => TicketState::Delayed { until_ms },
+                Standing::Dead(_) => TicketState::Dead,
+            },
+            number: 0,
+            priority: ticket.terms.priority,
+            stays: ticket.terms.stay,
+            attempt: self.attempt(ticket),
+            hold_ms: claim.and_then(|claim| claim.hold_ms),
+            note: ticket.note.clone(),
         }
     }
 
-    /// The locks that a session holds, in order of their fences.
-    fn locks_of(&self, session: SessionId) -> Vec<&Lock> {
-        let mut locks: Vec<_> = self.locks.iter().filter(|lock| lock.holder == session).collect();
-        locks.sort_by_key(|lock| lock.fence);
-        locks
-    }
-
-    /// The tickets that a session holds, in order of their fences.
-    fn claims_of(&self, session: SessionId) -> Vec<(Fence, &Ticket)> {
-        let mut claims: Vec<(Fence, &Ticket)> = Vec::new();
-        for ticket in &self.tickets {
-            if let Some((claimant, fence)) = ticket.claim
-                && claimant == session
-            {
-                claims.push((fence, ticket));
-            }
-        }
-        claims.sort_by_key(|(fence, _)| *fence);
-        claims
+    /// The how manieth attempt is under way, or comes next. A lost one has been counted already.
+    pub(super) fn attempt(&self, ticket: &Ticket) -> u32 {
+        let claim = self.claim(&ticket.resource, &ticket.name);
+        let is_lost = claim.is_some_and(|claim| claim.holder.session().is_none());
+        ticket.attempts + u32::from(!is_lost)
     }
 
     /// The tickets that a session issued, in the order in which they came to it.
     fn issued_by(&self, session: SessionId) -> Vec<&Ticket> {
-        let mut issued: Vec<_> =
-            self.tickets.iter().filter(|ticket| ticket.issuer == session).collect();
+        let mine = |ticket: &&Ticket| ticket.issuer.is(session);
+        let mut issued: Vec<_> = self.tickets.iter().filter(mine).collect();
         issued.sort_by_key(|ticket| ticket.issued_at);
         issued
     }

@@ -2,12 +2,12 @@
 //! alone, without the model.
 
 use ticketd::machine::{
-    Command, Data, Event, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, Limit, Machine, Name, Reach,
-    Refusal, Reply, RequestId, SessionId, SessionName, Ttl, WAITERS_MAX, WAITS_MAX, WATCHES_MAX,
-    WaitOrigin, WaitRequest, WaitTimeout,
+    Command, Conduct, Data, Event, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, Limit, LockAsk,
+    Machine, Name, Reach, Refusal, Reply, RequestId, SessionId, SessionName, TicketTerms, Ttl,
+    WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitOrigin, WaitRequest, WaitTimeout,
 };
 
-use super::draw::name;
+use super::targets::name;
 
 const SOCKET: WaitRequest =
     WaitRequest { origin: WaitOrigin::Socket, timeout: WaitTimeout::Session };
@@ -26,7 +26,8 @@ impl Desk {
             let name = SessionName::parse("").expect("may be empty");
             let ttl = Ttl::new(5000).expect("is a ttl");
             let source = "192.0.2.1:4711".into();
-            desk.must(&Command::Open { session: session(number), name, ttl, source });
+            let (session, conduct) = (session(number), Conduct::default());
+            desk.must(&Command::Open { session, name, ttl, source, conduct });
         }
         desk
     }
@@ -69,7 +70,8 @@ fn numbered(number: usize) -> Name {
 }
 
 fn lock(who: u8, resource: &Name, wait_request: Option<WaitRequest>) -> Command {
-    Command::Lock { session: session(who), resource: resource.clone(), wait_request }
+    let (session, resource, ask) = (session(who), resource.clone(), LockAsk::default());
+    Command::Lock { session, resource, wait_request, ask }
 }
 
 fn unlock(who: u8, resource: &Name) -> Command {
@@ -80,7 +82,8 @@ fn unlock(who: u8, resource: &Name) -> Command {
 fn issue(who: u8, resource: &Name, ticket: &Name) -> Command {
     let (session, resource, ticket) = (session(who), resource.clone(), ticket.clone());
     let data = Data::new(b"").expect("is short");
-    Command::Issue { session, resource, ticket, data, notify: false }
+    let (notify, terms) = (false, TicketTerms::default());
+    Command::Issue { session, resource, ticket, data, notify, terms }
 }
 
 fn claim(
@@ -90,7 +93,7 @@ fn claim(
     wait_request: Option<WaitRequest>,
 ) -> Command {
     let (session, resource, ticket) = (session(who), resource.clone(), ticket.cloned());
-    Command::Claim { session, resource, ticket, wait_request, again: false }
+    Command::Claim { session, resource, ticket, wait_request, again: false, hold_ms: None }
 }
 
 fn request(number: u64) -> WaitRequest {
@@ -198,7 +201,8 @@ fn issued() {
     desk.must(&issue(1, &set, &more));
     desk.limited(&issue(1, &set, &numbered(0)), Limit::Issued);
     let (session, resource, ticket) = (session(2), set.clone(), numbered(7));
-    desk.must(&Command::Revoke { session, resource, ticket, reach: Reach::Any });
+    let (reach, fence) = (Reach::Any, None);
+    desk.must(&Command::Revoke { session, resource, ticket, reach, fence });
     desk.must(&issue(1, &other, &more));
     assert_eq!(desk.machine.counts().tickets, ISSUED_MAX + 1);
     desk.machine.check();

@@ -1,10 +1,60 @@
 //! What random histories are made of: how often which command is drawn.
 
-use super::draw::{Mix, Verb};
+/// What a command does, before it is drawn with whom and with what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Boot,
+    Join,
+    Leave,
+    Bury,
+    Open,
+    Adopt,
+    Close,
+    Condemn,
+    Expire,
+    Issue,
+    Revoke,
+    Revive,
+    Ripen,
+    ClaimNamed,
+    ClaimAny,
+    ClaimFirst,
+    Touch,
+    Release,
+    Lock,
+    Unlock,
+    Force,
+    TakeBack,
+    EndHolds,
+    EndLost,
+    Pause,
+    Serve,
+    Clock,
+    Cancel,
+    TimeOut,
+    Forbid,
+    Withdraw,
+    Watch,
+    Unwatch,
+    Blind,
+    Forget,
+}
+
+/// How often each verb comes, and how many sessions are alive at most.
+pub(super) struct Mix {
+    pub(super) alive: usize,
+    /// Of 16 who want a lock so many take it.
+    pub(super) steals: usize,
+    /// Whether requests are those of several nodes.
+    pub(super) nodes: bool,
+    pub(super) verbs: &'static [(usize, Verb)],
+}
 
 /// Mostly locks.
 pub(super) const LOCKS: Mix = Mix {
     alive: 6,
+    steals: 1,
+    nodes: false,
     verbs: &[
         (40, Verb::Lock),
         (24, Verb::Unlock),
@@ -20,6 +70,34 @@ pub(super) const LOCKS: Mix = Mix {
         (2, Verb::Close),
         (1, Verb::Condemn),
         (1, Verb::Expire),
+        (1, Verb::EndLost),
+        (2, Verb::Forget),
+        (1, Verb::Boot),
+    ],
+};
+
+/// Locks that are taken, lost and stand still.
+pub(super) const TAKEN: Mix = Mix {
+    alive: 6,
+    steals: 4,
+    nodes: false,
+    verbs: &[
+        (40, Verb::Lock),
+        (14, Verb::Unlock),
+        (6, Verb::Force),
+        (4, Verb::TakeBack),
+        (5, Verb::Pause),
+        (1, Verb::Serve),
+        (2, Verb::Clock),
+        (3, Verb::Cancel),
+        (3, Verb::TimeOut),
+        (4, Verb::Withdraw),
+        (4, Verb::Watch),
+        (10, Verb::Open),
+        (4, Verb::Close),
+        (2, Verb::Condemn),
+        (3, Verb::Expire),
+        (8, Verb::EndLost),
         (2, Verb::Forget),
         (1, Verb::Boot),
     ],
@@ -28,12 +106,16 @@ pub(super) const LOCKS: Mix = Mix {
 /// Mostly tickets.
 pub(super) const TICKETS: Mix = Mix {
     alive: 6,
+    steals: 0,
+    nodes: false,
     verbs: &[
         (20, Verb::Issue),
         (6, Verb::Revoke),
         (14, Verb::ClaimNamed),
         (20, Verb::ClaimAny),
         (16, Verb::Release),
+        (2, Verb::Ripen),
+        (2, Verb::EndHolds),
         (2, Verb::Cancel),
         (2, Verb::TimeOut),
         (1, Verb::Forbid),
@@ -51,15 +133,50 @@ pub(super) const TICKETS: Mix = Mix {
     ],
 };
 
+/// A durable queue of work: tickets that stay, are tried, delayed, dead and revived.
+pub(super) const WORK: Mix = Mix {
+    alive: 6,
+    steals: 0,
+    nodes: false,
+    verbs: &[
+        (18, Verb::Issue),
+        (6, Verb::Revoke),
+        (6, Verb::Revive),
+        (8, Verb::Ripen),
+        (6, Verb::ClaimNamed),
+        (18, Verb::ClaimAny),
+        (4, Verb::ClaimFirst),
+        (8, Verb::Touch),
+        (16, Verb::Release),
+        (3, Verb::Force),
+        (3, Verb::TakeBack),
+        (8, Verb::EndHolds),
+        (4, Verb::EndLost),
+        (2, Verb::Clock),
+        (3, Verb::Watch),
+        (6, Verb::Open),
+        (3, Verb::Close),
+        (2, Verb::Expire),
+        (1, Verb::Condemn),
+        (1, Verb::Forget),
+        (1, Verb::Boot),
+    ],
+};
+
 /// Few tickets, so that the queues are long.
 pub(super) const QUEUES: Mix = Mix {
     alive: 6,
+    steals: 0,
+    nodes: false,
     verbs: &[
         (5, Verb::Issue),
         (4, Verb::Revoke),
         (24, Verb::ClaimNamed),
         (24, Verb::ClaimAny),
+        (12, Verb::ClaimFirst),
         (8, Verb::Release),
+        (2, Verb::EndHolds),
+        (1, Verb::Ripen),
         (16, Verb::Lock),
         (4, Verb::Unlock),
         (5, Verb::Cancel),
@@ -75,13 +192,53 @@ pub(super) const QUEUES: Mix = Mix {
     ],
 };
 
+/// What stands still, with all that happens there meanwhile.
+pub(super) const PAUSES: Mix = Mix {
+    alive: 6,
+    steals: 1,
+    nodes: true,
+    verbs: &[
+        (14, Verb::Pause),
+        (1, Verb::Serve),
+        (12, Verb::Issue),
+        (3, Verb::Revoke),
+        (1, Verb::Revive),
+        (2, Verb::Ripen),
+        (8, Verb::ClaimNamed),
+        (12, Verb::ClaimAny),
+        (8, Verb::ClaimFirst),
+        (10, Verb::Release),
+        (14, Verb::Lock),
+        (8, Verb::Unlock),
+        (2, Verb::Force),
+        (2, Verb::EndHolds),
+        (2, Verb::EndLost),
+        (2, Verb::Cancel),
+        (2, Verb::TimeOut),
+        (3, Verb::Withdraw),
+        (5, Verb::Watch),
+        (6, Verb::Open),
+        (2, Verb::Close),
+        (1, Verb::Condemn),
+        (1, Verb::Expire),
+        (3, Verb::Forget),
+        (1, Verb::Join),
+        (1, Verb::Leave),
+        (1, Verb::Bury),
+        (1, Verb::Boot),
+    ],
+};
+
 /// Sessions that come and go, often several at once, and leave empty resources behind.
 pub(super) const ENDS: Mix = Mix {
     alive: 8,
+    steals: 1,
+    nodes: false,
     verbs: &[
         (16, Verb::Issue),
         (8, Verb::ClaimNamed),
         (14, Verb::ClaimAny),
+        (2, Verb::ClaimFirst),
         (4, Verb::Release),
         (16, Verb::Lock),
         (4, Verb::Unlock),
@@ -90,22 +247,35 @@ pub(super) const ENDS: Mix = Mix {
         (4, Verb::Close),
         (6, Verb::Condemn),
         (6, Verb::Expire),
+        (4, Verb::EndLost),
         (6, Verb::Forget),
         (1, Verb::Boot),
     ],
 };
 
-/// All there is.
+/// All there is, on one server.
 pub(super) const EVERYTHING: Mix = Mix {
     alive: 6,
+    steals: 1,
+    nodes: false,
     verbs: &[
         (14, Verb::Issue),
         (5, Verb::Revoke),
+        (1, Verb::Revive),
+        (2, Verb::Ripen),
         (10, Verb::ClaimNamed),
         (14, Verb::ClaimAny),
+        (3, Verb::ClaimFirst),
+        (2, Verb::Touch),
         (12, Verb::Release),
         (18, Verb::Lock),
         (10, Verb::Unlock),
+        (1, Verb::Force),
+        (1, Verb::TakeBack),
+        (2, Verb::EndHolds),
+        (2, Verb::EndLost),
+        (2, Verb::Pause),
+        (1, Verb::Clock),
         (3, Verb::Cancel),
         (3, Verb::TimeOut),
         (1, Verb::Forbid),
@@ -114,6 +284,7 @@ pub(super) const EVERYTHING: Mix = Mix {
         (3, Verb::Unwatch),
         (1, Verb::Blind),
         (8, Verb::Open),
+        (1, Verb::Adopt),
         (2, Verb::Close),
         (2, Verb::Condemn),
         (2, Verb::Expire),
