@@ -30,14 +30,11 @@ impl Op {
                 write_fence(&mut object, *fence);
             }
             Self::Force { resource, ticket, fence } => {
-                object.member("resource", resource.as_str());
-                object.optional("ticket", ticket.as_ref().map(Name::as_str));
-                write_fence(&mut object, *fence);
-                object.member("force", true);
+                write_names(&mut object, resource, ticket.as_ref());
+                write_fence(&mut object, *fence).member("force", true);
             }
             Self::Claim { resource, ticket, wish } => {
-                object.member("resource", resource.as_str());
-                object.optional("ticket", ticket.as_ref().map(Name::as_str));
+                write_names(&mut object, resource, ticket.as_ref());
                 write_wish(&mut object, *wish);
             }
             Self::ClaimFirst { resources, wish } => {
@@ -46,28 +43,27 @@ impl Op {
                 write_wish(&mut object, *wish);
             }
             Self::Touch { resource, ticket, fence, hold_ms } => {
-                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
+                write_names(&mut object, resource, Some(ticket));
                 write_fence(&mut object, *fence);
                 object.optional("hold", *hold_ms);
             }
             Self::Release { resource, ticket, fence, parting } => {
-                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
+                write_names(&mut object, resource, Some(ticket));
                 write_fence(&mut object, *fence);
                 write_parting(&mut object, parting);
             }
             Self::Issue { resource, ticket, data, notify, terms } => {
-                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
+                write_names(&mut object, resource, Some(ticket));
                 write_data(&mut object, data);
                 object.member("notify", notify);
                 write_terms(&mut object, *terms);
             }
             Self::Revoke { resource, ticket, fence } => {
-                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
+                write_names(&mut object, resource, Some(ticket));
                 write_fence(&mut object, *fence);
             }
             Self::Revive { resource, ticket } => {
-                object.member("resource", resource.as_str());
-                object.optional("ticket", ticket.as_ref().map(Name::as_str));
+                write_names(&mut object, resource, ticket.as_ref())
             }
             Self::Pause { resource, paused } => {
                 object.member("resource", resource.as_str()).member("paused", paused);
@@ -81,9 +77,7 @@ impl Op {
             Self::Watch { resource, changes } => {
                 object.member("resource", resource.as_str()).member("changes", changes);
             }
-            Self::Unwatch { resource } => {
-                object.member("resource", resource.as_str());
-            }
+            Self::Unwatch { resource } => write_names(&mut object, resource, None),
         }
         object.end();
     }
@@ -136,6 +130,11 @@ impl Hello {
     }
 }
 
+fn write_names(object: &mut Object<'_>, resource: &Name, ticket: Option<&Name>) {
+    object.member("resource", resource.as_str());
+    object.optional("ticket", ticket.map(Name::as_str));
+}
+
 fn write_ask(object: &mut Object<'_>, ask: &LockAsk) {
     let LockAsk { mode, data, fence, steal } = ask;
     if *mode == Mode::Shared {
@@ -184,6 +183,6 @@ fn write_wait(object: &mut Object<'_>, wait: Option<WaitTimeout>, progress: bool
     object.unless_default("progress", progress);
 }
 
-fn write_fence(object: &mut Object<'_>, fence: Option<Fence>) {
-    object.optional("fence", fence.map(|Fence(fence)| fence));
+fn write_fence<'o, 'b>(object: &'o mut Object<'b>, fence: Option<Fence>) -> &'o mut Object<'b> {
+    object.optional("fence", fence.map(|Fence(fence)| fence))
 }

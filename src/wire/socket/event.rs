@@ -210,21 +210,11 @@ impl SocketEvent {
                 write_sought(it, sought);
                 it.member("position", position);
             }
-            Self::WaitEnded { wait, sought, reason } => {
-                it.member("wait", wait.0);
-                write_sought(it, sought);
-                let reason = match reason {
-                    WaitEndReason::TimedOut => "timeout",
-                    WaitEndReason::Forbidden => FORBIDDEN,
-                };
-                it.member("reason", reason);
-            }
+            Self::WaitEnded { wait, sought, reason } => write_wait_end(it, *wait, sought, *reason),
             Self::WatchEnded { resource } => {
                 it.member("resource", resource.as_str()).member("reason", FORBIDDEN);
             }
-            Self::TokenExpiring { left_ms } => {
-                it.member("left", left_ms);
-            }
+            Self::TokenExpiring { left_ms } => write_number(it, "left", *left_ms),
             Self::TicketAvailable { resource, free } => {
                 it.member("resource", resource.as_str()).member("free", free);
             }
@@ -239,9 +229,7 @@ impl SocketEvent {
                 }
             }
             Self::Beat => {}
-            Self::GoingAway { after_ms } => {
-                it.member("after", after_ms);
-            }
+            Self::GoingAway { after_ms } => write_number(it, "after", *after_ms),
         }
         object.end();
     }
@@ -267,6 +255,20 @@ impl SocketEvent {
 
 /// Why a wait or a watch ended that its session may not have any more, as told.
 pub(super) const FORBIDDEN: &str = "forbidden";
+
+fn write_wait_end(object: &mut Object<'_>, wait: WaitId, sought: &Sought, reason: WaitEndReason) {
+    object.member("wait", wait.0);
+    write_sought(object, sought);
+    let reason = match reason {
+        WaitEndReason::TimedOut => "timeout",
+        WaitEndReason::Forbidden => FORBIDDEN,
+    };
+    object.member("reason", reason);
+}
+
+fn write_number(object: &mut Object<'_>, name: &'static str, number: u32) {
+    object.member(name, number);
+}
 
 /// Writes why a lock or a claim was lost.
 fn write_loss(object: &mut Object<'_>, reason: &LossReason) {

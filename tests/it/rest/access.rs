@@ -16,19 +16,41 @@ const fn request(line: &'static str, takes: &'static str, names: bool) -> Reques
     Request { line, takes, names }
 }
 
-const REQUESTS: [Request; 17] = [
-    request("POST /sessions?name=n&ttl=60000", "", false),
+const REQUESTS: [Request; 39] = [
+    request("POST /sessions?name=n&ttl=60000&delay=10&blocking=true", "", false),
     request("GET /sessions", "admin", false),
     request("PUT /sessions/S", "", true),
     request("GET /sessions/S", "", true),
     request("POST /tickets/r%2Fjobs?name=t1&sessid=S", "issue", true),
+    request("POST /tickets/r%2Fjobs?name=t2&stay=true&priority=9&sessid=S", "issue", true),
     request("DELETE /tickets/r%2Fjobs?name=t1&sessid=S", "reach", true),
+    request("DELETE /tickets/r%2Fjobs?name=t1&fence=7&sessid=S", "reach", true),
     request("POST /claims/r%2Fjobs?sessid=S", "claim", true),
-    request("POST /claims/r%2Fjobs?sessid=S&wait=10", "claim", true),
+    request("POST /claims/r%2Fjobs?sessid=S&wait=10&hold=60000", "claim", true),
+    request("PUT /claims/r%2Fjobs?name=t2&sessid=S", "claim", true),
     request("GET /claims/r%2Fjobs?name=t1&sessid=S", "", true),
     request("DELETE /claims/r%2Fjobs?name=t1&sessid=S", "", true),
+    request("DELETE /claims/r%2Fjobs?name=t1&sessid=S&note=n&delay=1", "", true),
+    request("DELETE /claims/r%2Fjobs?name=t1&sessid=S&force=true", "force", true),
+    request("DELETE /claims/r%2Fjobs?name=t1&force=true", "force", false),
     request("POST /locks/r%2Fdb?sessid=S", "lock", true),
+    request("POST /locks/r%2Fdb?sessid=S&mode=shared", "lock", true),
+    request("POST /locks/r%2Fdb?sessid=S&steal=false", "lock", true),
+    request("POST /locks/r%2Fdb?sessid=S&steal=true", "force", true),
     request("DELETE /locks/r%2Fdb?sessid=S", "", true),
+    request("DELETE /locks/r%2Fdb?sessid=S&force=true", "force", true),
+    request("DELETE /locks/r%2Fdb?force=true", "force", false),
+    request("PUT /resources/r%2Fdb?paused=false", "force", false),
+    request("PUT /resources/r%2Fdb?paused=false&sessid=S", "force", true),
+    request("POST /resources/r%2Fjobs/revive", "issue", false),
+    request("POST /resources/r%2Fjobs/revive?name=t2&sessid=S", "issue", true),
+    request("GET /resources/r%2Fdb", "watch", false),
+    request("GET /resources/r%2Fdb?fence=7", "watch", false),
+    request("GET /resources/r%2Fjobs?fence=7&ticket=t1", "watch", false),
+    request("GET /resources/r%2Fjobs/tickets", "watch", false),
+    request("GET /resources?prefix=r%2F", "watch", false),
+    request("GET /resources?prefix=r", "admin", false),
+    request("GET /resources", "admin", false),
     request("GET /dump/sessions", "admin", false),
     request("GET /dump/resources", "admin", false),
     request("GET /dump/resources/r%2Fjobs", "admin", false),
@@ -88,7 +110,7 @@ async fn every_route_for_everybody_and_every_session() {
             }
         }
     }
-    assert!(asked > 400, "{asked}");
+    assert!(asked > 1000, "{asked}");
     guarded.served.stop().await;
 }
 
