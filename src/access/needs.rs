@@ -10,8 +10,10 @@ use crate::machine::{Command, Name, Reach};
 pub enum Needs {
     /// To have come in.
     Nothing,
-    /// A right on the resource that it names.
+    /// A right on each resource that it names.
     On(Right),
+    /// The same, with that priority.
+    OnWith(Right, u8),
     /// A right that has no names.
     AtAll(Right),
     /// To have come in; which tickets may vanish is up to [`Rules::reach`].
@@ -24,9 +26,12 @@ impl Needs {
     pub fn of(command: &Command) -> Self {
         use Command as C;
         match command {
+            C::Lock { ask, .. } if ask.steal => Self::On(Right::Force),
             C::Lock { .. } => Self::On(Right::Lock),
-            C::Claim { .. } => Self::On(Right::Claim),
-            C::Issue { .. } => Self::On(Right::Issue),
+            C::Force { .. } | C::Pause { .. } => Self::On(Right::Force),
+            C::Claim { .. } | C::ClaimFirst { .. } | C::Touch { .. } => Self::On(Right::Claim),
+            C::Issue { terms, .. } => Self::OnWith(Right::Issue, terms.priority),
+            C::Revive { .. } => Self::On(Right::Issue),
             C::Watch { .. } => Self::On(Right::Watch),
             C::Revoke { .. } => Self::Reach,
             C::Open { .. }
@@ -45,6 +50,12 @@ impl Needs {
             | C::TimeOut { .. }
             | C::Forbid { .. }
             | C::Withdraw { .. }
+            | C::TakeBack { .. }
+            | C::EndHolds { .. }
+            | C::EndLost { .. }
+            | C::Ripen { .. }
+            | C::Serve { .. }
+            | C::Clock { .. }
             | C::Blind { .. }
             | C::Forget { .. } => Self::Nothing,
         }
@@ -53,14 +64,26 @@ impl Needs {
     /// The right that is lacking, if one is. `resource` is what the request names.
     #[must_use]
     pub fn lacking(self, rules: &Rules, resource: Option<&Name>) -> Option<Right> {
-        match self {
-            Self::Nothing | Self::Reach => None,
-            Self::On(right) => {
-                let may = resource.is_some_and(|name| rules.may(right, name.as_str()));
-                (!may).then_some(right)
-            }
-            Self::AtAll(right) => (!rules.may_at_all(right)).then_some(right),
-        }
+        let resources = resource.map_or(&[][..], std::slice::from_ref);
+        self.lacking_on(rules, resources).map(|(right, _)| right)
+    }
+
+    /// The same of a request that may name several, and the first of them on which it is lacking.
+    #[must_use]
+    pub fn lacking_on<'a>(
+        self,
+        rules: &Rules,
+        resources: &'a [Name],
+    ) -> Option<(Right, Option<&'a Name>)> {
+        let (right, priority) = match self {
+            Self::Nothing | Self::Reach => return None,
+            Self::AtAll(right) => return (!rules.may_at_all(right)).then_some((right, None)),
+            Self::On(right) => (right, 0),
+            Self::OnWith(right, priority) => (right, priority),
+        };
+        let may = |name: &&Name| rules.may_with(right, name.as_str(), priority);
+        let on = resources.iter().find(|name| !may(name));
+        (on.is_some() || resources.is_empty()).then_some((right, on))
     }
 }
 
@@ -82,7 +105,7 @@ impl Rules {
 mod tests {
     use super::*;
     use crate::access::read_policy;
-    use crate::machine::{SessionId, WaitId};
+    use crate::machine::{Data, Fence, LockAsk, SessionId, TicketTerms, WaitId};
 
     fn rules(allow: &str) -> Rules {
         let file = format!("[anonymous]\nallow = [{allow}]\n");
@@ -91,20 +114,75 @@ mod tests {
         policy.anonymous().unwrap().rules().clone()
     }
 
+    const SESSION: SessionId = SessionId([1; 20]);
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn lock(steal: bool) -> Command {
+        let ask = LockAsk { steal, ..LockAsk::default() };
+        Command::Lock { session: SESSION, resource: name("db"), wait_request: None, ask }
+    }
+
+    fn lacking<'a>(rules: &Rules, command: &'a Command) -> Option<(Right, Option<&'a Name>)> {
+        Needs::of(command).lacking_on(rules, command.resources())
+    }
+
     #[test]
     fn giving_back_needs_nothing_and_taking_needs_its_right() {
-        let (session, wait) = (SessionId([1; 20]), WaitId(1));
-        let resource = Name::parse("db").unwrap();
-        let lock = Command::Lock { session, resource: resource.clone(), wait_request: None };
+        let (session, wait) = (SESSION, WaitId(1));
+        let (resource, lock) = (name("db"), lock(false));
         let may = rules(r#"{ to = ["lock"], on = ["db"] }"#);
         let mayn_t = rules(r#"{ to = ["lock"], on = ["other"] }, { to = ["claim"], on = ["db"] }"#);
         assert_eq!(Needs::of(&lock).lacking(&may, Some(&resource)), None);
         assert_eq!(Needs::of(&lock).lacking(&mayn_t, Some(&resource)), Some(Right::Lock));
         assert_eq!(Needs::of(&lock).lacking(&may, None), Some(Right::Lock));
         assert_eq!(Needs::AtAll(Right::Metrics).lacking(&may, None), Some(Right::Metrics));
-        for free in [Command::Cancel { session, wait }, Command::Close { session }] {
-            assert_eq!(Needs::of(&free).lacking(&mayn_t, None), None);
+        let close = Command::Close { session, by_other: false };
+        for free in [Command::Cancel { session, wait }, close] {
+            assert_eq!(lacking(&mayn_t, &free), None);
         }
+    }
+
+    #[test]
+    fn to_take_from_others_and_to_pause_is_to_force() {
+        let (locks, forces) = (
+            rules(r#"{ to = ["lock"], on = ["db"] }"#),
+            rules(r#"{ to = ["force"], on = ["db"] }"#),
+        );
+        let (by, resource) = (Some(SESSION), name("db"));
+        let force = Command::Force { by, resource, ticket: None, fence: Some(Fence(1)) };
+        let (session, resource) = (Some(SESSION), name("db"));
+        for forced in [lock(true), force, Command::Pause { session, resource, paused: true }] {
+            assert_eq!(lacking(&locks, &forced), Some((Right::Force, Some(&name("db")))));
+            assert_eq!(lacking(&forces, &forced), None);
+        }
+        assert_eq!(lacking(&forces, &lock(false)), Some((Right::Lock, Some(&name("db")))));
+    }
+
+    #[test]
+    fn of_several_resources_each_needs_the_right() {
+        let resources = vec![name("jobs"), name("mail"), name("more")];
+        let claim = Command::ClaimFirst { session: SESSION, resources, wait: None, hold_ms: None };
+        let some = rules(r#"{ to = ["claim"], on = ["jobs"] }, { to = ["work"], on = ["more"] }"#);
+        assert_eq!(lacking(&some, &claim), Some((Right::Claim, Some(&name("mail")))));
+        assert_eq!(lacking(&rules(r#"{ to = ["work"], on = ["*"] }"#), &claim), None);
+    }
+
+    #[test]
+    fn a_rule_bounds_the_priority_of_what_is_issued() {
+        let issue = |priority| Command::Issue {
+            session: SESSION,
+            resource: name("jobs"),
+            ticket: name("t"),
+            data: Data::new(b"").unwrap(),
+            notify: false,
+            terms: TicketTerms { priority, ..TicketTerms::default() },
+        };
+        let some = rules(r#"{ to = ["issue"], on = ["jobs"], priority = 5 }"#);
+        assert_eq!(lacking(&some, &issue(5)), None);
+        assert_eq!(lacking(&some, &issue(6)), Some((Right::Issue, Some(&name("jobs")))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::machine::{Fence, Name, Owner, SessionId, SessionInfo, SessionRef};
+use crate::machine::{Fence, Name, Owner, SessionId, SessionInfo, SessionName, SessionRef};
 
 /// What a line tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +24,16 @@ pub enum AuditWhat {
     Granted,
     /// A hold ended.
     HoldEnded,
+    /// A hold was lost with its session, and stays for a while as nobody's.
+    HoldLost,
+    /// Somebody ended grants by force, whoever had them.
+    Forced,
+    /// Nothing of a resource is newly granted.
+    Paused,
+    /// It is again.
+    Resumed,
+    /// Dead tickets are free again.
+    Revived,
     /// A token was refused.
     TokenRefused,
     /// Somebody asked for what takes a right that it lacks.
@@ -43,6 +53,8 @@ pub struct AuditLine {
     pub owner: Option<Owner>,
     /// Which session.
     pub session: Option<Arc<SessionInfo>>,
+    /// The name of one that is gone, of which nothing else is known.
+    pub gone: Option<SessionName>,
     /// From where it was asked; else the session's address is told.
     pub address: Option<Box<str>>,
     /// Where.
@@ -67,6 +79,7 @@ impl AuditLine {
             what,
             owner: None,
             session: None,
+            gone: None,
             address: None,
             resource: None,
             ticket: None,
@@ -96,7 +109,7 @@ impl AuditLine {
             time: humantime::format_rfc3339_millis(at).to_string(),
             what: self.what,
             owner: self.owner.as_ref().map(AuditedOwner::of),
-            session: session.map(|session| session.name.as_str()),
+            session: session.map(|it| &it.name).or(self.gone.as_ref()).map(SessionName::as_str),
             session_ref: session.map(|session| written(&session.id)),
             address: self.address.as_deref().or(session.map(|session| &*session.source)),
             resource: self.resource.as_ref().map(Name::as_str),
@@ -165,7 +178,7 @@ impl<'a> AuditedOwner<'a> {
 mod tests {
     use std::time::Duration;
 
-    use crate::machine::{SessionName, Ttl};
+    use crate::machine::Ttl;
 
     use super::*;
 
@@ -213,6 +226,12 @@ mod tests {
             right: Some("force"),
             ..AuditLine::new(AuditWhat::RightRefused)
         };
+        let gone = SessionName::parse("tab 1").ok();
+        let (resource, fence) = (Some(name("jobs")), Some(Fence(7)));
+        let ended = AuditWhat::HoldEnded;
+        let lost = AuditLine { gone, resource, fence, ..AuditLine::new(ended) };
+        let rest = "\"session\":\"tab 1\",\"resource\":\"jobs\",\"fence\":7}\n";
+        assert!(written(&lost).ends_with(rest), "{}", written(&lost));
         let rest = "\"owner\":\"ops\",\"address\":\"192.0.2.1\",\"right\":\"force\"}\n";
         assert!(written(&refused).ends_with(rest), "{}", written(&refused));
     }

@@ -36,14 +36,19 @@ mod visit;
 mod writer;
 
 pub use commit::watermark::LogPosition;
-pub use doors::request::{Answer, Pin};
+pub use doors::request::{Answer, NewSession, Pin};
 pub use doors::socket::{Asked, Connection, NotAttached, reason};
+pub use doors::streams::{NotFollowed, ResourceStream};
 pub use doors::views::{Seen, Viewed, WHOLE_MAX};
 pub use handle::{Driver, Status};
 pub use mode::Unavailable;
 pub use outbox::coalesce::ChangeEvent;
-pub use outbox::message::{Answered, Ending, MESSAGE_COST_BYTES, Message, WholeState};
+pub use outbox::looked::{Lefts, Looked};
+pub use outbox::message::{
+    Answered, Ending, MESSAGE_COST_BYTES, Message, WatchedHolders, WholeState,
+};
 pub use outbox::{Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
+pub use state::address::Outsider;
 pub use state::speaker::{PING_MAX_MS, ping_ms};
 pub use state::verdict::{SessionFacts, Verdict};
 pub use writer::config::{Durability, PersistenceConfig, PersistenceError, PersistenceStatus};

@@ -135,8 +135,12 @@ impl Visit<'_> {
     /// The timer has come. When it is to come again: at once, at some time, or when it is woken.
     pub(super) fn tick(&mut self, had_backlog: bool) -> Tick {
         let now = self.now;
-        if had_backlog && !self.inner.clock.is_stopped() {
-            self.state_mut().run_due_slice(now);
+        if !self.inner.clock.is_stopped() {
+            if had_backlog {
+                self.state_mut().run_due_slice(now);
+                self.state_mut().serve_next(now);
+            }
+            self.state_mut().tell_now_and_then(now);
         }
         let next = self.inner.next_due();
         let wake = if next == At::NEVER {

@@ -19,6 +19,7 @@ mod net;
 mod origins;
 mod refs;
 mod rest;
+mod shown;
 mod socket;
 mod tls;
 

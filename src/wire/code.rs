@@ -29,6 +29,10 @@ pub enum Code {
     NotHolder,
     /// Another has claimed the ticket.
     TicketHeld,
+    /// There is such a ticket, and it was to be new.
+    TicketExists,
+    /// It would wait for ever, in a circle of sessions that wait for each other.
+    Deadlock,
     /// A count or rate is used up.
     Limit,
     /// A bug.
@@ -37,7 +41,7 @@ pub enum Code {
 
 impl Code {
     /// All codes, in order of precedence.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Unavailable,
         Self::Unauthorized,
         Self::Forbidden,
@@ -50,6 +54,8 @@ impl Code {
         Self::NotLocked,
         Self::NotHolder,
         Self::TicketHeld,
+        Self::TicketExists,
+        Self::Deadlock,
         Self::Limit,
         Self::Internal,
     ];
@@ -70,6 +76,8 @@ impl Code {
             Self::NotLocked => "not-locked",
             Self::NotHolder => "not-holder",
             Self::TicketHeld => "ticket-held",
+            Self::TicketExists => "ticket-exists",
+            Self::Deadlock => "deadlock",
             Self::Limit => "limit",
             Self::Internal => "internal",
         }
@@ -89,7 +97,7 @@ impl Code {
             | Self::TicketNotFound
             | Self::NotLocked
             | Self::NotHolder => 404,
-            Self::WrongKind | Self::TicketHeld => 409,
+            Self::WrongKind | Self::TicketHeld | Self::TicketExists | Self::Deadlock => 409,
             Self::Limit => 429,
             Self::Internal => 500,
         }
@@ -107,6 +115,7 @@ impl From<Refusal> for Code {
             Refusal::NotLocked => Self::NotLocked,
             Refusal::NotHolder => Self::NotHolder,
             Refusal::TicketHeld => Self::TicketHeld,
+            Refusal::TicketExists => Self::TicketExists,
             Refusal::Limit(_) => Self::Limit,
         }
     }
@@ -134,6 +143,8 @@ mod tests {
                 ("not-locked", 404),
                 ("not-holder", 404),
                 ("ticket-held", 409),
+                ("ticket-exists", 409),
+                ("deadlock", 409),
                 ("limit", 429),
                 ("internal", 500),
             ]

@@ -14,6 +14,18 @@ pub fn json<T: Serialize>(value: &T) -> String {
     }
 }
 
+/// An object as JSON text.
+pub(super) fn object(write: impl FnOnce(&mut Object<'_>)) -> String {
+    let mut out = Vec::new();
+    let mut object = Object::begin(&mut out);
+    write(&mut object);
+    object.end();
+    match String::from_utf8(out) {
+        Ok(text) => text,
+        Err(why) => panic!("JSON is UTF-8: {why}"),
+    }
+}
+
 /// An object that is being written, member by member, behind what is in the buffer.
 pub(super) struct Object<'b> {
     out: &'b mut Vec<u8>,
@@ -43,6 +55,27 @@ impl<'b> Object<'b> {
             panic!("JSON: {why}");
         }
         self
+    }
+
+    /// Writes a member, if there is one.
+    pub(super) fn optional<T: Serialize>(
+        &mut self,
+        name: &'static str,
+        value: Option<T>,
+    ) -> &mut Self {
+        match value {
+            Some(value) => self.member(name, value),
+            None => self,
+        }
+    }
+
+    /// Writes a member, unless it is what not saying it means.
+    pub(super) fn unless_default<T: Serialize + Default + PartialEq>(
+        &mut self,
+        name: &'static str,
+        value: T,
+    ) -> &mut Self {
+        self.optional(name, (value != T::default()).then_some(value))
     }
 
     /// Opens an object as a member.

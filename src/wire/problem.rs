@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::machine::Refusal;
+use crate::machine::{BlockedSession, Name, Refusal, SessionId, SessionName, SessionRef};
 
 use super::code::Code;
 use super::json::json;
@@ -14,17 +14,68 @@ pub struct Problem {
     pub code: Code,
     /// One line for a person.
     pub detail: String,
+    /// Of a deadlock, those who wait for each other, the one who asked first.
+    pub cycle: Vec<Blocked>,
+}
+
+/// A session that waits in a circle of such.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// What it is called.
+    pub session: SessionName,
+    /// What it is called where its id must not be told.
+    pub session_ref: SessionRef,
+    /// What it waits for.
+    pub waits: Name,
+}
+
+impl Blocked {
+    /// What is told of one.
+    #[must_use]
+    pub fn new(blocked: &BlockedSession, session_ref: impl Fn(&SessionId) -> SessionRef) -> Self {
+        let BlockedSession { session, resource } = blocked;
+        let (name, session_ref) = (session.name.clone(), session_ref(&session.id));
+        Self { session: name, session_ref, waits: resource.clone() }
+    }
+}
+
+/// The members of one of them.
+#[derive(Serialize)]
+struct BlockedMembers<'a> {
+    session: &'a str,
+    r#ref: String,
+    waits: &'a str,
+}
+
+impl<'a> From<&'a Blocked> for BlockedMembers<'a> {
+    fn from(blocked: &'a Blocked) -> Self {
+        let Blocked { session, session_ref, waits } = blocked;
+        let (session, waits) = (session.as_str(), waits.as_str());
+        Self { session, r#ref: session_ref.to_string(), waits }
+    }
 }
 
 impl Problem {
     /// A problem with a line of its own.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), cycle: Vec::new() }
     }
 
     /// A request that makes no sense.
     pub fn bad(detail: impl Into<String>) -> Self {
         Self::new(Code::BadRequest, detail)
+    }
+
+    /// A wait that would never end: those who would wait for each other.
+    #[must_use]
+    pub fn deadlock(cycle: Vec<Blocked>) -> Self {
+        Self { cycle, ..Self::new(Code::Deadlock, "it would wait for ever") }
+    }
+
+    /// The circle as JSON, if there is one.
+    pub(super) fn written_cycle(&self) -> Option<String> {
+        let cycle: Vec<BlockedMembers<'_>> = self.cycle.iter().map(Into::into).collect();
+        (!cycle.is_empty()).then(|| json(&cycle))
     }
 
     /// The text/plain form.
@@ -36,7 +87,12 @@ impl Problem {
     /// The application/problem+json form.
     #[must_use]
     pub fn document(&self) -> String {
-        document(self.code.status(), Some(self.code.as_str()), &self.detail)
+        let mut text = document(self.code.status(), Some(self.code.as_str()), &self.detail);
+        if let Some(cycle) = self.written_cycle() {
+            text.truncate(text.len() - 1);
+            text += &format!(",\"cycle\":{cycle}}}");
+        }
+        text
     }
 }
 

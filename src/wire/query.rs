@@ -5,12 +5,16 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use crate::machine::{
-    Data, Fence, NUMBER_END, Name, SessionId, SessionName, TTL_MAX_MS, TTL_MIN_MS, Ttl,
+    Conduct, Data, Fence, LockAsk, Mode, NUMBER_END, Name, Parting, SessionId, SessionName,
+    TTL_MAX_MS, TTL_MIN_MS, TicketTerms, Ttl,
 };
 
 use super::code::Code;
 use super::id::read_id;
 use super::problem::Problem;
+use super::terms::{
+    self, ATTEMPTS, Bounded, DELAY, HOLD, LIMIT, LIMIT_DEFAULT, LOSS_DELAY, PRIORITY,
+};
 
 /// Longest wait of a REST request, in ms; longer wishes are clamped.
 pub const REST_WAIT_MAX_MS: u32 = 60_000;
@@ -95,6 +99,92 @@ impl<'a> Query<'a> {
             .map(Fence)
             .map(Some)
             .ok_or_else(|| Problem::bad("fence must be an integer below 2^53"))
+    }
+
+    /// A truth, false when it is missing.
+    ///
+    /// # Errors
+    /// `bad-request` when it is none.
+    pub fn flag(&self, name: &str) -> Result<bool, Problem> {
+        Ok(self.truth(name)?.unwrap_or_default())
+    }
+
+    /// A truth that may be there.
+    ///
+    /// # Errors
+    /// `bad-request` when it is none.
+    pub fn truth(&self, name: &str) -> Result<Option<bool>, Problem> {
+        match self.get(name)?.as_deref() {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(Problem::bad(format!("{name} must be true or false"))),
+        }
+    }
+
+    /// An integer within its bounds, if it is there.
+    ///
+    /// # Errors
+    /// `bad-request` when it is out of them, or none.
+    pub fn bounded(&self, bounded: Bounded) -> Result<Option<u32>, Problem> {
+        let text = self.get(bounded.name)?;
+        text.map(|text| bounded.check(text.parse().ok())).transpose()
+    }
+
+    /// How many a list has at most.
+    ///
+    /// # Errors
+    /// `bad-request` when it is out of bounds.
+    pub fn limit(&self) -> Result<usize, Problem> {
+        Ok(self.bounded(LIMIT)?.map_or(LIMIT_DEFAULT, |limit| limit as usize))
+    }
+
+    /// How a session that is opened wants to be taken.
+    ///
+    /// # Errors
+    /// `bad-request` when something is out of bounds.
+    pub fn conduct(&self) -> Result<Conduct, Problem> {
+        let delay_ms = self.bounded(LOSS_DELAY)?.unwrap_or_default();
+        Ok(Conduct { delay_ms, blocking: self.flag("blocking")? })
+    }
+
+    /// How a lock is asked for, but for what its holder makes known.
+    ///
+    /// # Errors
+    /// `bad-request` when it makes no sense.
+    pub fn lock_ask(&self) -> Result<LockAsk, Problem> {
+        let mode = match self.get("mode")? {
+            None => Mode::default(),
+            text => terms::mode(text.as_deref())?,
+        };
+        let (fence, steal) = (self.fence()?, self.flag("steal")?);
+        terms::lock_ask(LockAsk { mode, data: None, fence, steal })
+    }
+
+    /// How a ticket is issued.
+    ///
+    /// # Errors
+    /// `bad-request` when something is out of bounds.
+    pub fn ticket_terms(&self) -> Result<TicketTerms, Problem> {
+        Ok(TicketTerms {
+            stay: self.flag("stay")?,
+            only_new: self.flag("new")?,
+            priority: terms::priority(self.bounded(PRIORITY)?),
+            delay_ms: self.bounded(DELAY)?.unwrap_or_default(),
+            attempts: terms::attempts(self.bounded(ATTEMPTS)?),
+            hold_ms: self.bounded(HOLD)?,
+        })
+    }
+
+    /// How a claim ends.
+    ///
+    /// # Errors
+    /// `bad-request` when something is out of bounds.
+    pub fn parting(&self) -> Result<Parting, Problem> {
+        let note = self.get("note")?.map(|text| terms::note(&text)).transpose()?.flatten();
+        let delay_ms = self.bounded(DELAY)?.unwrap_or_default();
+        let (dead, untried) = (self.flag("dead")?, self.flag("untried")?);
+        Ok(Parting { delay_ms, note, dead, untried })
     }
 
     /// How long to wait, in ms, at most [`REST_WAIT_MAX_MS`].
@@ -209,6 +299,34 @@ mod tests {
             let problem = Query::new(Some(text)).ttl().unwrap_err();
             assert_eq!(problem.detail, "ttl must be between 50 and 86400000 ms");
         }
+    }
+
+    #[test]
+    fn what_more_may_be_said_has_its_bounds() {
+        let query = Query::new(Some("stay=true&new=false&priority=9&delay=7&attempts=3&hold=100"));
+        let terms = TicketTerms {
+            stay: true,
+            only_new: false,
+            priority: 9,
+            delay_ms: 7,
+            attempts: Some(3),
+            hold_ms: Some(100),
+        };
+        assert_eq!(query.ticket_terms().unwrap(), terms);
+        let plain = Query::new(Some("name=a"));
+        assert_eq!(plain.ticket_terms().unwrap(), TicketTerms::default());
+        assert_eq!(plain.lock_ask().unwrap(), LockAsk::default());
+        assert_eq!(plain.parting().unwrap(), Parting::default());
+        assert_eq!(plain.conduct().unwrap(), Conduct::default());
+        for text in ["stay=yes", "priority=10", "priority=-1", "attempts=0", "hold=99", "delay=x"] {
+            let problem = Query::new(Some(text)).ticket_terms().unwrap_err();
+            assert_eq!(problem.code, Code::BadRequest, "{text}");
+        }
+        for text in ["mode=both", "steal=true&mode=shared", "steal=true&fence=7"] {
+            let problem = Query::new(Some(text)).lock_ask().unwrap_err();
+            assert_eq!(problem.code, Code::BadRequest, "{text}");
+        }
+        assert!(Query::new(Some("delay=60001")).conduct().is_err());
     }
 
     #[test]

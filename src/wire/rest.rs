@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use crate::machine::{Counts, Owner, SessionInfo, TicketGrant, TicketView};
+use crate::machine::{Counts, Owner, Party, SessionInfo, TicketGrant, TicketView};
 
 use super::id::write_id;
 
@@ -52,6 +52,15 @@ pub struct TicketShape {
     data: Option<String>,
     issuer: Option<Box<SessionShape>>,
     claimant: Option<Box<SessionShape>>,
+    /// The how manieth attempt is under way, or comes next, when that is counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    /// How long the claim lasts, in ms, unless it is touched.
+    #[serde(rename = "Hold", skip_serializing_if = "Option::is_none")]
+    hold_ms: Option<u32>,
+    /// How long it still lasts, in ms.
+    #[serde(rename = "Left", skip_serializing_if = "Option::is_none")]
+    left_ms: Option<u32>,
 }
 
 /// The answer to a claim.
@@ -80,44 +89,82 @@ impl SessionShape {
     }
 }
 
-/// The original shows a lock as a ticket of its own name, issued by its holder.
-pub(super) fn lock(name: &str, holder: &SessionInfo, told: Told) -> TicketShape {
+/// A session that may be gone: then it has a name and nothing else.
+pub(super) fn party(party: &Party, told: Told) -> SessionShape {
+    match party {
+        Party::Here(info) => SessionShape::new(info, told),
+        Party::Gone(name) => SessionShape {
+            name: name.as_str().to_owned(),
+            id: String::new(),
+            src: String::new(),
+            ttl: 0,
+            tickets: Vec::new(),
+            issuances: Vec::new(),
+        },
+    }
+}
+
+/// The original shows a lock as a ticket of its own name, issued by its holder. Further holders
+/// have entries of other names.
+pub(super) fn lock(entry: &str, name: &str, holder: SessionShape) -> TicketShape {
     TicketShape {
-        name: name.to_owned(),
+        name: entry.to_owned(),
         resource_name: name.to_owned(),
         data: Some(String::new()),
-        issuer: Some(Box::new(SessionShape::new(holder, told))),
-        claimant: None,
+        issuer: Some(Box::new(holder)),
+        ..TicketShape::default()
     }
 }
 
 impl TicketShape {
-    pub(super) fn new(view: &TicketView, told: Told) -> Self {
-        let party = |info: &SessionInfo| Some(Box::new(SessionShape::new(info, told)));
+    /// A ticket, of whose claim so many ms are left.
+    pub(super) fn new(view: &TicketView, left_ms: Option<u32>, told: Told) -> Self {
+        let claimant = view.claim.as_ref().map(|(claimant, _)| Box::new(party(claimant, told)));
+        let is_counted = view.stays || view.hold_ms.is_some();
         Self {
             name: view.ticket.as_str().to_owned(),
             resource_name: view.resource.as_str().to_owned(),
             data: Some(BASE64.encode(view.data.as_bytes())),
-            issuer: party(&view.issuer),
-            claimant: view.claim.as_ref().and_then(|(claimant, _)| party(claimant)),
+            issuer: Some(Box::new(party(&view.issuer, told))),
+            claimant,
+            attempt: is_counted.then_some(view.attempt),
+            hold_ms: view.hold_ms,
+            left_ms: left_ms.filter(|_| is_counted),
         }
     }
 }
 
 impl ClaimShape {
-    /// What a grant is answered.
+    /// What a grant is answered, of which so many ms are left.
     #[must_use]
-    pub fn new(grant: &TicketGrant, told: Told) -> Self {
-        let party = |info: &SessionInfo| Some(Box::new(SessionShape::new(info, told)));
+    pub fn new(grant: &TicketGrant, left_ms: Option<u32>, told: Told) -> Self {
         let ticket = TicketShape {
             name: grant.ticket.as_str().to_owned(),
             resource_name: grant.resource.as_str().to_owned(),
             data: Some(BASE64.encode(grant.data.as_bytes())),
-            issuer: party(&grant.issuer),
-            claimant: party(&grant.claimant),
+            issuer: Some(Box::new(party(&grant.issuer, told))),
+            claimant: Some(Box::new(SessionShape::new(&grant.claimant, told))),
+            attempt: grant.attempt,
+            hold_ms: grant.hold_ms,
+            left_ms,
         };
         Self { claimed: true, ticket }
     }
+}
+
+/// The answer to a touch.
+#[derive(Debug, Serialize)]
+pub struct TouchShape {
+    /// How long the claim lasts from now on, in ms, if it ends by itself.
+    #[serde(rename = "Left")]
+    pub left_ms: Option<u32>,
+}
+
+/// The answer to a revival.
+#[derive(Debug, Serialize)]
+pub struct RevivedShape {
+    /// How many dead tickets are free again.
+    pub revived: u32,
 }
 
 /// A session in a list.

@@ -11,10 +11,12 @@ use std::pin::Pin;
 use futures::FutureExt;
 use ticketd::driver::{Answer, Driver, Unavailable};
 use ticketd::machine::{
-    Command, Counts, Data, Fence, Grant, Name, Refusal, Reply, SessionId, SessionName, Ttl,
+    Command, Counts, Data, Fence, Grant, LockAsk, Name, Refusal, Reply, SessionId, TicketTerms,
     WaitRequest,
 };
 use tokio::sync::oneshot;
+
+use crate::support::new_session;
 
 /// Something under way.
 type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
@@ -49,9 +51,7 @@ fn settled<T>(driver: &Driver, what: impl Future<Output = Result<T, Unavailable>
 }
 
 fn opening(driver: &Driver, ttl_ms: i64) -> impl Future<Output = Result<SessionId, Unavailable>> {
-    let ttl = Ttl::new(ttl_ms).expect("a ttl");
-    let name = SessionName::parse("").expect("a name");
-    driver.open(name, ttl, "test".into(), None)
+    driver.open(new_session("", ttl_ms), None)
 }
 
 fn open(driver: &Driver, ttl_ms: i64) -> SessionId {
@@ -59,7 +59,7 @@ fn open(driver: &Driver, ttl_ms: i64) -> SessionId {
 }
 
 fn lock(session: SessionId) -> Command {
-    Command::Lock { session, resource: name("db"), wait_request: None }
+    Command::Lock { session, resource: name("db"), wait_request: None, ask: LockAsk::default() }
 }
 
 fn lock_waiting(session: SessionId) -> impl FnOnce(WaitRequest) -> Command {
@@ -67,6 +67,7 @@ fn lock_waiting(session: SessionId) -> impl FnOnce(WaitRequest) -> Command {
         session,
         resource: name("db"),
         wait_request: Some(wait_request),
+        ask: LockAsk::default(),
     }
 }
 
@@ -82,13 +83,14 @@ fn claim_waiting(session: SessionId) -> impl FnOnce(WaitRequest) -> Command {
         ticket: None,
         wait_request: Some(wait_request),
         again: true,
+        hold_ms: None,
     }
 }
 
 fn issue(session: SessionId) -> Command {
     let data = Data::new(b"").expect("little data");
     let (resource, ticket) = (name("work"), name("t"));
-    Command::Issue { session, resource, ticket, data, notify: false }
+    Command::Issue { session, resource, ticket, data, notify: false, terms: TicketTerms::default() }
 }
 
 /// The fence of what an answer grants; `None` when it does not.
@@ -265,7 +267,7 @@ async fn who_hangs_up_behind_its_own_end_is_no_trouble() {
     let (one, two) = (open(&driver, 60_000), open(&driver, 60_000));
     handed_over(&settled(&driver, driver.request(one, lock(one))));
     let gone = begun(driver.request_waiting(two, 30_000, lock_waiting(two)));
-    let mut closed = begun(driver.request(two, Command::Close { session: two }));
+    let mut closed = begun(driver.request(two, Command::Close { session: two, by_other: false }));
     assert!(waits(&mut closed));
     drop((gone, closed));
     driver.make_durable();

@@ -5,6 +5,7 @@ mod damage;
 mod directory;
 mod failures;
 mod flips;
+mod full_samples;
 mod owner_samples;
 mod samples;
 mod snapshots;

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 
 use futures::FutureExt;
-use ticketd::driver::{Answer, Driver, Seen, Unavailable, Viewed};
+use ticketd::driver::{Answer, Driver, Lefts, Seen, Unavailable, Viewed};
 use ticketd::machine::{
-    Command, Data, Fence, IssuedState, Machine, Name, Reach, Reply, SLICE_MAX, Scan, SessionId,
-    SessionName, SessionView, TicketView, Ttl,
+    Command, Conduct, Data, Fence, IssuedState, LockAsk, Machine, Name, Parting, Reach, Reply,
+    SLICE_MAX, Scan, SessionId, SessionName, SessionView, TicketTerms, TicketView, Ttl,
 };
 
 use crate::rng::Rng;
+use crate::support::new_session;
 
 /// Takes several slices.
 const MANY: usize = 3 * SLICE_MAX;
@@ -27,27 +28,46 @@ fn session(number: u8) -> SessionId {
 fn open(number: u8) -> Command {
     let name = SessionName::parse("").expect("a name");
     let ttl = Ttl::new(60_000).expect("a ttl");
-    Command::Open { session: session(number), name, ttl, source: "here".into() }
+    Command::Open {
+        session: session(number),
+        name,
+        ttl,
+        source: "here".into(),
+        conduct: Conduct::default(),
+    }
 }
 
 fn issue(session: SessionId, resource: &str, ticket: &str) -> Command {
     let (resource, ticket) = (name(resource), name(ticket));
     let data = Data::new(b"").expect("is short");
-    Command::Issue { session, resource, ticket, data, notify: false }
+    Command::Issue { session, resource, ticket, data, notify: false, terms: TicketTerms::default() }
 }
 
 fn revoke(session: SessionId, resource: &str, ticket: &str) -> Command {
-    Command::Revoke { session, resource: name(resource), ticket: name(ticket), reach: Reach::Any }
+    Command::Revoke {
+        session,
+        resource: name(resource),
+        ticket: name(ticket),
+        reach: Reach::Any,
+        fence: None,
+    }
 }
 
 fn claim(session: SessionId, resource: &str, ticket: &str) -> Command {
     let (resource, ticket) = (name(resource), Some(name(ticket)));
-    Command::Claim { session, resource, ticket, wait_request: None, again: false }
+    Command::Claim { session, resource, ticket, wait_request: None, again: false, hold_ms: None }
 }
 
 fn release(session: SessionId, resource: &str, ticket: &str) -> Command {
     let (resource, ticket) = (name(resource), name(ticket));
-    Command::Release { session, resource, ticket, fence: None, by_socket: true }
+    Command::Release {
+        session,
+        resource,
+        ticket,
+        fence: None,
+        by_socket: true,
+        parting: Parting::default(),
+    }
 }
 
 fn apply(machine: &mut Machine, command: &Command) -> Reply {
@@ -160,7 +180,7 @@ fn the_key_of_a_session_that_ended_is_not_taken_for_it() {
     let mut machine = full();
     let mut scan = Scan::default();
     assert!(machine.issued_slice(&session(1), &mut scan).is_some());
-    apply(&mut machine, &Command::Close { session: session(1) });
+    apply(&mut machine, &Command::Close { session: session(1), by_other: false });
     // It has the former's key, and its tickets have the keys of the former's.
     apply(&mut machine, &open(3));
     for number in 0..MANY {
@@ -169,7 +189,7 @@ fn the_key_of_a_session_that_ended_is_not_taken_for_it() {
     assert_eq!(machine.issued_slice(&session(1), &mut scan), None);
     let mut scan = Scan::default();
     assert!(machine.tickets_slice("jobs", &mut scan).is_some());
-    apply(&mut machine, &Command::Close { session: session(3) });
+    apply(&mut machine, &Command::Close { session: session(3), by_other: false });
     let up_to = machine.emptied_mark();
     while apply(&mut machine, &Command::Forget { up_to }) == (Reply::Forgotten { more: true }) {}
     apply(&mut machine, &issue(session(2), "other", "t1"));
@@ -202,9 +222,7 @@ fn driver() -> (Driver, Vec<SessionId>) {
     let driver = Driver::gated(500);
     let mut sessions = Vec::new();
     for _ in 0..2 {
-        let ttl = Ttl::new(60_000).expect("a ttl");
-        let name = SessionName::parse("").expect("a name");
-        let mut opening = Box::pin(driver.open(name, ttl, "here".into(), None));
+        let mut opening = Box::pin(driver.open(new_session("", 60_000), None));
         assert!((&mut opening).now_or_never().is_none());
         driver.make_durable();
         sessions.push(opening.now_or_never().expect("is durable").expect("is opened"));
@@ -217,7 +235,7 @@ fn begin(driver: &Driver, command: Command) -> impl Future<Output = Result<Answe
     let (Command::Issue { session, .. }
     | Command::Claim { session, .. }
     | Command::Lock { session, .. }
-    | Command::Close { session }) = command
+    | Command::Close { session, by_other: false }) = command
     else {
         panic!("nobody asks for {command:?}")
     };
@@ -252,13 +270,17 @@ async fn what_is_gathered_is_what_one_look_would_have_seen() {
     tell(&driver, issue(two, "jobs", &ticket(7)));
     for lock in ["b", "a"] {
         let (session, resource) = (two, name(lock));
-        tell(&driver, Command::Lock { session, resource, wait_request: None });
+        tell(
+            &driver,
+            Command::Lock { session, resource, wait_request: None, ask: LockAsk::default() },
+        );
     }
     driver.make_durable();
     for id in sessions {
         assert!(matches!(view(&driver, id).await, Some(Seen::Large)));
         let gathered = id.gather(&driver).await.expect("the server is there");
         let seen = driver.query(|machine| machine.session_view(&id)).await;
+        let gathered = gathered.map(|(view, _)| view);
         assert_eq!(gathered, seen.expect("the server is there"));
     }
     let jobs = name("jobs");
@@ -266,7 +288,7 @@ async fn what_is_gathered_is_what_one_look_would_have_seen() {
     let seen = driver.query(|machine| machine.resource_view("jobs")).await;
     let mut seen = seen.expect("the server is there").expect("is known");
     seen.tickets.sort_by(|a, b| a.ticket.cmp(&b.ticket));
-    assert_eq!(gathered, seen);
+    assert_eq!(gathered, (seen, Lefts::default()));
 }
 
 /// The first session has issued many tickets.
@@ -284,7 +306,7 @@ async fn who_ends_while_it_is_gathered_is_not_there() {
     let (driver, sessions) = issued();
     let mut gathering = Box::pin(sessions[0].gather(&driver));
     assert!((&mut gathering).now_or_never().is_none(), "it was seen in one look");
-    let closing = begin(&driver, Command::Close { session: sessions[0] });
+    let closing = begin(&driver, Command::Close { session: sessions[0], by_other: false });
     // Nor is that told before it is durable.
     for _ in 0..10 {
         assert!((&mut gathering).now_or_never().is_none(), "it was told before it was durable");
@@ -305,7 +327,7 @@ async fn nothing_gathered_is_told_before_it_is_durable() {
         assert!((&mut gathering).now_or_never().is_none(), "it was told before it was durable");
     }
     driver.make_durable();
-    let view = gathering.await.expect("the server is there").expect("is there");
+    let (view, _) = gathering.await.expect("the server is there").expect("is there");
     assert!(view.issued.last().is_some_and(|last| last.claim.is_some()));
     assert_eq!(view.issued.len(), MANY);
     assert!(claiming.await.is_ok());

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 pub(crate) use client::{Answer, Client};
 pub(crate) use dir::Dir;
 pub(crate) use program::{Program, program};
-pub(crate) use session::{SessionInfo, claimed};
+pub(crate) use session::{SessionInfo, claimed, new_session};
 
 /// How long anything that must come may take.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::machine::{Command, Fence, Machine, Owner, Refusal, Reply, SessionId, SessionName, Ttl};
+use crate::machine::{
+    Command, Conduct, Fence, Machine, Owner, Refusal, Reply, SessionId, SessionName, Ttl,
+};
 
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::handle::Driver;
 use crate::driver::ids;
 use crate::driver::mode::Unavailable;
-use crate::driver::state::address::{Delivered, ReplyTo};
+use crate::driver::state::address::{Delivered, Outsider, ReplyTo};
 use crate::driver::state::queue::Turn;
 use crate::driver::state::undelivered::UndeliveredGrant;
 
@@ -20,6 +22,8 @@ use crate::driver::state::undelivered::UndeliveredGrant;
 pub struct Answer {
     /// What to tell.
     pub reply: Result<Reply, Refusal>,
+    /// What is left of a claim that it grants and that ends by itself, in ms.
+    pub left_ms: Option<u32>,
     driver: Driver,
     undelivered: Option<Arc<UndeliveredGrant>>,
 }
@@ -27,7 +31,7 @@ pub struct Answer {
 impl Answer {
     /// An answer that grants nothing that would have to be undone.
     pub(super) fn plain(driver: &Driver, reply: Result<Reply, Refusal>) -> Self {
-        Self { reply, driver: driver.clone(), undelivered: None }
+        Self { reply, left_ms: None, driver: driver.clone(), undelivered: None }
     }
 
     /// The answer was handed to the connection: what it grants stands from now on.
@@ -63,6 +67,26 @@ impl Drop for Coming {
     }
 }
 
+/// Who begins a session, and how.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// What it is called.
+    pub name: SessionName,
+    /// How long it lives unheard.
+    pub ttl: Ttl,
+    /// From where it comes.
+    pub source: Box<str>,
+    /// How it wants to be taken.
+    pub conduct: Conduct,
+}
+
+impl NewSession {
+    pub(super) fn opening(self, session: SessionId) -> Command {
+        let Self { name, ttl, source, conduct } = self;
+        Command::Open { session, name, ttl, source, conduct }
+    }
+}
+
 impl Driver {
     /// Opens a session. Its TTL runs from when this returns.
     ///
@@ -70,9 +94,7 @@ impl Driver {
     /// [`Unavailable`] when the server cannot promise that it will be remembered.
     pub async fn open(
         &self,
-        name: SessionName,
-        ttl: Ttl,
-        source: Box<str>,
+        new: NewSession,
         owner: Option<Owner>,
     ) -> Result<SessionId, Unavailable> {
         let session = ids::new_session_id();
@@ -80,7 +102,7 @@ impl Driver {
         {
             let mut visit = self.visit()?;
             let now = visit.now;
-            let open = Command::Open { session, name, ttl, source };
+            let open = new.opening(session);
             match owner {
                 None => visit.submit(open, to, now),
                 Some(owner) => {
@@ -114,6 +136,24 @@ impl Driver {
         self.receive(receiver).await
     }
 
+    /// Carries out a command for somebody without a session.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the server cannot promise that it will be remembered.
+    pub async fn request_of(
+        &self,
+        outsider: Outsider,
+        command: Command,
+    ) -> Result<Answer, Unavailable> {
+        let (to, receiver) = ReplyTo::outsider(outsider);
+        {
+            let mut visit = self.visit()?;
+            let now = visit.now;
+            visit.submit(command, to, now);
+        }
+        self.receive(receiver).await
+    }
+
     /// Makes of the reply to come an answer that may leave.
     pub(super) async fn receive(
         &self,
@@ -132,8 +172,8 @@ impl Driver {
 
     /// Makes of a reply an answer that may leave.
     pub(super) async fn finish(&self, delivered: Delivered) -> Result<Answer, Unavailable> {
-        let Delivered { reply, undelivered, position } = delivered;
-        let answer = Answer { reply, driver: self.clone(), undelivered };
+        let Delivered { reply, left_ms, undelivered, position } = delivered;
+        let answer = Answer { reply, left_ms, driver: self.clone(), undelivered };
         self.reached(position).await?;
         Ok(answer)
     }

@@ -1,30 +1,35 @@
 //! The sockets' side of the driver: a connection speaks for one session, and a session has one
 //! connection at most. What an older one still says is not heard.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::access::Subject;
-use crate::machine::{Command, EndReason, IssuedState, SessionId, SessionName, Ttl};
+use crate::machine::{Command, EndReason, IssuedState, Name, SessionId, Ttl, WatchState};
 
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::handle::Driver;
 use crate::driver::ids;
 use crate::driver::mode::Unavailable;
 use crate::driver::outbox::Outbox;
-use crate::driver::outbox::message::{Answered, Ending, Message};
-use crate::driver::state::address::ReplyTo;
+use crate::driver::outbox::message::{Answered, Ending, Message, WatchedHolders};
+use crate::driver::state::address::{ReplyTo, SocketAddress};
 use crate::driver::state::queue::Turn;
 use crate::driver::state::speaker::Speaker;
 use crate::driver::state::verdict::NamedAs;
 use crate::driver::visit::Visit;
 
-use super::request::Pin;
+use super::request::{NewSession, Pin};
 
 /// What a socket asks of its session.
 #[derive(Debug)]
 pub enum Asked {
     /// A command of its own session's.
     Command(Command),
+    /// The same, and a wait that it comes to is told how it moves.
+    Following(Command),
+    /// How a resource stands, with at most so many who hold it and who wait.
+    Look(Name, usize),
     /// A heartbeat.
     Beat,
     /// The whole state.
@@ -69,15 +74,12 @@ impl Driver {
     pub fn connect(
         &self,
         id: Option<u64>,
-        name: SessionName,
-        ttl: Ttl,
-        source: Box<str>,
+        new: NewSession,
         subject: Option<&Subject>,
     ) -> Result<Connection, Unavailable> {
         let mut visit = self.visit()?;
-        let (session, now) = (ids::new_session_id(), visit.now);
-        let open = Command::Open { session, name, ttl, source };
-        visit.submit(open, ReplyTo::Nobody, now);
+        let (session, ttl, now) = (ids::new_session_id(), new.ttl, visit.now);
+        visit.submit(new.opening(session), ReplyTo::Nobody, now);
         if let Some(owner) = subject.and_then(Subject::owner).cloned() {
             visit.submit(Command::Adopt { session, owner }, ReplyTo::Nobody, now);
         }
@@ -141,6 +143,7 @@ impl Driver {
             socket.push(Message::GoingAway(after_ms), position);
             socket.end(Ending::GoingAway, position);
         }
+        visit.end_streams();
     }
 
     /// Waits until a refusal may be said.
@@ -192,6 +195,18 @@ impl Connection {
     /// [`Unavailable`] when the server cannot promise that what is seen will be remembered.
     pub async fn issued(&self) -> Result<Option<Vec<IssuedState>>, Unavailable> {
         self.driver.issued(&self.speaker.session).await
+    }
+
+    /// Who holds what the session watches, for each of these watches, which a state lacks. It may
+    /// be later than the state: what changed meanwhile is told behind it.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the server cannot promise that what is seen will be remembered.
+    pub async fn watched_holders(
+        &self,
+        watches: &[WatchState],
+    ) -> Result<Vec<Option<Arc<WatchedHolders>>>, Unavailable> {
+        self.driver.holders_of_watches(watches).await
     }
 
     /// The first answer was sent: from now on the TTL runs.
@@ -267,13 +282,21 @@ impl Connection {
         }
         let (now, speaker) = (visit.now, self.speaker.clone());
         let turn = match asked {
-            Asked::Command(command) => Turn::Command(command, ReplyTo::Socket(speaker, id)),
+            Asked::Command(command) => {
+                let address = SocketAddress { speaker, id, follows: false };
+                Turn::Command(command, ReplyTo::Socket(address))
+            }
+            Asked::Following(command) => {
+                let address = SocketAddress { speaker, id, follows: true };
+                Turn::Command(command, ReplyTo::Socket(address))
+            }
+            Asked::Look(resource, limit) => Turn::Look(speaker, id, resource, limit),
             Asked::Renew(subject) => Turn::Renew(speaker, id, subject),
             Asked::Said(answer) => Turn::Answer(speaker, id, answer),
             Asked::Beat => Turn::Answer(speaker, id, Answered::Beat(self.speaker.ttl.as_ms())),
             Asked::State => Turn::State(speaker, id),
             Asked::Bye => {
-                let close = Command::Close { session: speaker.session };
+                let close = Command::Close { session: speaker.session, by_other: false };
                 Turn::Command(close, ReplyTo::Bye(speaker, id))
             }
             Asked::Bad(why) => Turn::Answer(speaker, id, Answered::Bad(why)),

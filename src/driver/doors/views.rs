@@ -3,8 +3,11 @@
 
 use std::vec;
 
+use crate::deadlines::At;
+use crate::driver::outbox::looked::Lefts;
+use crate::driver::state::State;
 use crate::machine::{
-    IssuedState, Machine, Name, ResourceView, Scan, SessionId, SessionView, TicketView,
+    Fence, IssuedState, Machine, Name, ResourceView, Scan, SessionId, SessionView, TicketView,
 };
 
 use crate::driver::handle::Driver;
@@ -20,8 +23,8 @@ const ENTRIES_MAX: usize = 128;
 /// What a visit sees of a session or resource.
 #[derive(Debug)]
 pub enum Seen<V> {
-    /// All of it.
-    Whole(V),
+    /// All of it, and what is left of its claims that end by themselves.
+    Whole(V, Lefts),
     /// It is too large for one visit: [`Viewed::gather`] it.
     Large,
 }
@@ -37,6 +40,9 @@ pub trait Viewed: Clone + Send + Sync + 'static {
     /// The view, in one visit.
     fn view(&self, machine: &Machine) -> Option<Self::View>;
 
+    /// The claims in it that end by themselves.
+    fn timed(view: &Self::View) -> Vec<Fence>;
+
     /// Brings a view into the order in which it is told.
     fn sort(view: &mut Self::View);
 
@@ -48,7 +54,7 @@ pub trait Viewed: Clone + Send + Sync + 'static {
     fn gather(
         &self,
         driver: &Driver,
-    ) -> impl Future<Output = Result<Option<Self::View>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<Option<(Self::View, Lefts)>, Unavailable>> + Send;
 }
 
 impl Viewed for SessionId {
@@ -65,7 +71,11 @@ impl Viewed for SessionId {
     /// It is in order: tickets and locks by their fences, what was issued by age.
     fn sort(_: &mut SessionView) {}
 
-    async fn gather(&self, driver: &Driver) -> Result<Option<SessionView>, Unavailable> {
+    fn timed(view: &SessionView) -> Vec<Fence> {
+        timed(&view.claims)
+    }
+
+    async fn gather(&self, driver: &Driver) -> Result<Option<(SessionView, Lefts)>, Unavailable> {
         let Some(mut view) = driver.query(|machine| machine.session_head(self)).await? else {
             return Ok(None);
         };
@@ -74,7 +84,8 @@ impl Viewed for SessionId {
         let (Some(issued), Some(claims)) = (issued, claims) else { return Ok(None) };
         view.issued = in_order(issued).await?;
         view.claims = in_order(claims).await?;
-        Ok(Some(view))
+        let lefts = driver.lefts(&Self::timed(&view));
+        Ok(Some((view, lefts)))
     }
 }
 
@@ -94,7 +105,11 @@ impl Viewed for Name {
         view.tickets.sort_unstable_by(by_name);
     }
 
-    async fn gather(&self, driver: &Driver) -> Result<Option<ResourceView>, Unavailable> {
+    fn timed(view: &ResourceView) -> Vec<Fence> {
+        timed(&view.tickets)
+    }
+
+    async fn gather(&self, driver: &Driver) -> Result<Option<(ResourceView, Lefts)>, Unavailable> {
         let name = self.as_str();
         let Some(mut view) = driver.query(|machine| machine.resource_head(name)).await? else {
             return Ok(None);
@@ -102,8 +117,16 @@ impl Viewed for Name {
         let seen = driver.query_slices(|machine, scan| machine.tickets_slice(name, scan)).await?;
         let Some(seen) = seen else { return Ok(None) };
         view.tickets = in_order(seen).await?;
-        Ok(Some(view))
+        let lefts = driver.lefts(&Self::timed(&view));
+        Ok(Some((view, lefts)))
     }
+}
+
+/// Those of some tickets' claims that end by themselves.
+fn timed(tickets: &[TicketView]) -> Vec<Fence> {
+    let of_one =
+        |ticket: &TicketView| Some(ticket.claim.as_ref()?.1).filter(|_| ticket.hold_ms.is_some());
+    tickets.iter().filter_map(of_one).collect()
 }
 
 fn by_name(a: &TicketView, b: &TicketView) -> std::cmp::Ordering {
@@ -139,13 +162,20 @@ async fn aside<T: Send + 'static>(
 }
 
 impl Driver {
+    /// What is left of claims that end by themselves.
+    fn lefts(&self, fences: &[Fence]) -> Lefts {
+        let visit = self.visit_as_driver();
+        visit.lefts(fences.iter().copied(), visit.now)
+    }
+
     /// What there is to see of one session or resource.
     ///
     /// # Errors
     /// [`Unavailable`] when the server cannot promise that what is seen will be remembered.
     pub async fn view<K: Viewed>(&self, key: &K) -> Result<Option<Seen<K::View>>, Unavailable> {
-        let mut seen = self.query(|machine| see(machine, key).map(|(seen, _)| seen)).await?;
-        if let Some(Seen::Whole(view)) = &mut seen {
+        let mut seen =
+            self.query_state(|state, now| see(state, key, now).map(|(seen, _)| seen)).await?;
+        if let Some(Seen::Whole(view, _)) = &mut seen {
             K::sort(view);
         }
         Ok(seen)
@@ -160,10 +190,10 @@ impl Driver {
         &self,
         keys: &mut vec::IntoIter<K>,
     ) -> Result<Vec<(K, Seen<K::View>)>, Unavailable> {
-        let look = |machine: &Machine| {
+        let look = |state: &State, now| {
             let (mut all, mut listed) = (Vec::new(), 0);
             for key in keys.by_ref().take(ENTRIES_MAX) {
-                if let Some((seen, size)) = see(machine, &key) {
+                if let Some((seen, size)) = see(state, &key, now) {
                     all.push((key, seen));
                     listed += size;
                 }
@@ -173,9 +203,9 @@ impl Driver {
             }
             all
         };
-        let mut all = self.query(look).await?;
+        let mut all = self.query_state(look).await?;
         for (_, seen) in &mut all {
-            if let Seen::Whole(view) = seen {
+            if let Seen::Whole(view, _) = seen {
                 K::sort(view);
             }
         }
@@ -253,10 +283,12 @@ impl Driver {
 }
 
 /// What a visit sees of one, and how much that lists.
-fn see<K: Viewed>(machine: &Machine, key: &K) -> Option<(Seen<K::View>, usize)> {
-    let size = key.size(machine)?;
+fn see<K: Viewed>(state: &State, key: &K, now: At) -> Option<(Seen<K::View>, usize)> {
+    let size = key.size(&state.machine)?;
     if size > WHOLE_MAX {
         return Some((Seen::Large, 0));
     }
-    key.view(machine).map(|view| (Seen::Whole(view), size))
+    let view = key.view(&state.machine)?;
+    let lefts = state.lefts(K::timed(&view), now);
+    Some((Seen::Whole(view, lefts), size))
 }

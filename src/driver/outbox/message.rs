@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use crate::access::Right;
-use crate::machine::{EndReason, Event, Figures, Grant, Name, Refusal, Reply, SessionState};
+use crate::machine::{
+    BlockedSession, EndReason, Event, Fence, Figures, Grant, HolderView, LossReason, Name, Refusal,
+    Reply, SessionState, Sought, WaitId,
+};
 
 use super::coalesce::ChangeEvent;
+use super::looked::{Lefts, Looked};
 use crate::driver::mode::Unavailable;
 
 /// What a message costs beside its names and data, in bytes.
@@ -18,8 +22,28 @@ pub enum Message {
     Answer(Option<u64>, Answered),
     /// What the machine announced.
     Event(Event),
-    /// A lock or ticket became available, or the figures changed.
-    Change(ChangeEvent, Name, Figures),
+    /// A lock or ticket became available, or something changed; who holds it if it is a lock.
+    Change(ChangeEvent, Name, Figures, Option<Arc<WatchedHolders>>),
+    /// A claim ends in so many ms, unless it is touched.
+    ClaimExpiring {
+        /// Where.
+        resource: Name,
+        /// The ticket.
+        ticket: Name,
+        /// The grant.
+        fence: Fence,
+        /// In how many ms.
+        left_ms: u32,
+    },
+    /// A wait has another position.
+    WaitMoved {
+        /// The wait.
+        wait: WaitId,
+        /// Where it stands.
+        sought: Sought,
+        /// Counted from 1; of several queues, the least.
+        position: u32,
+    },
     /// Its proof ends in so many ms.
     TokenExpiring(u32),
     /// The server is about to stop; in how many ms.
@@ -31,6 +55,18 @@ pub enum Message {
 pub enum Answered {
     /// By the machine.
     Reply(Result<Reply, Refusal>),
+    /// By the machine, which grants again a claim that ends by itself.
+    Confirmed {
+        /// What.
+        grant: Grant,
+        /// In how many ms it ends, unless it is touched.
+        left_ms: u32,
+    },
+    /// By the machine, which tells how a resource stands of which each change is told from now on;
+    /// who holds it if it is a lock.
+    Watching(Figures, Option<Arc<WatchedHolders>>),
+    /// What is seen of a resource.
+    Look(Box<Looked>),
     /// It made no sense; why.
     Bad(String),
     /// It was too large; why.
@@ -66,6 +102,34 @@ pub struct WholeState {
     pub ping_ms: u32,
     /// What the session issued is too much for one visit: `Connection::issued` gathers it.
     pub lacks_issued: bool,
+    /// What is left of its claims that end by themselves.
+    pub lefts: Lefts,
+    /// Who holds what it watches, in the order of its watches; `None` where that is not told.
+    pub holders: Vec<Option<Arc<WatchedHolders>>>,
+    /// There are too many for one visit: `Connection::watched_holders` gathers them.
+    pub lacks_holders: bool,
+}
+
+/// Who holds a watched lock, as far as that is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WatchedHolders {
+    /// In order of their fences.
+    pub holders: Vec<HolderView>,
+    /// There are more.
+    pub more: bool,
+}
+
+impl WatchedHolders {
+    /// What it costs while it waits to be read, in bytes.
+    pub(in crate::driver) fn cost(&self) -> usize {
+        self.holders.iter().map(|holder| MESSAGE_COST_BYTES + size(holder)).sum()
+    }
+}
+
+/// How many bytes a holder's name and data have.
+pub(in crate::driver) fn size(holder: &HolderView) -> usize {
+    let data = holder.data.as_ref().map_or(0, |data| data.as_bytes().len());
+    holder.party.name().as_str().len() + data
 }
 
 /// Why a socket is to be closed by the server.
@@ -89,12 +153,13 @@ pub enum Ending {
     Fault(u16, &'static str),
 }
 
-pub(in crate::driver) fn is_state(message: &Message) -> bool {
-    matches!(message, Message::Answer(_, Answered::State(_)))
+/// Whether it may be large, and is paced by its reader instead.
+pub(in crate::driver) fn is_paced(message: &Message) -> bool {
+    matches!(message, Message::Answer(_, Answered::State(_) | Answered::Look(_)))
 }
 
-/// What a message costs: names and data, and something for the rest. A whole state is paced by
-/// its reader and costs no more than any other.
+/// What a message costs: names and data, and something for the rest. What is paced by its reader
+/// costs no more than any other.
 pub(in crate::driver) fn cost(message: &Message) -> usize {
     let of_grant = |grant: &Grant| match grant {
         Grant::Lock(grant) => grant.resource.as_str().len(),
@@ -102,13 +167,21 @@ pub(in crate::driver) fn cost(message: &Message) -> usize {
             grant.resource.as_str().len()
                 + grant.ticket.as_str().len()
                 + grant.data.as_bytes().len()
-                + grant.issuer.name.as_str().len()
+                + grant.issuer.name().as_str().len()
         }
     };
     MESSAGE_COST_BYTES
         + match message {
             Message::Answer(_, Answered::Reply(Ok(Reply::Granted { grant, .. })))
+            | Message::Answer(_, Answered::Confirmed { grant, .. })
             | Message::Event(Event::Granted { grant, .. }) => of_grant(grant),
+            Message::Answer(_, Answered::Reply(Ok(Reply::Deadlock(circle)))) => {
+                let of_one = |it: &BlockedSession| {
+                    MESSAGE_COST_BYTES + it.session.name.as_str().len() + it.resource.as_str().len()
+                };
+                circle.iter().map(of_one).sum()
+            }
+            Message::Answer(_, Answered::Watching(_, holders)) => cost_of_holders(holders.as_ref()),
             Message::Answer(
                 _,
                 Answered::Bad(why) | Answered::TooLarge(why) | Answered::Limit(why),
@@ -118,22 +191,44 @@ pub(in crate::driver) fn cost(message: &Message) -> usize {
             }
             Message::Event(
                 Event::TicketClaimed { resource, ticket, claimant: who, .. }
-                | Event::TicketReleased { resource, ticket, claimant: who, .. }
                 | Event::TicketTaken { resource, ticket, by: who, .. },
             ) => resource.as_str().len() + ticket.as_str().len() + who.as_str().len(),
-            Message::Event(Event::TicketRevoked { resource, ticket, .. }) => {
+            Message::Event(Event::TicketReleased { resource, ticket, claimant, note, .. }) => {
+                let note = note.as_ref().map_or(0, |note| note.as_str().len());
+                resource.as_str().len() + ticket.as_str().len() + claimant.as_str().len() + note
+            }
+            Message::Event(Event::TicketRevoked { resource, ticket, reason, .. }) => {
+                resource.as_str().len() + ticket.as_str().len() + cost_of_reason(reason)
+            }
+            Message::Event(Event::LockLost { resource, reason, .. }) => {
+                resource.as_str().len() + cost_of_reason(reason)
+            }
+            Message::ClaimExpiring { resource, ticket, .. } => {
                 resource.as_str().len() + ticket.as_str().len()
             }
+            Message::Event(Event::WaitEnded { sought, .. }) | Message::WaitMoved { sought, .. } => {
+                sought.resources().iter().map(|resource| resource.as_str().len()).sum()
+            }
+            Message::Change(_, resource, _, holders) => {
+                resource.as_str().len() + cost_of_holders(holders.as_ref())
+            }
             Message::Event(
-                Event::WaitEnded { resource, .. }
-                | Event::WatchEnded { resource, .. }
-                | Event::LockWanted { resource, .. }
-                | Event::LockLost { resource, .. },
-            )
-            | Message::Change(_, resource, _) => resource.as_str().len(),
+                Event::WatchEnded { resource, .. } | Event::LockWanted { resource, .. },
+            ) => resource.as_str().len(),
             Message::Event(_)
             | Message::Answer(..)
             | Message::TokenExpiring(_)
             | Message::GoingAway(_) => 0,
         }
+}
+
+fn cost_of_holders(holders: Option<&Arc<WatchedHolders>>) -> usize {
+    holders.map_or(0, |holders| holders.cost())
+}
+
+fn cost_of_reason(reason: &LossReason) -> usize {
+    match reason {
+        LossReason::Forced(Some(by)) => by.as_str().len(),
+        _ => 0,
+    }
 }

@@ -2,61 +2,27 @@
 //! does not read is ended, never waited for, and nothing is dropped without its being ended.
 
 pub(in crate::driver) mod coalesce;
+mod contents;
+pub(in crate::driver) mod latest;
+pub(in crate::driver) mod looked;
 pub(in crate::driver) mod message;
+pub(in crate::driver) mod stream;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use crate::machine::Name;
+use crate::machine::{Name, Sought, WaitId};
 
 use crate::driver::commit::watermark::{LogPosition, Watermark};
 use crate::driver::mode::Unavailable;
+
 use coalesce::{Change, CoalescedChanges};
-use message::{Answered, Ending, MESSAGE_COST_BYTES, Message, cost, is_state};
-
-/// Most messages that wait for a socket to read.
-pub const OUTBOX_MESSAGES_MAX: usize = 1024;
-/// Most that they may cost together: names, data and [`MESSAGE_COST_BYTES`] each.
-pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
-/// Most whole states that wait for a socket to read: each may be large.
-const STATES_MAX: usize = 2;
-/// A socket is not read from while more than this part of its outbox is full.
-const READING_PART: usize = 2;
-
-#[derive(Debug)]
-enum Item {
-    Message(Message, LogPosition, usize),
-    /// Look it up in the changes.
-    Change(Name),
-    End(Ending, LogPosition),
-}
-
-#[derive(Debug, Default)]
-struct Contents {
-    /// What goes before all else.
-    first: VecDeque<Message>,
-    items: VecDeque<Item>,
-    bytes: usize,
-    changes: BTreeMap<Name, CoalescedChanges>,
-    /// Whole states that wait.
-    states: usize,
-    /// Nothing more goes in.
-    ended: bool,
-    /// Nothing more will become durable, and that is said in here.
-    has_failed: bool,
-    /// Everything left is void: end at once.
-    cut: Option<Ending>,
-}
-
-impl Contents {
-    fn has_room(&self) -> bool {
-        self.states < STATES_MAX
-            && self.items.len() + self.first.len() <= OUTBOX_MESSAGES_MAX / READING_PART
-            && self.bytes <= OUTBOX_BYTES_MAX / READING_PART
-    }
-}
+use contents::{Contents, Item, change_cost};
+pub use contents::{OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX};
+use latest::Latest;
+use message::{Answered, Ending, MESSAGE_COST_BYTES, Message, cost, is_paced};
 
 /// A socket's outbox. Filled under the driver's lock, emptied by the socket's task.
 #[derive(Debug)]
@@ -111,16 +77,8 @@ impl Outbox {
     #[must_use]
     pub fn stuck_beats(&self) -> Vec<Message> {
         let inner = self.inner();
-        let is_stuck = match inner.items.front() {
-            Some(Item::Message(_, position, _) | Item::End(_, position)) => {
-                !self.watermark.has(*position)
-            }
-            Some(Item::Change(name)) => inner
-                .changes
-                .get(name)
-                .is_some_and(|changes| !self.watermark.has(changes.position())),
-            None => false,
-        };
+        let first = inner.items.front().map(|item| inner.position(item));
+        let is_stuck = first.is_some_and(|position| !self.watermark.has(position));
         if !is_stuck {
             return Vec::new();
         }
@@ -159,6 +117,7 @@ impl Outbox {
         }
         (inner.ended, inner.has_failed) = (true, true);
         inner.changes.clear();
+        inner.moves.clear();
         let unavailable = || Answered::Unavailable(Unavailable::Failed);
         let mut ending = Ending::GoingAway;
         for item in std::mem::take(&mut inner.items) {
@@ -172,7 +131,7 @@ impl Outbox {
                 Item::End(watermark, position) if self.watermark.has(position) => {
                     ending = watermark
                 }
-                Item::Message(..) | Item::Change(_) | Item::End(..) => {}
+                Item::Message(..) | Item::Change(_) | Item::Moved(_) | Item::End(..) => {}
             }
         }
         if ending == Ending::GoingAway {
@@ -189,7 +148,7 @@ impl Outbox {
             return;
         }
         let cost = cost(&message);
-        inner.states += usize::from(is_state(&message));
+        inner.paced += usize::from(is_paced(&message));
         inner.bytes += cost;
         inner.items.push_back(Item::Message(message, position, cost));
         self.check_room(inner);
@@ -207,23 +166,60 @@ impl Outbox {
             return;
         }
         if let Some(changes) = inner.changes.get_mut(resource) {
+            let before = changes.cost();
             changes.overtake(change, position, &self.watermark);
+            let after = changes.cost();
+            inner.bytes = inner.bytes - before + after;
+            if inner.bytes > OUTBOX_BYTES_MAX {
+                self.cut_inner(inner, Ending::TooSlow);
+            }
             return;
         }
         if !change.says_anything() {
             return;
         }
-        inner.changes.insert(resource.clone(), CoalescedChanges::new(change, position));
-        inner.bytes += change_cost(resource);
+        let changes = CoalescedChanges::new(change, position);
+        inner.bytes += change_cost(resource, &changes);
+        inner.changes.insert(resource.clone(), changes);
         inner.items.push_back(Item::Change(resource.clone()));
         self.check_room(inner);
+    }
+
+    /// Tells that a wait has another position; what was not told yet of it is overtaken.
+    pub(in crate::driver) fn push_moved(
+        &self,
+        wait: WaitId,
+        place: (Sought, u32),
+        position: LogPosition,
+    ) {
+        let mut inner = self.inner();
+        if inner.ended {
+            return;
+        }
+        if let Some(moved) = inner.moves.get_mut(&wait) {
+            moved.overtake(place, position, &self.watermark);
+            return;
+        }
+        inner.moves.insert(wait, Latest::new(place, position));
+        inner.bytes += MESSAGE_COST_BYTES;
+        inner.items.push_back(Item::Moved(wait));
+        self.check_room(inner);
+    }
+
+    /// A wait has ended: where it had moved to is of no interest any more.
+    pub(in crate::driver) fn drop_moved(&self, wait: WaitId) {
+        let mut inner = self.inner();
+        if inner.moves.remove(&wait).is_some() {
+            inner.bytes -= MESSAGE_COST_BYTES;
+            inner.items.retain(|item| !matches!(item, Item::Moved(moved) if *moved == wait));
+        }
     }
 
     /// Whatever was to be told of a resource is no longer wanted.
     pub(in crate::driver) fn drop_change(&self, resource: &Name) {
         let mut inner = self.inner();
-        if inner.changes.remove(resource).is_some() {
-            inner.bytes -= change_cost(resource);
+        if let Some(changes) = inner.changes.remove(resource) {
+            inner.bytes -= change_cost(resource, &changes);
             inner.items.retain(|item| !matches!(item, Item::Change(name) if name == resource));
         }
     }
@@ -323,7 +319,7 @@ impl Outbox {
             if let Some(message) = inner.first.pop_front() {
                 let was_full = !inner.has_room();
                 inner.bytes = inner.bytes.saturating_sub(cost(&message));
-                inner.states -= usize::from(is_state(&message));
+                inner.paced -= usize::from(is_paced(&message));
                 if was_full {
                     self.emptied.notify_one();
                 }
@@ -333,13 +329,7 @@ impl Outbox {
                 inner.items = VecDeque::new();
                 return Ready::Nothing;
             };
-            let position = match item {
-                Item::Message(_, position, _) | Item::End(_, position) => *position,
-                Item::Change(name) => {
-                    let Some(changes) = inner.changes.get(name) else { panic!("no such change") };
-                    changes.position()
-                }
-            };
+            let position = inner.position(item);
             if !self.watermark.has(position) {
                 return Ready::When(position);
             }
@@ -351,14 +341,18 @@ impl Outbox {
                 }
                 Some(Item::Message(message, _, cost)) => {
                     inner.bytes -= cost;
-                    inner.states -= usize::from(is_state(&message));
+                    inner.paced -= usize::from(is_paced(&message));
                     if was_full {
                         self.emptied.notify_one();
                     }
                     return Ready::Now(Next::Message(message));
                 }
-                Some(Item::Change(name)) => {
-                    let message = self.take_change(&mut inner, name);
+                Some(item @ (Item::Change(_) | Item::Moved(_))) => {
+                    let message = match item {
+                        Item::Change(name) => inner.take_change(name, &self.watermark),
+                        Item::Moved(wait) => inner.take_moved(wait, &self.watermark),
+                        Item::Message(..) | Item::End(..) => None,
+                    };
                     if was_full {
                         self.emptied.notify_one();
                     }
@@ -370,26 +364,4 @@ impl Outbox {
             }
         }
     }
-
-    /// The next event about a resource; what more there is to say of it goes back in.
-    fn take_change(&self, inner: &mut Contents, name: Name) -> Option<Message> {
-        let changes = inner.changes.remove(&name)?;
-        inner.bytes -= change_cost(&name);
-        let (event, more) = changes.take(&self.watermark);
-        if let Some((changes, now)) = more {
-            inner.bytes += change_cost(&name);
-            let item = Item::Change(name.clone());
-            if now {
-                inner.items.push_front(item)
-            } else {
-                inner.items.push_back(item)
-            }
-            inner.changes.insert(name.clone(), changes);
-        }
-        event.map(|(event, figures)| Message::Change(event, name, figures))
-    }
-}
-
-fn change_cost(resource: &Name) -> usize {
-    MESSAGE_COST_BYTES + resource.as_str().len()
 }

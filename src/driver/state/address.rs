@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::driver::commit::watermark::LogPosition;
-use crate::machine::{Refusal, Reply, RequestId, SessionId};
+use crate::machine::{Owner, Refusal, Reply, RequestId, SessionId};
 
 use super::speaker::Speaker;
 use super::undelivered::UndeliveredGrant;
@@ -18,16 +18,44 @@ pub(in crate::driver) enum ReplyTo {
     Nobody,
     /// To a REST request.
     Request(RequestAddress),
-    /// To a socket, as the answer to its request of that id.
-    Socket(Speaker, Option<u64>),
+    /// To a socket, as the answer to a request.
+    Socket(SocketAddress),
     /// To a socket that ends with its session, as the answer to its request of that id.
     Bye(Speaker, Option<u64>),
+}
+
+/// A socket that asks something.
+#[derive(Debug)]
+pub(in crate::driver) struct SocketAddress {
+    pub(in crate::driver) speaker: Speaker,
+    /// Its request.
+    pub(in crate::driver) id: Option<u64>,
+    /// Whether it is told how a wait moves that this comes to.
+    pub(in crate::driver) follows: bool,
+}
+
+/// Who asks without a session, as far as the audit trail is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outsider {
+    /// Who it is.
+    pub owner: Option<Owner>,
+    /// From where it asks.
+    pub address: Option<Box<str>>,
+}
+
+/// Who asks by REST.
+#[derive(Debug)]
+pub(in crate::driver) enum Asker {
+    /// A session.
+    Session(SessionId),
+    /// Somebody without one.
+    Outsider(Outsider),
 }
 
 /// The address of a REST request.
 #[derive(Debug)]
 pub(in crate::driver) struct RequestAddress {
-    pub(super) session: SessionId,
+    pub(super) asker: Asker,
     /// By which the machine knows it, if it may wait.
     pub(super) waits_as: Option<RequestId>,
     pub(super) sender: oneshot::Sender<Delivered>,
@@ -37,6 +65,8 @@ pub(in crate::driver) struct RequestAddress {
 #[derive(Debug)]
 pub(in crate::driver) struct Delivered {
     pub(in crate::driver) reply: Result<Reply, Refusal>,
+    /// What is left of a claim that it grants and that ends by itself, in ms.
+    pub(in crate::driver) left_ms: Option<u32>,
     /// What is undone if it is handed over to nobody.
     pub(in crate::driver) undelivered: Option<Arc<UndeliveredGrant>>,
     /// From which position on it may leave.
@@ -49,16 +79,40 @@ impl ReplyTo {
         session: SessionId,
         waits_as: Option<RequestId>,
     ) -> (Self, oneshot::Receiver<Delivered>) {
+        Self::asker(Asker::Session(session), waits_as)
+    }
+
+    /// The same of one who asks without a session.
+    pub(in crate::driver) fn outsider(outsider: Outsider) -> (Self, oneshot::Receiver<Delivered>) {
+        Self::asker(Asker::Outsider(outsider), None)
+    }
+
+    fn asker(asker: Asker, waits_as: Option<RequestId>) -> (Self, oneshot::Receiver<Delivered>) {
         let (sender, receiver) = oneshot::channel();
-        (Self::Request(RequestAddress { session, waits_as, sender }), receiver)
+        (Self::Request(RequestAddress { asker, waits_as, sender }), receiver)
     }
 
     /// Whose command it is, if it is a client's.
     pub(super) fn session(&self) -> Option<SessionId> {
         match self {
             Self::Nobody => None,
-            Self::Request(address) => Some(address.session),
-            Self::Socket(speaker, _) | Self::Bye(speaker, _) => Some(speaker.session),
+            Self::Request(RequestAddress { asker, .. }) => match asker {
+                Asker::Session(session) => Some(*session),
+                Asker::Outsider(_) => None,
+            },
+            Self::Socket(SocketAddress { speaker, .. }) | Self::Bye(speaker, _) => {
+                Some(speaker.session)
+            }
+        }
+    }
+
+    /// Who asks without a session, if it is one.
+    pub(super) fn as_outsider(&self) -> Option<&Outsider> {
+        match self {
+            Self::Request(RequestAddress { asker: Asker::Outsider(outsider), .. }) => {
+                Some(outsider)
+            }
+            _ => None,
         }
     }
 }

@@ -3,15 +3,25 @@
 use std::sync::Arc;
 
 use crate::access::Subject;
+use crate::deadlines::At;
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::outbox::message::{Answered, Ending, Message, WholeState};
-use crate::machine::Refusal;
+use crate::machine::{Fence, Grant, Refusal};
 
 use super::State;
 use super::speaker::{Speaker, ping_ms};
+use super::watched::{HOLDERS_OF_WATCHES_MAX, holders_of_watches};
 
 /// Most issued tickets that a state has from the visit that asks for it.
 const ISSUED_WHOLE_MAX: usize = 1000;
+
+/// The fences of those of some grants that end by themselves.
+fn timed(grants: &[Grant]) -> impl Iterator<Item = Fence> {
+    grants.iter().filter_map(|grant| match grant {
+        Grant::Ticket(grant) => grant.hold_ms.map(|_| grant.fence),
+        Grant::Lock(_) => None,
+    })
+}
 
 impl State {
     /// Whether the session has that socket.
@@ -37,7 +47,13 @@ impl State {
     }
 
     /// Tells a socket the whole state, as it is at that position.
-    pub(super) fn say_state(&self, speaker: &Speaker, id: Option<u64>, position: LogPosition) {
+    pub(super) fn say_state(
+        &self,
+        speaker: &Speaker,
+        id: Option<u64>,
+        position: LogPosition,
+        now: At,
+    ) {
         let (session, outbox) = (&speaker.session, &speaker.outbox);
         let lacks_issued = self.machine.issued_count(session) > ISSUED_WHOLE_MAX;
         let state = if lacks_issued {
@@ -52,9 +68,18 @@ impl State {
         for hold in &session.holds {
             self.undelivered.confirm(hold.fence());
         }
-        let (epoch, ping_ms) = (self.epoch.clone(), ping_ms(speaker.ttl));
-        let resumed = speaker.resumed;
-        let whole = WholeState { session, resumed, epoch, ping_ms, lacks_issued };
+        let lacks_holders = session.watches.len() > HOLDERS_OF_WATCHES_MAX;
+        let watches = if lacks_holders { &[][..] } else { &session.watches };
+        let whole = WholeState {
+            holders: holders_of_watches(&self.machine, watches),
+            lefts: self.lefts(timed(&session.holds), now),
+            session,
+            resumed: speaker.resumed,
+            epoch: self.epoch.clone(),
+            ping_ms: ping_ms(speaker.ttl),
+            lacks_issued,
+            lacks_holders,
+        };
         outbox.push(Message::Answer(id, Answered::State(Box::new(whole))), position);
         if !self.mode.may_stay() {
             outbox.end(Ending::GoingAway, position);

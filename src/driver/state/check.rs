@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::machine::{Counts, SessionId};
+use crate::machine::{Counts, SessionId, Snapshot, SnapshotParty};
 
 use super::State;
 
@@ -33,8 +33,11 @@ impl State {
         let living = snapshot.sessions.iter().filter(|session| !session.condemned);
         let living: BTreeSet<SessionId> = living.map(|session| session.info.id).collect();
         assert_eq!(self.sessions.ids().copied().collect::<BTreeSet<_>>(), living, "sessions");
+        self.check_timings(&snapshot);
         let (mut sockets, mut requests) = (Vec::new(), Vec::new());
-        for wait in snapshot.resources.iter().flat_map(|resource| &resource.waits) {
+        let waits = snapshot.resources.iter().flat_map(|resource| &resource.waits);
+        // One that stands in several queues counts once.
+        for wait in waits.filter(|wait| wait.of_several.is_none_or(|nth| nth == 0)) {
             sockets.extend(wait.socket.map(|_| (wait.session, wait.id)));
             for &request in &wait.requests {
                 let Some(row) = self.waits.request(request) else {
@@ -51,5 +54,28 @@ impl State {
         if snapshot.resources.iter().any(|resource| resource.emptied.is_some()) {
             assert_eq!(self.forgetting.last(), Some(snapshot.emptied_mark), "emptied resources");
         }
+        let mut followed = self.progress.places();
+        assert!(followed.all(|(session, wait)| self.waits.has_socket(session, wait)), "progress");
+    }
+
+    fn check_timings(&self, snapshot: &Snapshot) {
+        let (mut claims, mut lost, mut delays) = (Vec::new(), Vec::new(), Vec::new());
+        for resource in &snapshot.resources {
+            let of_tickets = resource.tickets.iter().filter_map(|ticket| ticket.claim.as_ref());
+            for hold in resource.locks.iter().chain(of_tickets) {
+                match hold.holder {
+                    SnapshotParty::Gone(_) => lost.push(hold.fence),
+                    SnapshotParty::Here(_) => claims.extend(hold.hold_ms.map(|_| hold.fence)),
+                }
+            }
+            let delayed = resource.tickets.iter().filter_map(|ticket| ticket.delay);
+            delays.extend(delayed.map(|delay| delay.delay));
+        }
+        claims.sort_unstable();
+        lost.sort_unstable();
+        delays.sort_unstable();
+        assert_eq!(self.timings.fences(false), claims, "claims that end by themselves");
+        assert_eq!(self.timings.fences(true), lost, "lost holds");
+        assert_eq!(self.timings.delays(), delays, "delays");
     }
 }

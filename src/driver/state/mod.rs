@@ -10,17 +10,22 @@ mod due;
 mod expiry;
 mod forgetting;
 mod narration;
+mod progress;
 pub(super) mod queue;
 mod reply;
 pub(super) mod restart;
+mod rounds;
 mod route;
 mod sessions;
 pub(super) mod speaker;
 pub(super) mod standing;
+mod streams;
+mod timings;
 pub(super) mod turns;
 pub(super) mod undelivered;
 pub(super) mod verdict;
 mod waits;
+pub(super) mod watched;
 
 use std::sync::Arc;
 
@@ -36,11 +41,14 @@ use super::ids;
 use super::mode::Mode;
 
 use address::ReplyTo;
-use backlog::Backlog;
+use backlog::{Backlog, Serving};
 use due::Due;
 use forgetting::Forgetting;
+use progress::Progress;
 use queue::{Turn, TurnQueue};
 use sessions::Sessions;
+use streams::Streams;
+use timings::Timings;
 use undelivered::UndeliveredGrants;
 use waits::Waits;
 
@@ -62,9 +70,17 @@ pub(super) struct State {
     /// What is told of commands, where there is a trail.
     pub(super) audit: Option<Audit>,
     deadlines: Deadlines<Due>,
+    /// When holds and delays end.
+    timings: Timings,
     forgetting: Forgetting,
     /// What fell due, and is yet to be applied.
     backlog: Backlog,
+    /// Of which resources more waits are to be granted.
+    serving: Serving,
+    progress: Progress,
+    streams: Streams,
+    /// When the machine was told last what time it is.
+    clocked: Option<At>,
     /// What the command under way has announced.
     events: Vec<Event>,
     /// What has its turn behind the command under way.
@@ -96,8 +112,13 @@ impl State {
             notices: Arc::default(),
             audit: None,
             deadlines: Deadlines::default(),
+            timings: Timings::default(),
             forgetting: Forgetting::new(expire_ms),
             backlog: Backlog::default(),
+            serving: Serving::default(),
+            progress: Progress::default(),
+            streams: Streams::default(),
+            clocked: None,
             events: Vec::new(),
             afterwards: Vec::new(),
             queue,
@@ -108,15 +129,18 @@ impl State {
     /// reply, then routes what it announces. What comes of it may leave when everything up to its
     /// position is durable.
     fn apply(&mut self, command: &Command, to: ReplyTo, now: At) {
-        if let (Command::Unwatch { resource, .. }, ReplyTo::Socket(speaker, _)) = (command, &to) {
-            speaker.outbox.drop_change(resource);
+        if let (Command::Unwatch { resource, .. }, ReplyTo::Socket(address)) = (command, &to) {
+            address.speaker.outbox.drop_change(resource);
         }
-        let is_undone = matches!(to, ReplyTo::Nobody);
-        let endings =
-            self.audit.as_ref().map(|_| audited::endings(&self.machine, command, is_undone));
+        let endings = self.audit.as_ref().map(|_| audited::endings(&self.machine, command));
         let applied = self.machine.apply(command, &mut self.events);
         if let Some((audit, endings)) = self.audit.as_ref().zip(endings) {
-            audited::tell(audit, &self.machine, (command, &applied), endings, &self.events);
+            let done = audited::Done { command, applied: &applied, outsider: to.as_outsider() };
+            let waits = |request| self.waits.request(request).map(|wait| wait.session);
+            audited::tell(audit, &self.machine, &done, endings, &self.events, waits);
+        }
+        if applied.changed {
+            self.streams.changed();
         }
         let position = self.buffer.push(command, applied.changed);
         match &applied.reply {
@@ -131,7 +155,7 @@ impl State {
         {
             self.adopted(session, owner, position);
         }
-        self.deliver(to, applied.reply, position);
+        self.deliver(to, command, applied.reply, position, now);
         if !self.events.is_empty() {
             self.route_events(position, now);
         }
@@ -170,7 +194,7 @@ impl State {
 
     /// The time has come to apply what is due by now, or to have it ordered.
     pub(super) fn fall_due(&mut self, now: At) {
-        let is_due = self.next_due() <= now;
+        let is_due = self.next_end() <= now;
         match &mut self.queue {
             Some(queue) if is_due => queue.fall_due(),
             Some(_) => {}
@@ -178,13 +202,19 @@ impl State {
         }
     }
 
-    /// When something is next due, if ever. With a log that orders first it is looked for when the
-    /// batch under way was applied.
+    /// When something is next due, if ever.
     pub(super) fn next_due(&self) -> At {
+        let told = [self.progress.next(), self.streams.next()];
+        told.into_iter().flatten().min().unwrap_or(At::NEVER).min(self.next_end())
+    }
+
+    /// When something next ends, or goes on, by a command. With a log that orders first it is looked
+    /// for when the batch under way was applied.
+    fn next_end(&self) -> At {
         if self.queue.as_ref().is_some_and(TurnQueue::is_asked) {
             return At::NEVER;
         }
-        if !self.backlog.is_empty() {
+        if !self.backlog.is_empty() || !self.serving.is_empty() {
             return At::default();
         }
         let forget = self.forgetting.next();
@@ -226,6 +256,7 @@ impl State {
         }
         self.watermark.fail();
         self.waits.abandon_requests();
+        self.streams.end();
         for socket in self.sessions.sockets() {
             socket.fail();
         }
@@ -237,7 +268,7 @@ impl State {
 mod tests {
     use std::io::{self, Read};
 
-    use crate::machine::{Fence, Name, SessionName, Ttl};
+    use crate::machine::{Conduct, Fence, Name, SessionName, Ttl};
 
     use super::*;
 
@@ -250,10 +281,11 @@ mod tests {
             let watermark = Arc::new(Watermark::new(false));
             let mut state = State::new(Machine::new(), 500, watermark, None);
             let now = At::default();
-            state.start(Fence(1), now);
+            state.start(Fence(1), 0, now);
             let name = SessionName::parse("worker 1").unwrap();
             let (session, ttl) = (SessionId([1; 20]), Ttl::new(10_000).unwrap());
-            let open = Command::Open { session, name, ttl, source: "here".into() };
+            let (source, conduct) = ("here".into(), Conduct::default());
+            let open = Command::Open { session, name, ttl, source, conduct };
             state.submit(open, ReplyTo::Nobody, now);
             for number in 0..10_003 {
                 let resource = Name::parse(&format!("r{number}")).unwrap();

@@ -40,7 +40,9 @@ pub(super) fn expired(machine: &Machine, sessions: &[SessionId]) {
 pub(super) fn replied(command: &Command, reply: &Reply) {
     match (command, reply) {
         (
-            Command::Lock { session, .. } | Command::Claim { session, .. },
+            Command::Lock { session, .. }
+            | Command::Claim { session, .. }
+            | Command::ClaimFirst { session, .. },
             Reply::Granted { grant, fresh: true },
         ) => granted(grant, *session),
         (Command::Unlock { session, resource, .. }, Reply::Done) => {
@@ -66,13 +68,17 @@ pub(super) fn announced(event: &Event) {
             let (resource, ticket, fence) = parts(grant);
             tracing::debug!(request = request.n, resource, ticket, fence, "granted to a request");
         }
-        Event::WaitEnded { to, resource, reason, .. } => {
-            tracing::debug!(session = ?to, resource = resource.as_str(), ?reason, "a wait ended");
+        Event::WaitEnded { to, sought, reason, .. } => {
+            tracing::debug!(session = ?to, ?sought, ?reason, "a wait ended");
         }
         Event::TicketRevoked { to, resource, ticket, fence, reason } => {
             let (resource, ticket) = (resource.as_str(), ticket.as_str());
             let fence = fence.0;
             tracing::debug!(session = ?to, resource, ticket, fence, ?reason, "a claim was lost");
+        }
+        Event::LockLost { to, resource, fence, reason } => {
+            let (resource, fence) = (resource.as_str(), fence.0);
+            tracing::debug!(session = ?to, resource, fence, ?reason, "a lock was lost");
         }
         Event::SessionEnded { session, why } => tracing::debug!(?session, ?why, "session ended"),
         _ => {}

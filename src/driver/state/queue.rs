@@ -10,7 +10,7 @@ use crate::access::Subject;
 use crate::driver::mode::Unavailable;
 use crate::driver::outbox::Outbox;
 use crate::driver::outbox::message::{Answered, Ending, Message};
-use crate::machine::{Command, RequestId, SessionId};
+use crate::machine::{Command, Name, RequestId, SessionId};
 
 use super::address::ReplyTo;
 use super::speaker::Speaker;
@@ -37,6 +37,9 @@ pub(in crate::driver) enum Turn {
     Detach(Speaker, bool),
     /// A socket is told the state.
     State(Speaker, Option<u64>),
+    /// A socket looks at a resource, in its request of that id; at most so many who hold it and
+    /// who wait are told.
+    Look(Speaker, Option<u64>, Name, usize),
     /// A socket is answered what the state has no part in.
     Answer(Speaker, Option<u64>, Answered),
     /// A socket is to be closed when everything before that was answered.
@@ -50,9 +53,10 @@ impl Turn {
     fn session(&self) -> Option<SessionId> {
         match self {
             Self::Command(_, to) => to.session(),
-            Self::State(speaker, _) | Self::Answer(speaker, ..) | Self::Renew(speaker, ..) => {
-                Some(speaker.session)
-            }
+            Self::State(speaker, _)
+            | Self::Look(speaker, ..)
+            | Self::Answer(speaker, ..)
+            | Self::Renew(speaker, ..) => Some(speaker.session),
             Self::Withdraw(_)
             | Self::TakeBack(_)
             | Self::Attach(..)

@@ -1,7 +1,7 @@
 //! How a server starts: over an empty machine, or over one that a log brought back.
 
 use crate::deadlines::At;
-use crate::machine::{Command, Fence, NUMBER_END};
+use crate::machine::{Command, Event, Fence, NUMBER_END};
 
 use super::State;
 use super::address::ReplyTo;
@@ -22,12 +22,19 @@ pub(in crate::driver) fn first_fence(fence: u64, wall_ms: u64) -> Fence {
 
 impl State {
     /// The server starts, and fences go on from `fence` at least. What is there is announced to the
-    /// tables as if it began now: sessions have their whole TTL, and the waits of sockets their
-    /// whole length.
-    pub(in crate::driver) fn start(&mut self, fence: Fence, now: At) {
+    /// tables as if it began now: sessions have their whole TTL, and the waits of sockets, claims
+    /// and lost holds their whole length. Delays end when they were to end, by the wall clock, in
+    /// ms since 1970.
+    pub(in crate::driver) fn start(&mut self, fence: Fence, wall_ms: u64, now: At) {
         self.apply(&Command::Boot { fence }, ReplyTo::Nobody, now);
         assert!(self.machine.next_fence() >= fence, "the start was not carried out");
         self.machine.announce(&mut self.events);
+        for event in &mut self.events {
+            if let Event::DelayBegan { delay_ms, until_ms, .. } = event {
+                let left_ms = u32::try_from(until_ms.saturating_sub(wall_ms)).unwrap_or(u32::MAX);
+                *delay_ms = left_ms.min(*delay_ms);
+            }
+        }
         self.route_events(self.position(), now);
     }
 }

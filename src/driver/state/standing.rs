@@ -53,8 +53,9 @@ impl State {
     /// reaches.
     pub(super) fn refused(&self, session: &SessionId, command: &mut Command) -> Option<Answered> {
         let subject = self.sessions.subject(session)?;
-        let rules = subject.rules();
-        if let Some(right) = Needs::of(command).lacking(rules, command.resource()) {
+        let (rules, needs) = (subject.rules(), Needs::of(command));
+        if let Some((right, resource)) = needs.lacking_on(rules, command.resources()) {
+            self.tell_lacking(session, right, resource);
             return Some(Answered::Forbidden(right));
         }
         match command {
@@ -67,6 +68,22 @@ impl State {
                 .then(|| Answered::Limit(TOO_MUCH_ISSUED.to_owned())),
             _ => None,
         }
+    }
+
+    /// What a socket is answered that looks at a resource.
+    pub(super) fn look_of(
+        &self,
+        session: &SessionId,
+        resource: &Name,
+        limit: usize,
+        now: At,
+    ) -> Answered {
+        let subject = self.sessions.subject(session);
+        if subject.is_some_and(|subject| !subject.rules().may(Right::Watch, resource.as_str())) {
+            self.tell_lacking(session, Right::Watch, Some(resource));
+            return Answered::Forbidden(Right::Watch);
+        }
+        Answered::Look(Box::new(self.looked(resource, limit, now)))
     }
 
     /// Whether a ticket would be one more than its issuer's owner may have issued.
@@ -165,7 +182,8 @@ impl State {
                 Kind::Lock => Right::Lock,
                 Kind::Tickets => Right::Claim,
             };
-            if !rules.may(right, wait.resource.as_str()) {
+            let mut resources = wait.sought.resources().iter();
+            if !resources.all(|resource| rules.may(right, resource.as_str())) {
                 self.submit(Command::Forbid { wait: wait.wait }, ReplyTo::Nobody, now);
             }
         }

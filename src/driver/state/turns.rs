@@ -1,13 +1,17 @@
 //! How what is asked has its turn: at once, or when a log has ordered it.
 
 use crate::deadlines::At;
+use crate::driver::clock;
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::outbox::message::{Answered, Ending, Message};
 use crate::machine::Command;
 
 use super::State;
-use super::address::ReplyTo;
+use super::address::{ReplyTo, SocketAddress};
 use super::queue::{Turn, TurnQueue, heard};
+
+/// How often at most the machine is told what time it is, in ms.
+const CLOCK_EVERY_MS: u64 = 1000;
 
 /// A command on its way through a log, and where its reply goes.
 pub(in crate::driver) type Ordered = (Command, ReplyTo);
@@ -18,6 +22,9 @@ impl State {
         match &mut self.queue {
             None => {
                 if let Some((command, to)) = self.carry_out(turn, now) {
+                    if let Some(clock) = self.clock_if_due(now) {
+                        self.apply(&clock, ReplyTo::Nobody, now);
+                    }
                     self.apply(&command, to, now);
                 }
             }
@@ -36,12 +43,9 @@ impl State {
         let position = self.position();
         match turn {
             Turn::Command(mut command, to) => {
-                if let ReplyTo::Socket(speaker, id) = &to
+                if let ReplyTo::Socket(SocketAddress { speaker, id, .. }) = &to
                     && let Some(answer) = self.refused(&speaker.session, &mut command)
                 {
-                    if let Answered::Forbidden(right) = answer {
-                        self.tell_lacking(&speaker.session, right, command.resource());
-                    }
                     speaker.outbox.push(Message::Answer(*id, answer), position);
                     return None;
                 }
@@ -58,7 +62,7 @@ impl State {
             Turn::Attach(speaker, id, subject) => {
                 let rules = subject.as_ref().map(|subject| subject.rules().clone());
                 self.attach(&speaker, subject);
-                self.say_state(&speaker, id, position);
+                self.say_state(&speaker, id, position, now);
                 if let Some(rules) = rules {
                     self.hold_to(&speaker.session, &rules, now);
                 }
@@ -81,7 +85,11 @@ impl State {
                 }
                 self.sessions.detach(&speaker.session, &speaker.outbox);
             }
-            Turn::State(speaker, id) => self.say_state(&speaker, id, position),
+            Turn::State(speaker, id) => self.say_state(&speaker, id, position, now),
+            Turn::Look(speaker, id, resource, limit) => {
+                let answer = self.look_of(&speaker.session, &resource, limit, now);
+                speaker.outbox.push(Message::Answer(id, answer), position);
+            }
             Turn::Answer(speaker, id, answered) => {
                 // A heartbeat's answer says nothing about the state, so that it waits for nothing.
                 let is_beat = matches!(answered, Answered::Beat(_));
@@ -110,6 +118,7 @@ impl State {
             self.refresh(&session, now);
         }
         self.run_due_slice(now);
+        self.serve_next(now);
         self.forget_due(now);
         self.queue_mut().append(waited);
         while let Some(turn) = self.queue_mut().pop() {
@@ -121,8 +130,19 @@ impl State {
         }
         if batch.is_empty() {
             self.queue_mut().end();
+        } else if let Some(clock) = self.clock_if_due(now) {
+            batch.insert(0, (clock, ReplyTo::Nobody));
         }
         batch
+    }
+
+    /// What time it is, for the machine, which is told ahead of other commands and not too often.
+    fn clock_if_due(&mut self, now: At) -> Option<Command> {
+        let is_due = self.clocked.is_none_or(|clocked| clocked.after_ms(CLOCK_EVERY_MS) <= now);
+        is_due.then(|| {
+            self.clocked = Some(now);
+            Command::Clock { ms: clock::wall_ms() }
+        })
     }
 
     fn queue_mut(&mut self) -> &mut TurnQueue {
@@ -148,7 +168,9 @@ impl State {
         match to {
             ReplyTo::Nobody => false,
             ReplyTo::Request(address) => address.sender.is_closed(),
-            ReplyTo::Socket(speaker, _) | ReplyTo::Bye(speaker, _) => !self.is_current(speaker),
+            ReplyTo::Socket(SocketAddress { speaker, .. }) | ReplyTo::Bye(speaker, _) => {
+                !self.is_current(speaker)
+            }
         }
     }
 }

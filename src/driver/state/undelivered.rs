@@ -40,14 +40,9 @@ impl UndeliveredGrant {
 
     /// What gives the grant back.
     fn undoing(&self) -> Command {
-        let (session, resource) = (self.session, self.resource.clone());
-        let (fence, by_socket) = (Some(self.fence), true);
-        match &self.ticket {
-            None => Command::Unlock { session, resource, fence, by_socket },
-            Some(ticket) => {
-                Command::Release { session, resource, ticket: ticket.clone(), fence, by_socket }
-            }
-        }
+        let Self { session, resource, ticket, fence, delivered: _ } = self;
+        let (resource, ticket) = (resource.clone(), ticket.clone());
+        Command::TakeBack { session: *session, resource, ticket, fence: *fence }
     }
 }
 

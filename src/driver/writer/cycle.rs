@@ -116,7 +116,8 @@ impl JournalWriter {
         })?;
         let Recovered { machine, fence, journal, report } = opened;
         tell(&report, &machine.counts(), instant() - begun);
-        let driver = Driver::over(machine, journal.order(), expire_ms, first_fence(fence, wall_ms));
+        let first = (first_fence(fence, wall_ms), wall_ms);
+        let driver = Driver::over(machine, journal.order(), expire_ms, first);
         let status = PersistenceStatus::new(config.durability);
         let mut writer = Self {
             driver: driver.clone(),

@@ -46,7 +46,7 @@ impl<L: CommandLog> OrderingWriter<L> {
         let fence = first_fence(machine.next_fence().0, wall_ms);
         encode_command(&Command::Boot { fence }, &mut encoded.commands);
         log.append(&Batch { commands: &encoded.commands, count: 1, next_fence: fence.0 }, true)?;
-        let driver = Driver::over(machine, log.order(), expire_ms, fence);
+        let driver = Driver::over(machine, log.order(), expire_ms, (fence, wall_ms));
         let in_flight = Vec::new();
         Ok((driver.clone(), Self { driver, log, in_flight, encoded, is_full: false }))
     }

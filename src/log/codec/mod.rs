@@ -5,9 +5,13 @@
 //! This is version 1, as the records that bear it say. A later version reads it still; its samples
 //! are in `tests/samples`.
 
+mod asks;
 mod command;
+mod hold_command;
 mod primitives;
 mod snapshot;
+mod snapshot_items;
+mod tags;
 #[cfg(test)]
 mod tests;
 

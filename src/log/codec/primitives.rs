@@ -2,9 +2,11 @@
 //! choices are a byte. Each value has one form.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::machine::{
-    Data, Fence, Name, NodeId, Owner, RequestId, SessionId, SessionName, Ttl, WaitId, WaitTimeout,
+    Data, DelayId, Fence, HOLD_MAX_MS, HOLD_MIN_MS, Name, NodeId, Note, Owner, RequestId,
+    SessionId, SessionName, Ttl, WaitId, WaitTimeout,
 };
 
 /// Why bytes are not what they should be.
@@ -166,6 +168,51 @@ impl<'a> Reader<'a> {
     pub(super) fn node(&mut self) -> Result<NodeId, Bad> {
         self.number().map(NodeId)
     }
+
+    pub(super) fn delay(&mut self) -> Result<DelayId, Bad> {
+        self.number().map(DelayId)
+    }
+
+    pub(super) fn note(&mut self) -> Result<Note, Bad> {
+        Note::parse(self.text()?).map_err(|_| Bad::Value("note"))
+    }
+
+    /// A number within bounds.
+    pub(super) fn within(
+        &mut self,
+        bounds: RangeInclusive<u32>,
+        what: &'static str,
+    ) -> Result<u32, Bad> {
+        let number = u32::try_from(self.number()?).ok();
+        number.filter(|number| bounds.contains(number)).ok_or(Bad::Value(what))
+    }
+
+    /// How long a claim lasts, in ms.
+    pub(super) fn hold_ms(&mut self) -> Result<u32, Bad> {
+        self.within(HOLD_MIN_MS..=HOLD_MAX_MS, "hold")
+    }
+
+    /// What `read` reads, if it is there.
+    pub(super) fn optional<T>(
+        &mut self,
+        is_there: bool,
+        read: impl FnOnce(&mut Self) -> Result<T, Bad>,
+    ) -> Result<Option<T>, Bad> {
+        if is_there { read(self).map(Some) } else { Ok(None) }
+    }
+
+    /// What `read` reads, so many times as a number in front of it says.
+    pub(super) fn list<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, Bad>,
+    ) -> Result<Vec<T>, Bad> {
+        // Each takes a byte at least, so that a count is believed only as far as there are bytes.
+        let mut all = Vec::new();
+        for _ in 0..self.number()? {
+            all.push(read(self)?);
+        }
+        Ok(all)
+    }
 }
 
 /// Appends a number to `out`.
@@ -186,8 +233,26 @@ pub(super) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
+/// Numbers behind their count, as [`Reader::list`] reads them.
+pub(super) fn put_numbers(numbers: impl ExactSizeIterator<Item = u64>, out: &mut Vec<u8>) {
+    put_number(numbers.len() as u64, out);
+    numbers.for_each(|number| put_number(number, out));
+}
+
 pub(super) fn put_name(name: &Name, out: &mut Vec<u8>) {
     put_bytes(name.as_str().as_bytes(), out);
+}
+
+/// Behind a tag: a session.
+pub(super) fn put_session(tag: u8, session: &SessionId, out: &mut Vec<u8>) {
+    out.push(tag);
+    out.extend_from_slice(&session.0);
+}
+
+/// Behind a tag: a session, and a resource.
+pub(super) fn put_place(tag: u8, session: &SessionId, resource: &Name, out: &mut Vec<u8>) {
+    put_session(tag, session, out);
+    put_name(resource, out);
 }
 
 /// Somebody with a name, as [`Reader::owner`] reads it.

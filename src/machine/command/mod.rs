@@ -339,4 +339,13 @@ impl Command {
             _ => None,
         }
     }
+
+    /// All resources that a session's command is about.
+    #[must_use]
+    pub fn resources(&self) -> &[Name] {
+        match self {
+            Self::ClaimFirst { resources, .. } => resources,
+            other => other.resource().map_or(&[], std::slice::from_ref),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Looking at the machine without changing it: what resume, dumps and status are made of.
 
 mod counts;
+mod grants;
 mod looking;
 mod slices;
 mod state;

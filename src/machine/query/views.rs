@@ -61,7 +61,7 @@ impl Machine {
         ResourceView { name, is_lock, holders, tickets: Vec::new() }
     }
 
-    fn holder(&self, hold: HoldKey) -> (Party, Fence) {
+    pub(super) fn holder(&self, hold: HoldKey) -> (Party, Fence) {
         (self.party(hold), self.tables.holds[hold].fence)
     }
 

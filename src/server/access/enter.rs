@@ -228,6 +228,8 @@ pub(crate) struct EntranceAsked {
     pub(crate) needs: Needs,
     /// The resource that it names, if it names one.
     pub(crate) resource: Option<Result<Name, Problem>>,
+    /// What the names begin with that it would look at, if it asks for several.
+    pub(crate) prefix: Option<Result<String, Problem>>,
 }
 
 /// Lets a request in.
@@ -240,7 +242,7 @@ pub(crate) async fn enter(
     parts: &Parts,
     asked: EntranceAsked,
 ) -> Result<Entered, NotEntered> {
-    let EntranceAsked { session, needs, resource } = asked;
+    let EntranceAsked { session, needs, resource, prefix } = asked;
     let guest = match Guest::of(access, app, parts) {
         Ok(guest) => guest,
         Err(denied) => {
@@ -262,7 +264,12 @@ pub(crate) async fn enter(
         }
         named => named.and_then(Result::ok),
     };
-    if let Some(right) = needs.lacking(guest.subject.rules(), resource.as_ref()) {
+    let rules = guest.subject.rules();
+    // What makes no sense is told by who answers.
+    let covered = |prefix: &str| rules.covers(Right::Watch, prefix);
+    let is_covered = prefix.and_then(Result::ok).is_none_or(|prefix| covered(&prefix));
+    let lacking = needs.lacking(rules, resource.as_ref());
+    if let Some(right) = lacking.or((!is_covered).then_some(Right::Watch)) {
         app.driver.may_ask().map_err(Problem::from)?;
         // It is a sign of life all the same.
         if let Some(session) = session.filter(|_| !is_hidden) {

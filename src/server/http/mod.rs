@@ -5,6 +5,7 @@ pub(crate) mod cors;
 pub(crate) mod files;
 mod helper;
 pub(crate) mod keep_alive;
+mod needs;
 mod package;
 pub(crate) mod request;
 pub(crate) mod response;

@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 
 use crate::machine::{DATA_MAX_BYTES, Data, Name, SessionId, Ttl};
 use crate::server::access::enter::{Entered, Guest};
+use crate::server::net::idle::UnderWay;
 use crate::server::net::limits::Admission;
 use crate::server::net::peer::Peer;
 use crate::wire::{Code, Problem, query, read_id};
@@ -34,6 +35,11 @@ pub(crate) struct WaitWish {
     pub(crate) preferred: bool,
 }
 
+impl WaitWish {
+    /// Not to wait.
+    pub(crate) const NONE: Self = Self { ms: 0, preferred: false };
+}
+
 /// A request.
 pub(crate) struct Call {
     parts: Parts,
@@ -42,12 +48,14 @@ pub(crate) struct Call {
     guest: Option<Guest>,
     /// The session that it names is another's: as if there were none.
     is_hidden: bool,
+    /// Which segment of the path names something.
+    named_at: usize,
 }
 
 impl Call {
     pub(crate) fn new(request: Request) -> Self {
         let (parts, body) = request.into_parts();
-        Self { parts, body, guest: None, is_hidden: false }
+        Self { parts, body, guest: None, is_hidden: false, named_at: 0 }
     }
 
     /// Somebody was let in.
@@ -81,11 +89,14 @@ impl Call {
         query::Query::new(self.parts.uri.query())
     }
 
-    /// The path's last segment but for a trailing slash, still encoded.
+    /// It is that segment of the path that names something.
+    pub(crate) fn named_at(&mut self, segment: usize) {
+        self.named_at = segment;
+    }
+
+    /// The path's segment that names something, still encoded.
     pub(crate) fn segment(&self) -> &str {
-        let path = self.parts.uri.path();
-        let path = path.strip_suffix('/').unwrap_or(path);
-        path.rsplit('/').next().unwrap_or("")
+        self.parts.uri.path().split('/').nth(self.named_at).unwrap_or_default()
     }
 
     /// The resource that the path names.
@@ -101,6 +112,15 @@ impl Call {
     /// The session that asks: by header, else by query. `None` for text that is nobody's id.
     pub(crate) fn session(&self) -> Result<Option<SessionId>, Problem> {
         self.named_session().map(|session| session.filter(|_| !self.is_hidden))
+    }
+
+    /// The same where a session may be missing.
+    pub(crate) fn optional_session(&self) -> Result<Option<Option<SessionId>>, Problem> {
+        let header = self.parts.headers.get(SESSION_HEADER).is_some_and(|value| !value.is_empty());
+        if !header && self.query().get("sessid")?.is_none() {
+            return Ok(None);
+        }
+        self.session().map(Some)
     }
 
     fn named_session(&self) -> Result<Option<SessionId>, Problem> {
@@ -149,6 +169,11 @@ impl Call {
         }
     }
 
+    /// Until what is returned is dropped, the connection does not idle.
+    pub(crate) fn under_way(&self) -> Option<UnderWay> {
+        self.peer().map(|peer| peer.traffic.begin())
+    }
+
     /// Whether the address has connections and requests left.
     pub(crate) fn check_bounds(&self) -> Result<(), Problem> {
         let Some(Peer { admission, .. }) = self.peer() else { return Ok(()) };
@@ -162,14 +187,19 @@ impl Call {
         Ok(())
     }
 
-    /// The body, as a ticket's data. Too large a one is not read.
-    pub(crate) async fn data(self) -> Result<Data, Problem> {
+    /// Whether there is a body to read.
+    pub(crate) fn has_body(&self) -> bool {
+        !self.body.is_end_stream()
+    }
+
+    /// The body, as data. Too large a one is not read.
+    pub(crate) async fn data(&mut self) -> Result<Data, Problem> {
         let length = self.parts.headers.get(CONTENT_LENGTH);
         let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if length.is_some_and(|length| length > DATA_MAX_BYTES as u64) {
             return Err(query::too_large());
         }
-        query::data(&read_body(self.body, DATA_MAX_BYTES).await?)
+        query::data(&read_body(std::mem::take(&mut self.body), DATA_MAX_BYTES).await?)
     }
 
     /// Reads a body that means nothing to its end: a request takes its place in a queue when all of

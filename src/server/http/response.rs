@@ -1,7 +1,7 @@
 //! Answers as HTTP responses.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::access::Denied;
@@ -20,6 +20,7 @@ const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
 const BAD_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const DOCUMENT: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -29,6 +30,13 @@ pub(crate) type HttpAnswer = Response<Body>;
 /// An answer 200 in JSON.
 pub(crate) fn json(text: impl Into<Body>) -> HttpAnswer {
     typed(StatusCode::OK, JSON, text)
+}
+
+/// A stream of events, which nobody on the way is to keep.
+pub(crate) fn event_stream(body: Body) -> HttpAnswer {
+    let mut answer = typed(StatusCode::OK, EVENT_STREAM, body);
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 /// The same, with the fence of a hold.

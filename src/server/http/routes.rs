@@ -8,15 +8,15 @@ use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, any, get, on};
 use futures::future::BoxFuture;
 
-use crate::access::{Needs, Right};
 use crate::machine::SessionRef;
 use crate::server::access::enter::{EntranceAsked, NotEntered, enter};
 use crate::server::app::App;
 use crate::server::rest::outcome::Outcome;
-use crate::server::rest::{dump, list, locks, sessions, status, tickets};
+use crate::server::rest::{dump, events, list, locks, resources, sessions, status, tickets};
 use crate::server::socket::upgrade;
 use crate::wire::{Code, Problem};
 
+use super::needs::{self, NeedsOf};
 use super::request::{self, Call};
 use super::response::{self, HttpAnswer};
 use super::{cors, files};
@@ -28,11 +28,11 @@ type Handler = fn(Arc<App>, Call) -> BoxFuture<'static, Outcome>;
 struct Route {
     method: Method,
     path: &'static str,
-    needs: Needs,
+    needs: NeedsOf,
     handle: Handler,
 }
 
-const fn route(method: Method, path: &'static str, needs: Needs, handle: Handler) -> Route {
+const fn route(method: Method, path: &'static str, needs: NeedsOf, handle: Handler) -> Route {
     Route { method, path, needs, handle }
 }
 
@@ -41,41 +41,47 @@ const SESSION: &str = "/api/v1/sessions/{id}";
 const TICKETS: &str = "/api/v1/tickets/{resource}";
 const CLAIMS: &str = "/api/v1/claims/{resource}";
 const LOCKS: &str = "/api/v1/locks/{resource}";
-
-/// What one's own session needs, and what it gives back. (Another's, by its ref, is `admin`'s.)
-const OWN: Needs = Needs::Nothing;
-const ADMIN: Needs = Needs::AtAll(Right::Admin);
-const LOCK: Needs = Needs::On(Right::Lock);
-const CLAIM: Needs = Needs::On(Right::Claim);
-const ISSUE: Needs = Needs::On(Right::Issue);
+const RESOURCES: &str = "/api/v1/resources";
+const RESOURCE: &str = "/api/v1/resources/{resource}";
 
 /// Requests about what the driver has, each also with a slash at its end. What is asked for by GET
 /// may be asked for by HEAD.
-const ROUTES: [Route; 16] = [
-    route(Method::POST, SESSIONS, Needs::Nothing, |app, call| Box::pin(sessions::open(app, call))),
-    route(Method::GET, SESSIONS, ADMIN, |app, call| Box::pin(list::sessions(app, call))),
-    route(Method::PUT, SESSION, OWN, |app, call| Box::pin(sessions::refresh(app, call))),
-    route(Method::GET, SESSION, OWN, |app, call| Box::pin(sessions::show(app, call))),
-    route(Method::DELETE, SESSION, OWN, |app, call| Box::pin(sessions::close(app, call))),
-    route(Method::POST, TICKETS, ISSUE, |app, call| Box::pin(tickets::issue(app, call))),
-    route(Method::DELETE, TICKETS, Needs::Reach, |app, call| Box::pin(tickets::revoke(app, call))),
-    route(Method::POST, CLAIMS, CLAIM, |app, call| Box::pin(tickets::claim(app, call))),
-    route(Method::GET, CLAIMS, OWN, |app, call| Box::pin(tickets::holds(app, call))),
-    route(Method::DELETE, CLAIMS, OWN, |app, call| Box::pin(tickets::release(app, call))),
-    route(Method::POST, LOCKS, LOCK, |app, call| Box::pin(locks::lock(app, call))),
-    route(Method::DELETE, LOCKS, OWN, |app, call| Box::pin(locks::unlock(app, call))),
-    route(Method::GET, "/api/v1/dump/sessions", ADMIN, |app, call| {
-        Box::pin(dump::sessions(app, call))
+const ROUTES: [Route; 23] = [
+    route(Method::POST, SESSIONS, needs::nothing, |app, it| Box::pin(sessions::open(app, it))),
+    route(Method::GET, SESSIONS, needs::admin, |app, it| Box::pin(list::sessions(app, it))),
+    route(Method::PUT, SESSION, needs::of_session, |app, it| Box::pin(sessions::refresh(app, it))),
+    route(Method::GET, SESSION, needs::of_session, |app, it| Box::pin(sessions::show(app, it))),
+    route(Method::DELETE, SESSION, needs::of_session, |app, it| Box::pin(sessions::close(app, it))),
+    route(Method::POST, TICKETS, needs::issue, |app, it| Box::pin(tickets::issue(app, it))),
+    route(Method::DELETE, TICKETS, needs::reach, |app, it| Box::pin(tickets::revoke(app, it))),
+    route(Method::POST, CLAIMS, needs::claim, |app, it| Box::pin(tickets::claim(app, it))),
+    route(Method::PUT, CLAIMS, needs::claim, |app, it| Box::pin(tickets::touch(app, it))),
+    route(Method::GET, CLAIMS, needs::nothing, |app, it| Box::pin(tickets::holds(app, it))),
+    route(Method::DELETE, CLAIMS, needs::give_back, |app, it| Box::pin(tickets::release(app, it))),
+    route(Method::POST, LOCKS, needs::lock, |app, it| Box::pin(locks::lock(app, it))),
+    route(Method::DELETE, LOCKS, needs::give_back, |app, it| Box::pin(locks::unlock(app, it))),
+    route(Method::GET, RESOURCES, needs::nothing, |app, it| Box::pin(resources::list(app, it))),
+    route(Method::GET, RESOURCE, needs::watch, |app, it| Box::pin(resources::look(app, it))),
+    route(Method::PUT, RESOURCE, needs::force, |app, it| Box::pin(resources::pause(app, it))),
+    route(Method::POST, "/api/v1/resources/{resource}/revive", needs::revive, |app, it| {
+        Box::pin(resources::revive(app, it))
     }),
-    route(Method::GET, "/api/v1/dump/resources", ADMIN, |app, call| {
-        Box::pin(dump::resources(app, call))
+    route(Method::GET, "/api/v1/resources/{resource}/tickets", needs::watch, |app, it| {
+        Box::pin(resources::tickets(app, it))
     }),
-    route(Method::GET, "/api/v1/dump/resources/{resource}", ADMIN, |app, call| {
-        Box::pin(dump::resource(app, call))
+    route(Method::GET, "/api/v1/resources/{resource}/events", needs::watch, |app, it| {
+        Box::pin(events::follow(app, it))
     }),
-    route(Method::GET, "/api/v1/status", Needs::AtAll(Right::Metrics), |app, call| {
-        Box::pin(status::show(app, call))
+    route(Method::GET, "/api/v1/dump/sessions", needs::admin, |app, it| {
+        Box::pin(dump::sessions(app, it))
     }),
+    route(Method::GET, "/api/v1/dump/resources", needs::admin, |app, it| {
+        Box::pin(dump::resources(app, it))
+    }),
+    route(Method::GET, "/api/v1/dump/resources/{resource}", needs::admin, |app, it| {
+        Box::pin(dump::resource(app, it))
+    }),
+    route(Method::GET, "/api/v1/status", needs::metrics, |app, it| Box::pin(status::show(app, it))),
 ];
 
 /// The router of a server.
@@ -85,11 +91,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         // Only methods of the table come here, and axum knows those.
         let Ok(method) = MethodFilter::try_from(method) else { continue };
         let app = app.clone();
-        let methods = on(method, async move |request| {
-            let ask =
-                Ask { needs, by_path: path == SESSION, on_resource: path.ends_with("{resource}") };
-            run(app, request, Some(ask), handle).await
-        });
+        let ask = Ask::of(path, needs);
+        let methods = on(method, async move |request| run(app, request, Some(ask), handle).await);
         router = router.route(path, methods.clone()).route(&format!("{path}/"), methods);
     }
     for path in ["/api/v1/ws", "/api/v1/ws/"] {
@@ -140,11 +143,15 @@ async fn not_allowed(request: Request) -> HttpAnswer {
 /// What is asked before a request is answered.
 #[derive(Clone, Copy)]
 struct Ask {
-    needs: Needs,
+    needs: NeedsOf,
+    /// Which segment of the path names something.
+    named_at: usize,
     /// Whether the path names the session.
     by_path: bool,
     /// Whether it names a resource.
     on_resource: bool,
+    /// Whether it asks for all whose names begin so.
+    by_prefix: bool,
 }
 
 /// Answers a request that may come.
@@ -158,13 +165,16 @@ where
     R: Future<Output = Outcome>,
 {
     let mut call = Call::new(request);
+    if let Some(ask) = ask {
+        call.named_at(ask.named_at);
+    }
     let documents = call.wants_documents();
     let may_come = call.check_bounds().and_then(|()| app.admit(call.parts()));
     if let Err(problem) = may_come {
         return response::problem(&problem, documents);
     }
     if let (Some(access), Some(ask)) = (&app.config.access, ask) {
-        let asked = ask.of(&call);
+        let asked = ask.asked(&call);
         match enter(access, &app, call.parts(), asked).await {
             Ok(entered) => call.entered(entered),
             Err(NotEntered::Denied(denied)) => return response::denied(&denied, documents),
@@ -176,15 +186,30 @@ where
 }
 
 impl Ask {
-    fn of(self, call: &Call) -> EntranceAsked {
-        let (session, needs) = match self.by_path {
-            true if SessionRef::parse(call.segment()).is_some() => (None, ADMIN),
-            true => (call.path_session(), self.needs),
+    fn of(path: &str, needs: NeedsOf) -> Self {
+        let named = path.split('/').position(|segment| segment.starts_with('{'));
+        Self {
+            needs,
+            named_at: named.unwrap_or_default(),
+            by_path: path == SESSION,
+            on_resource: path.contains("{resource}"),
+            by_prefix: path == RESOURCES,
+        }
+    }
+
+    fn asked(self, call: &Call) -> EntranceAsked {
+        let session = match self.by_path {
+            true if SessionRef::parse(call.segment()).is_some() => None,
+            true => call.path_session(),
             // What cannot be one is told by who answers, in its turn.
-            false => (call.session().ok().flatten(), self.needs),
+            false => call.session().ok().flatten(),
         };
-        let resource = self.on_resource.then(|| call.resource());
-        EntranceAsked { session, needs, resource }
+        EntranceAsked {
+            session,
+            needs: (self.needs)(call),
+            resource: self.on_resource.then(|| call.resource()),
+            prefix: self.by_prefix.then(|| resources::prefix(call)),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What goes on on a connection.
 #[derive(Debug, Default)]
-pub(super) struct Traffic {
+pub(crate) struct Traffic {
     begun: AtomicU64,
     ended: AtomicU64,
     /// Writes that went through: an answer may take its reader longer than its handler took.
@@ -23,7 +23,7 @@ impl Traffic {
     }
 
     /// Counts a request for as long as what is returned lives.
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+    pub(crate) fn begin(self: &Arc<Self>) -> UnderWay {
         self.begun.fetch_add(1, Ordering::Relaxed);
         UnderWay(self.clone())
     }
@@ -45,7 +45,8 @@ impl Traffic {
 }
 
 /// A request under way.
-pub(super) struct UnderWay(Arc<Traffic>);
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<Traffic>);
 
 impl UnderWay {
     /// Whether the server stops.

@@ -7,7 +7,7 @@ pub(crate) mod counted;
 mod handshake;
 #[cfg(test)]
 mod handshake_tests;
-mod idle;
+pub(crate) mod idle;
 pub(crate) mod limits;
 pub(crate) mod line;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 
 use crate::server::tls::ClientCertificate;
 
+use super::idle::Traffic;
 use super::limits::{AddressLimits, Admission};
 use super::line::Line;
 use super::proxies::Proxies;
@@ -50,6 +51,8 @@ pub(crate) struct Peer {
     /// The connection, as far as it counts against its address.
     pub(crate) admission: Arc<Admission>,
     pub(crate) line: Line,
+    /// What goes on on the connection.
+    pub(crate) traffic: Arc<Traffic>,
     /// What its client showed while they shook hands.
     pub(crate) certificate: Option<ClientCertificate>,
 }

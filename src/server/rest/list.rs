@@ -13,10 +13,6 @@ use crate::wire::{Problem, json};
 
 use super::outcome::{Outcome, nobody};
 
-/// Most sessions of one answer, and how many it has if nothing else is asked for.
-const LIMIT_MAX: usize = 1000;
-const LIMIT: usize = 100;
-
 pub(crate) async fn sessions(app: Arc<App>, call: Call) -> Outcome {
     let after = match call.query().get("after")?.as_deref() {
         None | Some("") => None,
@@ -25,13 +21,7 @@ pub(crate) async fn sessions(app: Arc<App>, call: Call) -> Outcome {
                 .ok_or_else(|| Problem::bad("after must be the ref of a session"))?,
         ),
     };
-    let limit = match call.query().get("limit")? {
-        None => LIMIT,
-        Some(text) => match text.parse() {
-            Ok(limit @ 1..=LIMIT_MAX) => limit,
-            _ => return Err(Problem::bad("limit must be from 1 to 1000")),
-        },
-    };
+    let limit = call.query().limit()?;
     let mut refs = refs(&app.driver).await?;
     let from = refs.partition_point(|(found, _)| after.is_some_and(|after| *found <= after));
     refs.drain(..from);

@@ -1,12 +1,13 @@
 //! Answers that list much: written piece by piece as the client reads, so that neither the driver
 //! nor the runtime is held up by a large one.
 
+use std::sync::Arc;
 use std::vec;
 
 use axum::body::{Body, Bytes};
 use futures::stream;
 
-use crate::driver::{Driver, Seen, Unavailable, Viewed};
+use crate::driver::{Driver, Lefts, Seen, Unavailable, Viewed};
 use crate::machine::{Name, ResourceView, SessionId, SessionView};
 use crate::server::refs::session_ref;
 use crate::wire::rest::Told;
@@ -23,7 +24,7 @@ pub(super) trait Listed: Viewed {
     /// The key under which it is listed.
     fn key(&self, told: Told) -> String;
     /// What is listed.
-    fn write(view: Self::View, told: Told) -> Pieces;
+    fn write(view: Self::View, lefts: Lefts, told: Told) -> Pieces;
 }
 
 impl Listed for SessionId {
@@ -34,8 +35,9 @@ impl Listed for SessionId {
         }
     }
 
-    fn write(view: SessionView, told: Told) -> Pieces {
-        Box::new(views::session(view, told))
+    fn write(view: SessionView, lefts: Lefts, told: Told) -> Pieces {
+        let lefts = Arc::new(lefts);
+        Box::new(views::session(view, told, move |fence| lefts.get(fence)))
     }
 }
 
@@ -44,8 +46,8 @@ impl Listed for Name {
         self.as_str().to_owned()
     }
 
-    fn write(view: ResourceView, told: Told) -> Pieces {
-        Box::new(views::resource(view, told))
+    fn write(view: ResourceView, lefts: Lefts, told: Told) -> Pieces {
+        Box::new(views::resource(view, told, move |fence| lefts.get(fence)))
     }
 }
 
@@ -57,16 +59,18 @@ pub(super) async fn one<K: Listed>(
     before: &str,
     after: &'static str,
 ) -> Result<Option<Body>, Unavailable> {
-    let text = |view| {
+    let text = |view, lefts| {
         let (before, after) = (before.to_owned(), after.to_owned());
-        std::iter::once(before).chain(K::write(view, told)).chain(std::iter::once(after))
+        std::iter::once(before).chain(K::write(view, lefts, told)).chain(std::iter::once(after))
     };
     match driver.view(key).await? {
         None => Ok(None),
-        Some(Seen::Whole(view)) => Ok(Some(Body::from(text(view).collect::<String>()))),
+        Some(Seen::Whole(view, lefts)) => {
+            Ok(Some(Body::from(text(view, lefts).collect::<String>())))
+        }
         Some(Seen::Large) => {
-            let Some(view) = key.gather(driver).await? else { return Ok(None) };
-            let pieces = stream::unfold(text(view), async |mut pieces| {
+            let Some((view, lefts)) = key.gather(driver).await? else { return Ok(None) };
+            let pieces = stream::unfold(text(view, lefts), async |mut pieces| {
                 let piece = next_after_others(&mut pieces).await?;
                 Some((Ok::<_, Unavailable>(Bytes::from(piece)), pieces))
             });
@@ -130,14 +134,14 @@ impl<K: Listed> Dump<K> {
             }
             if let Some((key, seen)) = self.seen.next() {
                 let view = match seen {
-                    Seen::Whole(view) => Some(view),
+                    Seen::Whole(view, lefts) => Some((view, lefts)),
                     Seen::Large => key.gather(&self.driver).await?,
                 };
-                if let Some(view) = view {
+                if let Some((view, lefts)) = view {
                     text.push(self.separator);
                     text.push_str(&json(&key.key(self.told)));
                     text.push(':');
-                    self.entry = K::write(view, self.told);
+                    self.entry = K::write(view, lefts, self.told);
                     self.separator = ',';
                 }
             } else if self.keys.as_slice().is_empty() {

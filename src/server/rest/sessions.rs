@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::audit::{AuditLine, AuditWhat};
+use crate::driver::NewSession;
 use crate::machine::{Command, SessionRef};
 use crate::server::app::App;
 use crate::server::http::request::Call;
@@ -15,6 +16,7 @@ use super::{list, pieces};
 
 pub(crate) async fn open(app: Arc<App>, call: Call) -> Outcome {
     let (name, ttl) = (call.query().session_name()?, call.query().ttl()?);
+    let conduct = call.query().conduct()?;
     let owner = match call.guest() {
         None => None,
         Some(guest) => {
@@ -22,7 +24,8 @@ pub(crate) async fn open(app: Arc<App>, call: Call) -> Outcome {
             guest.subject.owner().cloned()
         }
     };
-    let session = app.driver.open(name, ttl, call.source(), owner).await?;
+    let session =
+        app.driver.open(NewSession { name, ttl, source: call.source(), conduct }, owner).await?;
     Ok(response::json(json(&write_id(&session))))
 }
 
@@ -42,16 +45,16 @@ pub(crate) async fn show(app: Arc<App>, call: Call) -> Outcome {
 }
 
 pub(crate) async fn close(app: Arc<App>, call: Call) -> Outcome {
-    let session = match SessionRef::parse(call.segment()) {
+    let (session, by_other) = match SessionRef::parse(call.segment()) {
         Some(session) => {
             let session = list::by_ref(&app.driver, session).await?;
             let owner = call.guest().and_then(|guest| guest.subject.owner().cloned());
             let address = Some(call.source());
             let line = AuditLine { owner, address, ..AuditLine::new(AuditWhat::SessionClosed) };
             app.driver.tell(Some(&session), line);
-            session
+            (session, true)
         }
-        None => known(call.path_session())?,
+        None => (known(call.path_session())?, false),
     };
-    done(&app, session, Command::Close { session }, "\"Ok\"").await
+    done(&app, session, Command::Close { session, by_other }, "\"Ok\"").await
 }

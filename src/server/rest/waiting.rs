@@ -4,18 +4,40 @@ use std::sync::{Arc, OnceLock};
 
 use crate::access::{BAD_TOKEN, Right, Rules};
 use crate::driver::Answer;
-use crate::machine::{Command, Name, Reply, SessionId, WaitRequest};
+use crate::machine::{Command, Data, Name, Reply, SessionId, WaitRequest};
 use crate::server::access::Cut;
 use crate::server::access::enter::forbidden;
 use crate::server::app::App;
 use crate::server::http::request::{Call, WaitWish};
 use crate::wire::{Code, Problem};
 
+use super::outcome::known;
+
 /// What is waited for, by the right that it takes.
 pub(super) struct Wanted {
-    pub(super) session: SessionId,
+    /// Of text that is nobody's id there is none.
+    pub(super) session: Option<SessionId>,
     pub(super) right: Right,
     pub(super) resource: Name,
+}
+
+/// Reads a body that means something, if there is one. Its session is kept alive meanwhile, and who
+/// asks is asked again when it is there.
+pub(super) async fn body(
+    app: &Arc<App>,
+    call: &mut Call,
+    wanted: &Wanted,
+) -> Result<Option<Data>, Problem> {
+    if !call.has_body() {
+        return Ok(None);
+    }
+    let pin = wanted.session.map(|session| app.driver.pin(session));
+    let data = call.data().await?;
+    drop(pin);
+    if let (Some(guest), Some(session)) = (call.guest(), wanted.session) {
+        guest.come_again(&app.driver, session, wanted.right, &wanted.resource).await?;
+    }
+    Ok(Some(data))
 }
 
 /// Carries out a command that is granted at once, or waits as its client wishes. The session is
@@ -28,7 +50,7 @@ pub(super) async fn ask(
     wait: WaitWish,
     command: impl FnOnce(Option<WaitRequest>) -> Command,
 ) -> Result<Answer, Problem> {
-    let session = wanted.session;
+    let session = known(wanted.session)?;
     if wait.ms == 0 {
         return Ok(app.driver.request(session, command(None)).await?);
     }

@@ -1,10 +1,10 @@
 //! What a request asks of its session.
 
 use crate::driver::{Answered, Asked};
-use crate::machine::{Command, Reach, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
+use crate::machine::{Command, Name, Reach, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
 use crate::server::access::enter::{Guest, too_many};
 use crate::wire::Code;
-use crate::wire::socket::{Op, Request};
+use crate::wire::socket::{ClaimWish, Op, Request};
 
 /// What a request asks of the session, and whether its owner may ask so much.
 pub(super) fn asked_by(
@@ -45,48 +45,73 @@ fn show(guest: &mut Guest, token: &str) -> Asked {
 
 /// What a request asks of the session.
 fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked) {
+    let asked = match request.op {
+        Err(problem) if problem.code == Code::TooLarge => Asked::TooLarge(problem.detail),
+        Err(problem) => Asked::Bad(problem.detail),
+        Ok(op) => asked_for(session, op),
+    };
+    (request.id, asked)
+}
+
+fn asked_for(session: SessionId, op: Op) -> Asked {
     let by_socket = true;
-    let wait_request = |wait: Option<WaitTimeout>| {
-        wait.map(|timeout| WaitRequest { origin: WaitOrigin::Socket, timeout })
-    };
-    let command = match request.op {
-        Err(problem) if problem.code == Code::TooLarge => {
-            return (request.id, Asked::TooLarge(problem.detail));
-        }
-        Err(problem) => return (request.id, Asked::Bad(problem.detail)),
-        Ok(Op::Hello(_)) => {
-            return (request.id, Asked::Bad("this socket has said hello already".to_owned()));
-        }
+    Asked::Command(match op {
+        Op::Hello(_) => return Asked::Bad("this socket has said hello already".to_owned()),
         // Where nobody is asked, what is shown is passed over.
-        Ok(Op::Auth { .. }) => return (request.id, Asked::Said(Answered::Done)),
-        Ok(Op::Beat) => return (request.id, Asked::Beat),
-        Ok(Op::Session) => return (request.id, Asked::State),
-        Ok(Op::Bye) => return (request.id, Asked::Bye),
-        Ok(Op::Lock { resource, wait }) => {
-            Command::Lock { session, resource, wait_request: wait_request(wait) }
+        Op::Auth { .. } => return Asked::Said(Answered::Done),
+        Op::Beat => return Asked::Beat,
+        Op::Session => return Asked::State,
+        Op::Bye => return Asked::Bye,
+        Op::Look { resource, limit } => return Asked::Look(resource, limit),
+        Op::Lock { resource, wait, ask, progress } => {
+            let wait_request = wait.map(wait_by_socket);
+            return waited(progress, Command::Lock { session, resource, wait_request, ask });
         }
-        Ok(Op::Unlock { resource, fence }) => {
-            Command::Unlock { session, resource, fence, by_socket }
+        Op::Claim { resource, ticket, wish } => return claim(session, resource, ticket, wish),
+        Op::ClaimFirst { resources, wish: ClaimWish { wait, hold_ms, progress } } => {
+            return waited(progress, Command::ClaimFirst { session, resources, wait, hold_ms });
         }
-        Ok(Op::Claim { resource, ticket, wait }) => Command::Claim {
-            session,
-            resource,
-            ticket,
-            wait_request: wait_request(wait),
-            again: false,
-        },
-        Ok(Op::Release { resource, ticket, fence }) => {
-            Command::Release { session, resource, ticket, fence, by_socket }
+        Op::Unlock { resource, fence } => Command::Unlock { session, resource, fence, by_socket },
+        Op::Force { resource, ticket, fence } => {
+            Command::Force { by: Some(session), resource, ticket, fence }
         }
-        Ok(Op::Issue { resource, ticket, data, notify }) => {
-            Command::Issue { session, resource, ticket, data, notify }
+        Op::Touch { resource, ticket, fence, hold_ms } => {
+            Command::Touch { session, resource, ticket, fence, hold_ms }
         }
-        Ok(Op::Revoke { resource, ticket }) => {
-            Command::Revoke { session, resource, ticket, reach: Reach::Any }
+        Op::Release { resource, ticket, fence, parting } => {
+            Command::Release { session, resource, ticket, fence, by_socket, parting }
         }
-        Ok(Op::Cancel { wait }) => Command::Cancel { session, wait },
-        Ok(Op::Watch { resource, changes }) => Command::Watch { session, resource, changes },
-        Ok(Op::Unwatch { resource }) => Command::Unwatch { session, resource },
-    };
-    (request.id, Asked::Command(command))
+        Op::Issue { resource, ticket, data, notify, terms } => {
+            Command::Issue { session, resource, ticket, data, notify, terms }
+        }
+        Op::Revoke { resource, ticket, fence } => {
+            Command::Revoke { session, resource, ticket, reach: Reach::Any, fence }
+        }
+        Op::Revive { resource, ticket } => {
+            Command::Revive { session: Some(session), resource, ticket }
+        }
+        Op::Pause { resource, paused } => {
+            Command::Pause { session: Some(session), resource, paused }
+        }
+        Op::Cancel { wait } => Command::Cancel { session, wait },
+        Op::Watch { resource, changes } => Command::Watch { session, resource, changes },
+        Op::Unwatch { resource } => Command::Unwatch { session, resource },
+    })
+}
+
+fn claim(session: SessionId, resource: Name, ticket: Option<Name>, wish: ClaimWish) -> Asked {
+    let ClaimWish { wait, hold_ms, progress } = wish;
+    let (wait_request, again) = (wait.map(wait_by_socket), false);
+    let claim = Command::Claim { session, resource, ticket, wait_request, again, hold_ms };
+    waited(progress, claim)
+}
+
+/// The wish of a socket to wait.
+fn wait_by_socket(timeout: WaitTimeout) -> WaitRequest {
+    WaitRequest { origin: WaitOrigin::Socket, timeout }
+}
+
+/// A command whose wait is told how it moves, if that is wished.
+fn waited(progress: bool, command: Command) -> Asked {
+    if progress { Asked::Following(command) } else { Asked::Command(command) }
 }

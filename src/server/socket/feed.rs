@@ -12,8 +12,10 @@ use tokio_tungstenite::tungstenite::{Bytes, Message as Frame, Utf8Bytes};
 use crate::driver::{Answered, ChangeEvent, Message};
 use crate::machine::{Figures, Name};
 use crate::server::access::enter::forbidden;
+use crate::server::refs::session_ref;
+use crate::server::shown;
 use crate::wire::socket::{Response, SocketEvent, close};
-use crate::wire::{Code, Problem};
+use crate::wire::{Code, Holders, Problem};
 
 use super::end::End;
 use super::incoming::Outgoing;
@@ -59,7 +61,15 @@ fn json(message: Message, out: &mut Vec<u8>) -> Option<()> {
     match message {
         Message::Answer(id, answered) => response(answered)?.write(id, out),
         Message::Event(event) => SocketEvent::of(event)?.write(out),
-        Message::Change(what, resource, figures) => change(what, resource, figures).write(out),
+        Message::Change(what, resource, figures, holders) => {
+            change(what, resource, figures, holders.as_deref().map(shown::holders)).write(out);
+        }
+        Message::ClaimExpiring { resource, ticket, fence, left_ms } => {
+            SocketEvent::ClaimExpiring { resource, ticket, fence, left_ms }.write(out);
+        }
+        Message::WaitMoved { wait, sought, position } => {
+            SocketEvent::WaitMoved { wait, sought, position }.write(out);
+        }
         Message::TokenExpiring(left_ms) => SocketEvent::TokenExpiring { left_ms }.write(out),
         Message::GoingAway(after_ms) => SocketEvent::GoingAway { after_ms }.write(out),
     }
@@ -69,7 +79,12 @@ fn json(message: Message, out: &mut Vec<u8>) -> Option<()> {
 fn response(answered: Answered) -> Option<Response> {
     Some(match answered {
         Answered::State(_) => return None,
-        Answered::Reply(reply) => reply.into(),
+        Answered::Reply(reply) => Response::new(reply, session_ref),
+        Answered::Confirmed { grant, left_ms } => Response::granted(grant, Some(left_ms)),
+        Answered::Watching(figures, holders) => {
+            Response::Watching { figures, holders: holders.as_deref().map(shown::holders) }
+        }
+        Answered::Look(looked) => Response::Look(shown::look(*looked)),
         Answered::Bad(why) => Response::Failed(Problem::bad(why)),
         Answered::TooLarge(why) => Response::Failed(Problem::new(Code::TooLarge, why)),
         Answered::Forbidden(right) => Response::Failed(forbidden(right)),
@@ -84,13 +99,18 @@ fn response(answered: Answered) -> Option<Response> {
     })
 }
 
-fn change(what: ChangeEvent, resource: Name, figures: Figures) -> SocketEvent {
+fn change(
+    what: ChangeEvent,
+    resource: Name,
+    figures: Figures,
+    holders: Option<Holders>,
+) -> SocketEvent {
     match what {
         ChangeEvent::TicketAvailable => {
             SocketEvent::TicketAvailable { resource, free: figures.free }
         }
         ChangeEvent::LockAvailable => SocketEvent::LockAvailable { resource },
-        ChangeEvent::Changed => SocketEvent::ResourceChanged { resource, figures },
+        ChangeEvent::Changed => SocketEvent::ResourceChanged { resource, figures, holders },
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::access::Denied;
-use crate::driver::{Connection, NotAttached};
+use crate::driver::{Connection, NewSession, NotAttached};
 use crate::machine::Refusal;
 use crate::server::access::enter::{Guest, too_many};
 use crate::wire::socket::{self as wire, Hello, Op, Request, ShownToken, Who, close};
@@ -131,9 +131,9 @@ async fn greet(
     };
     let subject = guest.as_ref().map(|guest| &guest.subject);
     let (session, attempt) = match who {
-        Who::New { name, ttl } => {
-            let source = context.source.clone();
-            let connected = context.driver.connect(id, name, ttl, source, subject);
+        Who::New { name, ttl, conduct } => {
+            let new = NewSession { name, ttl, source: context.source.clone(), conduct };
+            let connected = context.driver.connect(id, new, subject);
             let welcome = |connection| Welcome { connection, beat, guest };
             return Ok(connected.map(welcome).map_err(Problem::from));
         }

@@ -1,13 +1,15 @@
 //! A whole state on its way out, which may be large.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use futures::SinkExt;
 
-use crate::driver::{Answered, Connection, Message, Unavailable, WholeState};
-use crate::machine::{IssuedState, Refusal};
+use crate::driver::{Answered, Connection, Lefts, Message, WatchedHolders, WholeState};
+use crate::machine::{Grant, Refusal, SessionState, WatchState};
 use crate::server::refs::session_ref;
-use crate::wire::socket::StateFrames;
+use crate::server::shown;
+use crate::wire::socket::{HoldState, Place, StateFrames, StateHead, StateLists, Watched};
 
 use super::end::{End, told};
 use super::feed::{feed, feed_text, unstuck};
@@ -21,25 +23,17 @@ pub(super) async fn feed_state<K: Outgoing>(
     connection: &Connection,
     mut pulse: Option<&mut Pulse>,
     id: Option<u64>,
-    state: WholeState,
+    mut state: WholeState,
 ) -> Result<(), End> {
     let held = connection.pin();
-    let WholeState { mut session, resumed, epoch, ping_ms, lacks_issued } = state;
-    if lacks_issued {
-        let gone = match gather_issued(sink, connection, pulse.as_deref_mut()).await? {
-            Ok(Some(issued)) => {
-                session.issued = issued;
-                None
-            }
-            Ok(None) => Some(Answered::Reply(Err(Refusal::SessionNotFound))),
-            Err(why) => Some(Answered::Unavailable(why)),
-        };
-        if let Some(answered) = gone {
-            return feed(sink, Message::Answer(id, answered), &mut Vec::new()).await;
+    if state.lacks_issued || state.lacks_holders {
+        let completed = complete(connection, &mut state);
+        if let Err(why) = beating(sink, connection, pulse.as_deref_mut(), completed).await? {
+            return feed(sink, Message::Answer(id, why), &mut Vec::new()).await;
         }
     }
-    let session_ref = session_ref(&session.info.id);
-    for frame in StateFrames::new(id, session, session_ref, resumed, &epoch, ping_ms) {
+    let (head, lists) = described(state);
+    for frame in StateFrames::new(id, head, lists) {
         feed_text(sink, &frame).await?;
         // Others go before the next 64 KiB.
         tokio::task::yield_now().await;
@@ -51,14 +45,29 @@ pub(super) async fn feed_state<K: Outgoing>(
     Ok(())
 }
 
-/// What a large state lacks. It waits for the disk as the state did: heartbeats go on, and the
+/// Gathers what a large state lacks; fails with what is answered instead.
+async fn complete(connection: &Connection, state: &mut WholeState) -> Result<(), Answered> {
+    if state.lacks_holders {
+        let holders = connection.watched_holders(&state.session.watches).await;
+        state.holders = holders.map_err(Answered::Unavailable)?;
+    }
+    if state.lacks_issued {
+        let issued = connection.issued().await.map_err(Answered::Unavailable)?;
+        let gone = || Answered::Reply(Err(Refusal::SessionNotFound));
+        state.session.issued = issued.ok_or_else(gone)?;
+    }
+    Ok(())
+}
+
+/// Waits for the rest of a state. It waits for the disk as the state did: heartbeats go on, and the
 /// socket can be ended.
-async fn gather_issued<K: Outgoing>(
+async fn beating<K: Outgoing, T>(
     sink: &mut K,
     connection: &Connection,
     mut pulse: Option<&mut Pulse>,
-) -> Result<Result<Option<Vec<IssuedState>>, Unavailable>, End> {
-    let mut issued = pin!(connection.issued());
+    rest: impl Future<Output = T>,
+) -> Result<T, End> {
+    let mut rest = pin!(rest);
     loop {
         let beat = async {
             match &mut pulse {
@@ -67,7 +76,7 @@ async fn gather_issued<K: Outgoing>(
             }
         };
         let beat = tokio::select! {
-            issued = &mut issued => return Ok(issued),
+            rest = &mut rest => return Ok(rest),
             ending = connection.outbox().was_cut() => return Err(told(ending)),
             beat = beat => beat,
         };
@@ -76,4 +85,37 @@ async fn gather_issued<K: Outgoing>(
         }
         unstuck(sink.send(beat)).await?;
     }
+}
+
+/// A state, as it is told.
+fn described(state: WholeState) -> (StateHead, StateLists) {
+    let WholeState { session, resumed, epoch, ping_ms, lefts, holders, .. } = state;
+    let SessionState { info, holds, waits, watches, issued } = session;
+    let head = StateHead {
+        session: info.id,
+        session_ref: Some(session_ref(&info.id)),
+        name: info.name.clone(),
+        ttl: info.ttl,
+        resumed,
+        epoch: (&*epoch).into(),
+        ping_ms,
+    };
+    let holders = holders.into_iter().chain(std::iter::repeat(None));
+    let lists = StateLists {
+        holds: holds.into_iter().map(|grant| hold(grant, &lefts)).collect(),
+        waits: waits.into_iter().map(Place::from).collect(),
+        watches: watches.into_iter().zip(holders).map(watched).collect(),
+        issued,
+    };
+    (head, lists)
+}
+
+fn hold(grant: Grant, lefts: &Lefts) -> HoldState {
+    let left_ms = lefts.get(grant.fence());
+    HoldState::new(grant, left_ms)
+}
+
+fn watched((watch, holders): (WatchState, Option<Arc<WatchedHolders>>)) -> Watched {
+    let WatchState { resource, changes, figures } = watch;
+    Watched { resource, changes, figures, holders: holders.as_deref().map(shown::holders) }
 }

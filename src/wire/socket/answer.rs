@@ -1,15 +1,21 @@
 //! Answers to requests, but for whole states.
 
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny};
 
-use crate::machine::{Fence, Figures, Grant, Refusal, Reply, WaitId};
+use crate::machine::{
+    Fence, Figures, Grant, LockGrant, Mode, Refusal, Reply, SessionId, SessionRef, WaitId,
+};
 use crate::wire::code::Code;
+use crate::wire::figures::{FiguresMembers, write_figures};
+use crate::wire::holders::{HolderMembers, Holders, read_holders, read_mode, write_mode};
 use crate::wire::json::Object;
-use crate::wire::problem::Problem;
+use crate::wire::look::{Look, LookMembers};
+use crate::wire::problem::{Blocked, Problem};
+use crate::wire::understood::{NotUnderstood, name, session_name, there};
 
-use super::figures::{FiguresMembers, write_figures};
+use super::bounds::LOOK_MAX_BYTES;
 use super::ticket::{GivenTicket, TicketMembers};
-use super::understood::{NotUnderstood, there};
 
 /// What a request is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +35,8 @@ pub enum Response {
         fence: Fence,
         /// How many wait behind.
         waiting: u32,
+        /// In which mode.
+        mode: Mode,
     },
     /// A ticket was granted.
     Ticket(GivenTicket),
@@ -45,29 +53,62 @@ pub enum Response {
     Released(bool),
     /// Whether a wait was given up.
     Cancelled(bool),
+    /// How long a claim lasts from now on, in ms, if it ends by itself.
+    Touched(Option<u32>),
+    /// How many dead tickets are free again.
+    Revived(u32),
     /// The watched resource as it is now.
-    Watching(Figures),
-}
-
-impl From<Result<Reply, Refusal>> for Response {
-    fn from(reply: Result<Reply, Refusal>) -> Self {
-        match reply {
-            Err(refusal) => Self::Failed(refusal.into()),
-            Ok(Reply::Granted { grant: Grant::Lock(grant), .. }) => {
-                Self::Lock { fence: grant.fence, waiting: grant.waiting }
-            }
-            Ok(Reply::Granted { grant: Grant::Ticket(grant), .. }) => Self::Ticket(grant.into()),
-            Ok(Reply::Queued { wait, position }) => Self::Queued { wait, position },
-            Ok(Reply::NotGranted) => Self::NotGranted,
-            Ok(Reply::Released(released)) => Self::Released(released),
-            Ok(Reply::Cancelled(cancelled)) => Self::Cancelled(cancelled),
-            Ok(Reply::Watching(figures)) => Self::Watching(figures),
-            Ok(Reply::Done | Reply::Adopted(_) | Reply::Forgotten { .. }) => Self::Done,
-        }
-    }
+    Watching {
+        /// In figures.
+        figures: Figures,
+        /// Who holds it, if that is told of every change.
+        holders: Option<Holders>,
+    },
+    /// How a resource stands.
+    Look(Look),
 }
 
 impl Response {
+    /// What the machine answers. A new claim has all of its time left.
+    #[must_use]
+    pub fn new(
+        reply: Result<Reply, Refusal>,
+        session_ref: impl Fn(&SessionId) -> SessionRef,
+    ) -> Self {
+        match reply {
+            Err(refusal) => Self::Failed(refusal.into()),
+            Ok(Reply::Granted { grant, .. }) => Self::granted(grant, None),
+            Ok(Reply::Queued { wait, position }) => Self::Queued { wait, position },
+            Ok(Reply::NotGranted) => Self::NotGranted,
+            Ok(Reply::Deadlock(circle)) => {
+                let cycle = circle.iter().map(|blocked| Blocked::new(blocked, &session_ref));
+                Self::Failed(Problem::deadlock(cycle.collect()))
+            }
+            Ok(Reply::Touched(left_ms)) => Self::Touched(left_ms),
+            Ok(Reply::Revived(tickets)) => Self::Revived(tickets),
+            Ok(Reply::Released(released)) => Self::Released(released),
+            Ok(Reply::Cancelled(cancelled)) => Self::Cancelled(cancelled),
+            Ok(Reply::Watching(figures)) => Self::Watching { figures, holders: None },
+            Ok(
+                Reply::Done | Reply::Served { .. } | Reply::Adopted(_) | Reply::Forgotten { .. },
+            ) => Self::Done,
+        }
+    }
+
+    /// What was granted; of a claim that was granted before, so many ms are left.
+    #[must_use]
+    pub fn granted(grant: Grant, left_ms: Option<u32>) -> Self {
+        match grant {
+            Grant::Lock(LockGrant { fence, waiting, mode, resource: _ }) => {
+                Self::Lock { fence, waiting, mode }
+            }
+            Grant::Ticket(grant) => {
+                let left_ms = left_ms.or(grant.hold_ms);
+                Self::Ticket(GivenTicket::new(grant, left_ms))
+            }
+        }
+    }
+
     /// Writes it as the answer to the request of that id, behind what is in the buffer.
     pub fn write(&self, id: Option<u64>, out: &mut Vec<u8>) {
         let mut frame = Object::begin(out);
@@ -75,6 +116,9 @@ impl Response {
         if let Self::Failed(problem) = self {
             let mut error = frame.object("error");
             error.member("code", problem.code.as_str()).member("message", &*problem.detail);
+            if let Some(cycle) = problem.written_cycle() {
+                error.written("cycle", cycle.as_bytes());
+            }
             error.end();
         } else {
             let mut ok = frame.object("ok");
@@ -90,8 +134,9 @@ impl Response {
             Self::Beat { ttl_ms } => {
                 ok.member("ttl", ttl_ms);
             }
-            Self::Lock { fence, waiting } => {
+            Self::Lock { fence, waiting, mode } => {
                 ok.member("granted", true).member("fence", fence.0).member("waiting", waiting);
+                write_mode(ok, *mode);
             }
             Self::Ticket(given) => {
                 let mut ticket = ok.member("granted", true).object("ticket");
@@ -110,7 +155,19 @@ impl Response {
             Self::Cancelled(cancelled) => {
                 ok.member("cancelled", cancelled);
             }
-            Self::Watching(figures) => write_figures(ok, *figures),
+            Self::Touched(left_ms) => {
+                ok.member("left", left_ms);
+            }
+            Self::Revived(tickets) => {
+                ok.member("revived", tickets);
+            }
+            Self::Watching { figures, holders } => {
+                write_figures(ok, *figures);
+                if let Some(holders) = holders {
+                    holders.write(ok);
+                }
+            }
+            Self::Look(look) => look.write_members(ok, LOOK_MAX_BYTES),
         }
     }
 
@@ -118,6 +175,11 @@ impl Response {
     pub(super) fn read(ok: &str) -> Result<Self, NotUnderstood> {
         let members: OkMembers =
             serde_json::from_str(ok).map_err(|_| NotUnderstood("members of ok"))?;
+        if members.waiters.is_some() {
+            let look: LookMembers =
+                serde_json::from_str(ok).map_err(|_| NotUnderstood("members of a look"))?;
+            return look.try_into().map(Self::Look);
+        }
         members.try_into()
     }
 }
@@ -130,14 +192,29 @@ struct OkMembers {
     granted: Option<bool>,
     fence: Option<u64>,
     waiting: Option<u32>,
+    mode: Option<String>,
     ticket: Option<TicketMembers>,
     wait: Option<u64>,
     position: Option<u32>,
     released: Option<bool>,
     cancelled: Option<bool>,
+    /// The outer is whether it is there.
+    #[serde(deserialize_with = "is_there")]
+    left: Option<Option<u32>>,
+    revived: Option<u32>,
     kind: Option<String>,
     free: Option<u32>,
-    held: Option<u32>,
+    held: u32,
+    delayed: u32,
+    dead: u32,
+    paused: bool,
+    holders: Option<Vec<HolderMembers>>,
+    more: bool,
+    waiters: Option<IgnoredAny>,
+}
+
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 impl TryFrom<OkMembers> for Response {
@@ -150,8 +227,9 @@ impl TryFrom<OkMembers> for Response {
             OkMembers { granted: Some(true), ticket: Some(ticket), .. } => {
                 Self::Ticket(ticket.try_into()?)
             }
-            OkMembers { granted: Some(true), fence, .. } => {
-                Self::Lock { fence: Fence(there(fence, "fence")?), waiting: waiting? }
+            OkMembers { granted: Some(true), fence, mode, .. } => {
+                let (fence, mode) = (Fence(there(fence, "fence")?), read_mode(mode.as_deref()));
+                Self::Lock { fence, waiting: waiting?, mode }
             }
             OkMembers { granted: Some(false), wait: Some(wait), position, .. } => {
                 Self::Queued { wait: WaitId(wait), position: there(position, "position")? }
@@ -159,9 +237,23 @@ impl TryFrom<OkMembers> for Response {
             OkMembers { granted: Some(false), .. } => Self::NotGranted,
             OkMembers { released: Some(released), .. } => Self::Released(released),
             OkMembers { cancelled: Some(cancelled), .. } => Self::Cancelled(cancelled),
-            OkMembers { free: Some(free), held, kind, .. } => {
-                let (held, waiting) = (there(held, "held")?, waiting?);
-                Self::Watching(FiguresMembers { kind, free, held, waiting }.into())
+            OkMembers { left: Some(left_ms), .. } => Self::Touched(left_ms),
+            OkMembers { revived: Some(tickets), .. } => Self::Revived(tickets),
+            OkMembers {
+                free: Some(free),
+                kind,
+                held,
+                delayed,
+                dead,
+                paused,
+                holders,
+                more,
+                ..
+            } => {
+                let waiting = waiting?;
+                let figures = FiguresMembers { kind, free, held, waiting, delayed, dead, paused };
+                let holders = holders.map(|first| read_holders(first, more)).transpose()?;
+                Self::Watching { figures: figures.into(), holders }
             }
             OkMembers { .. } => Self::Done,
         })
@@ -173,11 +265,31 @@ impl TryFrom<OkMembers> for Response {
 pub(super) struct ErrorMembers {
     code: String,
     message: String,
+    #[serde(default)]
+    cycle: Vec<CycleMembers>,
 }
 
-impl From<ErrorMembers> for Response {
-    fn from(error: ErrorMembers) -> Self {
+#[derive(Debug, Deserialize)]
+struct CycleMembers {
+    session: String,
+    r#ref: String,
+    waits: String,
+}
+
+impl TryFrom<ErrorMembers> for Response {
+    type Error = NotUnderstood;
+
+    fn try_from(error: ErrorMembers) -> Result<Self, NotUnderstood> {
         let code = Code::ALL.into_iter().find(|code| code.as_str() == error.code);
-        Self::Failed(Problem::new(code.unwrap_or(Code::Internal), error.message))
+        let blocked = |CycleMembers { session, r#ref, waits }| {
+            Ok(Blocked {
+                session: session_name(&session)?,
+                session_ref: there(SessionRef::parse(&r#ref), "ref")?,
+                waits: name(&waits)?,
+            })
+        };
+        let cycle = error.cycle.into_iter().map(blocked).collect::<Result<_, _>>()?;
+        let problem = Problem::new(code.unwrap_or(Code::Internal), error.message);
+        Ok(Self::Failed(Problem { cycle, ..problem }))
     }
 }

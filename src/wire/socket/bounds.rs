@@ -6,6 +6,10 @@ pub const SUBPROTOCOL: &str = "ticketd.v1";
 pub const FRAME_MAX_BYTES: usize = 64 * 1024;
 /// Largest frame and message of a client that was not welcomed yet, in bytes.
 pub const HELLO_MAX_BYTES: usize = 16 * 1024;
+/// Bytes of lists in one frame, beyond which no entry of a state is begun.
+pub(super) const LISTS_MAX_BYTES: usize = 44 * 1024;
+/// Bytes of the lists of a look, beyond which no entry is told.
+pub const LOOK_MAX_BYTES: usize = 60 * 1024;
 
 /// The codes that a socket is closed with. Up to 4499: come back; from 4500: do not.
 pub mod close {

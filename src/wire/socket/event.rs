@@ -1,16 +1,16 @@
 //! Events: what a socket is told without having asked.
 
-use serde::Deserialize;
-
 use crate::machine::{
-    Data, Event, Fence, Figures, Grant, LockGrant, LossReason, Name, SessionName, WaitEndReason,
-    WaitId,
+    Data, Event, Fence, Figures, Grant, LockGrant, LossReason, Name, Note, ReleaseReason,
+    SessionName, Sought, WaitEndReason, WaitId,
 };
+use crate::wire::data::write_data;
+use crate::wire::figures::write_figures;
+use crate::wire::holders::{Holders, write_mode};
 use crate::wire::json::Object;
 
-use super::figures::{FiguresMembers, write_figures};
-use super::ticket::{DataMembers, GivenTicket, write_data};
-use super::understood::{NotUnderstood, name, session_name, there};
+use super::state::write_sought;
+use super::ticket::GivenTicket;
 
 /// An event, as its client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +27,28 @@ pub enum SocketEvent {
     /// A ticket was claimed.
     TicketClaimed { resource: Name, ticket: Name, session: SessionName, fence: Fence },
     /// A claim ended.
-    TicketReleased { resource: Name, ticket: Name, session: SessionName, fence: Fence },
+    TicketReleased {
+        resource: Name,
+        ticket: Name,
+        session: SessionName,
+        fence: Fence,
+        reason: ReleaseReason,
+        attempt: u32,
+        note: Option<Note>,
+        dead: bool,
+    },
+    /// A claim is about to end by itself.
+    ClaimExpiring { resource: Name, ticket: Name, fence: Fence, left_ms: u32 },
     /// A ticket has another issuer, or is gone.
     TicketTaken { resource: Name, ticket: Name, session: SessionName },
     /// Somebody waits for the lock.
     LockWanted { resource: Name, waiting: u32 },
-    /// The lock is lost: it was given up through the session's other connection.
-    LockLost { resource: Name, fence: Fence },
+    /// The lock is lost: it was given up through the session's other connection, or taken by force.
+    LockLost { resource: Name, fence: Fence, reason: LossReason },
     /// A wait ended without a grant.
-    WaitEnded { wait: WaitId, resource: Name, reason: WaitEndReason },
+    WaitEnded { wait: WaitId, sought: Sought, reason: WaitEndReason },
+    /// A wait has another position.
+    WaitMoved { wait: WaitId, sought: Sought, position: u32 },
     /// A watch ended: its session may not look any more.
     WatchEnded { resource: Name },
     /// The proof of who it is is about to end.
@@ -44,8 +57,8 @@ pub enum SocketEvent {
     TicketAvailable { resource: Name, free: u32 },
     /// The lock is free.
     LockAvailable { resource: Name },
-    /// A figure of a watched resource changed.
-    ResourceChanged { resource: Name, figures: Figures },
+    /// A figure of a watched resource changed, or who holds it.
+    ResourceChanged { resource: Name, figures: Figures, holders: Option<Holders> },
     /// A heartbeat.
     Beat,
     /// The server stops.
@@ -63,8 +76,8 @@ impl SocketEvent {
             Event::Granted { wait, grant: Grant::Ticket(grant), .. } => {
                 Self::TicketGranted { wait, ticket: grant.into() }
             }
-            Event::WaitEnded { wait, resource, reason, .. } => {
-                Self::WaitEnded { wait, resource, reason }
+            Event::WaitEnded { wait, sought, reason, .. } => {
+                Self::WaitEnded { wait, sought, reason }
             }
             Event::WatchEnded { resource, .. } => Self::WatchEnded { resource },
             Event::TicketUpdated { resource, ticket, data, fence, .. } => {
@@ -76,14 +89,33 @@ impl SocketEvent {
             Event::TicketClaimed { resource, ticket, claimant: session, fence, .. } => {
                 Self::TicketClaimed { resource, ticket, session, fence }
             }
-            Event::TicketReleased { resource, ticket, claimant: session, fence, .. } => {
-                Self::TicketReleased { resource, ticket, session, fence }
-            }
+            Event::TicketReleased {
+                resource,
+                ticket,
+                claimant: session,
+                fence,
+                reason,
+                attempt,
+                note,
+                dead,
+                to: _,
+            } => Self::TicketReleased {
+                resource,
+                ticket,
+                session,
+                fence,
+                reason,
+                attempt,
+                note,
+                dead,
+            },
             Event::TicketTaken { resource, ticket, by: session, .. } => {
                 Self::TicketTaken { resource, ticket, session }
             }
             Event::LockWanted { resource, waiting, .. } => Self::LockWanted { resource, waiting },
-            Event::LockLost { resource, fence, .. } => Self::LockLost { resource, fence },
+            Event::LockLost { resource, fence, reason, .. } => {
+                Self::LockLost { resource, fence, reason }
+            }
             Event::Answered { .. }
             | Event::Orphaned { .. }
             | Event::Changed { .. }
@@ -92,6 +124,12 @@ impl SocketEvent {
             | Event::WaitBegan { .. }
             | Event::WaitCancelled { .. }
             | Event::Withdrawn { .. }
+            | Event::HoldTimed { .. }
+            | Event::HoldLost { .. }
+            | Event::HoldEnded { .. }
+            | Event::DelayBegan { .. }
+            | Event::DelayEnded { .. }
+            | Event::Serving { .. }
             | Event::Emptied { .. }
             | Event::Forgotten { .. } => return None,
         })
@@ -107,9 +145,11 @@ impl SocketEvent {
             Self::TicketClaimed { .. } => "ticket-claimed",
             Self::TicketReleased { .. } => "ticket-released",
             Self::TicketTaken { .. } => "ticket-taken",
+            Self::ClaimExpiring { .. } => "claim-expiring",
             Self::LockWanted { .. } => "lock-wanted",
             Self::LockLost { .. } => "lock-lost",
             Self::WaitEnded { .. } => "wait-ended",
+            Self::WaitMoved { .. } => "wait-moved",
             Self::WatchEnded { .. } => "watch-ended",
             Self::TokenExpiring { .. } => "token-expiring",
             Self::TicketAvailable { .. } => "ticket-available",
@@ -126,9 +166,10 @@ impl SocketEvent {
         object.member("event", self.name());
         let it = &mut object;
         match self {
-            Self::LockGranted { wait, grant: LockGrant { resource, fence, waiting } } => {
+            Self::LockGranted { wait, grant: LockGrant { resource, fence, waiting, mode } } => {
                 it.member("resource", resource.as_str()).member("fence", fence.0);
                 it.member("wait", wait.0).member("waiting", waiting);
+                write_mode(it, *mode);
             }
             Self::TicketGranted { wait, ticket } => {
                 ticket.write(it);
@@ -141,12 +182,17 @@ impl SocketEvent {
             }
             Self::TicketRevoked { resource, ticket, fence, reason } => {
                 it.member("resource", resource.as_str()).member("ticket", ticket.as_str());
-                it.member("fence", fence.0).member("reason", reason_name(*reason));
+                it.member("fence", fence.0);
+                write_loss(it, reason);
             }
-            Self::TicketClaimed { resource, ticket, session, fence }
-            | Self::TicketReleased { resource, ticket, session, fence } => {
+            Self::TicketClaimed { resource, ticket, session, fence } => {
                 it.member("resource", resource.as_str()).member("ticket", ticket.as_str());
                 it.member("session", session.as_str()).member("fence", fence.0);
+            }
+            Self::TicketReleased { .. } => self.write_release(it),
+            Self::ClaimExpiring { resource, ticket, fence, left_ms } => {
+                it.member("resource", resource.as_str()).member("ticket", ticket.as_str());
+                it.member("fence", fence.0).member("left", left_ms);
             }
             Self::TicketTaken { resource, ticket, session } => {
                 it.member("resource", resource.as_str()).member("ticket", ticket.as_str());
@@ -155,213 +201,83 @@ impl SocketEvent {
             Self::LockWanted { resource, waiting } => {
                 it.member("resource", resource.as_str()).member("waiting", waiting);
             }
-            Self::LockLost { resource, fence } => {
+            Self::LockLost { resource, fence, reason } => {
                 it.member("resource", resource.as_str()).member("fence", fence.0);
-                it.member("reason", "released");
+                write_loss(it, reason);
             }
-            Self::WaitEnded { wait, resource, reason } => {
-                it.member("wait", wait.0).member("resource", resource.as_str());
-                let reason = match reason {
-                    WaitEndReason::TimedOut => "timeout",
-                    WaitEndReason::Forbidden => FORBIDDEN,
-                };
-                it.member("reason", reason);
+            Self::WaitMoved { wait, sought, position } => {
+                it.member("wait", wait.0);
+                write_sought(it, sought);
+                it.member("position", position);
             }
+            Self::WaitEnded { wait, sought, reason } => write_wait_end(it, *wait, sought, *reason),
             Self::WatchEnded { resource } => {
                 it.member("resource", resource.as_str()).member("reason", FORBIDDEN);
             }
-            Self::TokenExpiring { left_ms } => {
-                it.member("left", left_ms);
-            }
+            Self::TokenExpiring { left_ms } => write_number(it, "left", *left_ms),
             Self::TicketAvailable { resource, free } => {
                 it.member("resource", resource.as_str()).member("free", free);
             }
             Self::LockAvailable { resource } => {
                 it.member("resource", resource.as_str());
             }
-            Self::ResourceChanged { resource, figures } => {
+            Self::ResourceChanged { resource, figures, holders } => {
                 it.member("resource", resource.as_str());
                 write_figures(it, *figures);
+                if let Some(holders) = holders {
+                    holders.write(it);
+                }
             }
             Self::Beat => {}
-            Self::GoingAway { after_ms } => {
-                it.member("after", after_ms);
-            }
+            Self::GoingAway { after_ms } => write_number(it, "after", *after_ms),
         }
         object.end();
     }
 
-    /// Reads the event of that name from a frame; `None` when this version does not know it,
-    /// whatever its members are.
-    pub(super) fn read(event: &str, frame: &str) -> Result<Option<Self>, NotUnderstood> {
-        if !NAMES.contains(&event) {
-            return Ok(None);
-        }
-        let members: EventMembers =
-            serde_json::from_str(frame).map_err(|_| NotUnderstood("members of an event"))?;
-        let told = if event.starts_with("ticket-") && event != "ticket-available" {
-            members.ticket_event(event)
-        } else {
-            members.event(event)
+    fn write_release(&self, object: &mut Object<'_>) {
+        let Self::TicketReleased { resource, ticket, session, fence, reason, attempt, note, dead } =
+            self
+        else {
+            return;
         };
-        told.map(Some)
+        object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
+        object.member("session", session.as_str()).member("fence", fence.0);
+        let reason = match reason {
+            ReleaseReason::Released => "released",
+            ReleaseReason::TimedOut => "timeout",
+            ReleaseReason::Gone => "gone",
+            ReleaseReason::Forced => "forced",
+        };
+        object.member("reason", reason).member("attempt", attempt);
+        object.optional("note", note.as_ref().map(Note::as_str)).unless_default("dead", *dead);
     }
 }
 
 /// Why a wait or a watch ended that its session may not have any more, as told.
-const FORBIDDEN: &str = "forbidden";
+pub(super) const FORBIDDEN: &str = "forbidden";
 
-/// All that this version knows.
-const NAMES: [&str; 17] = [
-    "lock-granted",
-    "ticket-granted",
-    "ticket-updated",
-    "ticket-revoked",
-    "ticket-claimed",
-    "ticket-released",
-    "ticket-taken",
-    "lock-wanted",
-    "lock-lost",
-    "wait-ended",
-    "watch-ended",
-    "token-expiring",
-    "ticket-available",
-    "lock-available",
-    "resource-changed",
-    "beat",
-    "going-away",
-];
-
-/// Why a claim was lost, as told.
-fn reason_name(reason: LossReason) -> &'static str {
-    match reason {
-        LossReason::Revoked => "revoked",
-        LossReason::IssuerGone => "issuer-gone",
-        LossReason::Released => "released",
-    }
+fn write_wait_end(object: &mut Object<'_>, wait: WaitId, sought: &Sought, reason: WaitEndReason) {
+    object.member("wait", wait.0);
+    write_sought(object, sought);
+    let reason = match reason {
+        WaitEndReason::TimedOut => "timeout",
+        WaitEndReason::Forbidden => FORBIDDEN,
+    };
+    object.member("reason", reason);
 }
 
-/// The members of an event, as they came.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct EventMembers {
-    resource: Option<String>,
-    ticket: Option<String>,
-    #[serde(flatten)]
-    data: DataMembers,
-    fence: Option<u64>,
-    issuer: Option<String>,
-    wait: Option<u64>,
-    waiting: Option<u32>,
-    session: Option<String>,
-    reason: Option<String>,
-    kind: Option<String>,
-    free: Option<u32>,
-    held: Option<u32>,
-    after: Option<u32>,
-    left: Option<u32>,
+fn write_number(object: &mut Object<'_>, name: &'static str, number: u32) {
+    object.member(name, number);
 }
 
-impl EventMembers {
-    fn resource(&self) -> Result<Name, NotUnderstood> {
-        name(there(self.resource.as_deref(), "resource")?)
-    }
-
-    fn ticket(&self) -> Result<Name, NotUnderstood> {
-        name(there(self.ticket.as_deref(), "ticket")?)
-    }
-
-    fn session(&self) -> Result<SessionName, NotUnderstood> {
-        session_name(there(self.session.as_deref(), "session")?)
-    }
-
-    fn fence(&self) -> Result<Fence, NotUnderstood> {
-        there(self.fence, "fence").map(Fence)
-    }
-
-    fn wait(&self) -> Result<WaitId, NotUnderstood> {
-        there(self.wait, "wait").map(WaitId)
-    }
-
-    fn waiting(&self) -> Result<u32, NotUnderstood> {
-        there(self.waiting, "waiting")
-    }
-
-    fn figures(self) -> Result<Figures, NotUnderstood> {
-        let waiting = self.waiting()?;
-        let (free, held) = (there(self.free, "free")?, there(self.held, "held")?);
-        Ok(FiguresMembers { kind: self.kind, free, held, waiting }.into())
-    }
-
-    /// One that this version does not know was revoked, whatever else there is to say of it.
-    fn reason(&self) -> LossReason {
-        match self.reason.as_deref() {
-            Some("issuer-gone") => LossReason::IssuerGone,
-            Some("released") => LossReason::Released,
-            _ => LossReason::Revoked,
-        }
-    }
-
-    fn event(self, event: &str) -> Result<SocketEvent, NotUnderstood> {
-        use SocketEvent as E;
-        Ok(match event {
-            "beat" => E::Beat,
-            "going-away" => E::GoingAway { after_ms: there(self.after, "after")? },
-            "lock-granted" => {
-                let (resource, fence) = (self.resource()?, self.fence()?);
-                let grant = LockGrant { resource, fence, waiting: self.waiting()? };
-                E::LockGranted { wait: self.wait()?, grant }
-            }
-            "lock-wanted" => E::LockWanted { resource: self.resource()?, waiting: self.waiting()? },
-            "lock-lost" => E::LockLost { resource: self.resource()?, fence: self.fence()? },
-            "lock-available" => E::LockAvailable { resource: self.resource()? },
-            "wait-ended" => {
-                let reason = match self.reason.as_deref() {
-                    Some(FORBIDDEN) => WaitEndReason::Forbidden,
-                    _ => WaitEndReason::TimedOut,
-                };
-                E::WaitEnded { wait: self.wait()?, resource: self.resource()?, reason }
-            }
-            "watch-ended" => E::WatchEnded { resource: self.resource()? },
-            "token-expiring" => E::TokenExpiring { left_ms: there(self.left, "left")? },
-            "ticket-available" => {
-                E::TicketAvailable { resource: self.resource()?, free: there(self.free, "free")? }
-            }
-            "resource-changed" => {
-                E::ResourceChanged { resource: self.resource()?, figures: self.figures()? }
-            }
-            _ => return Err(NotUnderstood("event")),
-        })
-    }
-
-    fn ticket_event(self, event: &str) -> Result<SocketEvent, NotUnderstood> {
-        use SocketEvent as E;
-        let (resource, ticket) = (self.resource()?, self.ticket()?);
-        Ok(match event {
-            "ticket-granted" => {
-                let issuer = session_name(there(self.issuer.as_deref(), "issuer")?)?;
-                let (wait, fence, data) = (self.wait()?, self.fence()?, self.data.try_into()?);
-                let ticket = GivenTicket { resource, ticket, data, fence, issuer };
-                E::TicketGranted { wait, ticket }
-            }
-            "ticket-updated" => {
-                let fence = self.fence()?;
-                E::TicketUpdated { resource, ticket, data: self.data.try_into()?, fence }
-            }
-            "ticket-revoked" => {
-                let (fence, reason) = (self.fence()?, self.reason());
-                E::TicketRevoked { resource, ticket, fence, reason }
-            }
-            "ticket-claimed" => {
-                let (session, fence) = (self.session()?, self.fence()?);
-                E::TicketClaimed { resource, ticket, session, fence }
-            }
-            "ticket-released" => {
-                let (session, fence) = (self.session()?, self.fence()?);
-                E::TicketReleased { resource, ticket, session, fence }
-            }
-            "ticket-taken" => E::TicketTaken { resource, ticket, session: self.session()? },
-            _ => return Err(NotUnderstood("event")),
-        })
-    }
+/// Writes why a lock or a claim was lost.
+fn write_loss(object: &mut Object<'_>, reason: &LossReason) {
+    let (name, by) = match reason {
+        LossReason::Revoked => ("revoked", &None),
+        LossReason::IssuerGone => ("issuer-gone", &None),
+        LossReason::Released => ("released", &None),
+        LossReason::TimedOut => ("timeout", &None),
+        LossReason::Forced(by) => ("forced", by),
+    };
+    object.member("reason", name).optional("by", by.as_ref().map(SessionName::as_str));
 }

@@ -29,6 +29,23 @@ pub(super) struct Members<'a> {
     pub(super) attempt: Value<'a>,
     pub(super) liveness: Value<'a>,
     pub(super) token: Value<'a>,
+    pub(super) mode: Value<'a>,
+    pub(super) steal: Value<'a>,
+    pub(super) force: Value<'a>,
+    pub(super) hold: Value<'a>,
+    pub(super) progress: Value<'a>,
+    pub(super) resources: Value<'a>,
+    pub(super) priority: Value<'a>,
+    pub(super) delay: Value<'a>,
+    pub(super) attempts: Value<'a>,
+    pub(super) note: Value<'a>,
+    pub(super) dead: Value<'a>,
+    pub(super) untried: Value<'a>,
+    pub(super) stay: Value<'a>,
+    pub(super) is_new: Value<'a>,
+    pub(super) paused: Value<'a>,
+    pub(super) blocking: Value<'a>,
+    pub(super) limit: Value<'a>,
     /// One of these is a number or a string that no type holds.
     pub(super) out_of_range: bool,
 }
@@ -41,7 +58,9 @@ pub(super) enum Value<'a> {
     Bool(bool),
     Whole(u64),
     Text(Cow<'a, str>),
-    /// Something that no request uses: a list, an object, a fraction, a negative number.
+    /// A list of strings and of nothing else.
+    Texts(Vec<Cow<'a, str>>),
+    /// Something that no request uses: another list, an object, a fraction, a negative number.
     Strange,
 }
 
@@ -73,6 +92,23 @@ impl<'a> Members<'a> {
             b"attempt" => &mut self.attempt,
             b"liveness" => &mut self.liveness,
             b"token" => &mut self.token,
+            b"mode" => &mut self.mode,
+            b"steal" => &mut self.steal,
+            b"force" => &mut self.force,
+            b"hold" => &mut self.hold,
+            b"progress" => &mut self.progress,
+            b"resources" => &mut self.resources,
+            b"priority" => &mut self.priority,
+            b"delay" => &mut self.delay,
+            b"attempts" => &mut self.attempts,
+            b"note" => &mut self.note,
+            b"dead" => &mut self.dead,
+            b"untried" => &mut self.untried,
+            b"stay" => &mut self.stay,
+            b"new" => &mut self.is_new,
+            b"paused" => &mut self.paused,
+            b"blocking" => &mut self.blocking,
+            b"limit" => &mut self.limit,
             _ => return None,
         })
     }
@@ -169,13 +205,74 @@ impl<'de> Deserialize<'de> for Value<'de> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Value::Strange)
+                let mut texts = Some(Vec::new());
+                while let Some(Item(item)) = seq.next_element()? {
+                    texts = texts.zip(item).map(|(mut texts, item)| {
+                        texts.push(item);
+                        texts
+                    });
+                }
+                Ok(texts.map_or(Value::Strange, Value::Texts))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 Ok(Value::Strange)
+            }
+        }
+        deserializer.deserialize_any(Read)
+    }
+}
+
+/// What is in a list, if it is a string. What else it is, however deep, is passed over.
+struct Item<'a>(Option<Cow<'a, str>>);
+
+impl<'de> Deserialize<'de> for Item<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Item<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Item(Some(Cow::Borrowed(text))))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Item(Some(Cow::Owned(text.to_owned()))))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Item(None))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+                Ok(Item(None))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+                Ok(Item(None))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+                Ok(Item(None))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Item(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Item(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Item(None))
             }
         }
         deserializer.deserialize_any(Read)

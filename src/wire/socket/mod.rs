@@ -2,25 +2,26 @@
 //! the rest, a client the other way round.
 
 mod answer;
+mod asking;
 mod bounds;
 mod event;
-mod figures;
+mod event_read;
+mod meaning;
 mod members;
 mod op;
 mod received;
 mod request;
 mod state;
+mod state_read;
 #[cfg(test)]
 mod tests;
 mod ticket;
-mod understood;
 
 pub use answer::Response;
-pub use bounds::{FRAME_MAX_BYTES, HELLO_MAX_BYTES, SUBPROTOCOL, close};
+pub use bounds::{FRAME_MAX_BYTES, HELLO_MAX_BYTES, LOOK_MAX_BYTES, SUBPROTOCOL, close};
 pub use event::SocketEvent;
-pub use op::{Hello, NoObject, Op, Request, ShownToken, Who};
+pub use op::{ClaimWish, Hello, NoObject, Op, Request, ShownToken, Who};
 pub use received::Received;
 pub use request::read;
-pub use state::{HoldState, Place, StateFrames, StateHead, StateLists};
+pub use state::{HoldState, Place, StateFrames, StateHead, StateLists, Watched};
 pub use ticket::GivenTicket;
-pub use understood::NotUnderstood;

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::machine::{Data, Fence, Name, SessionId, SessionName, Ttl, WaitId, WaitTimeout};
+use crate::machine::{
+    Conduct, Data, Fence, LockAsk, Name, Parting, SessionId, SessionName, TicketTerms, Ttl, WaitId,
+    WaitTimeout,
+};
 use crate::wire::problem::Problem;
 
 /// What came in is no JSON object.
@@ -35,23 +38,46 @@ pub enum Op {
     /// End the session.
     Bye,
     /// Take a lock.
-    Lock { resource: Name, wait: Option<WaitTimeout> },
+    Lock { resource: Name, wait: Option<WaitTimeout>, ask: LockAsk, progress: bool },
     /// Give a lock back.
     Unlock { resource: Name, fence: Option<Fence> },
+    /// End the grants of a lock, or of a ticket, whoever has them.
+    Force { resource: Name, ticket: Option<Name>, fence: Option<Fence> },
     /// Take a ticket.
-    Claim { resource: Name, ticket: Option<Name>, wait: Option<WaitTimeout> },
+    Claim { resource: Name, ticket: Option<Name>, wish: ClaimWish },
+    /// Take a ticket of the first of several resources that has one.
+    ClaimFirst { resources: Vec<Name>, wish: ClaimWish },
+    /// Let the time of a claim begin anew.
+    Touch { resource: Name, ticket: Name, fence: Option<Fence>, hold_ms: Option<u32> },
     /// Give a ticket back.
-    Release { resource: Name, ticket: Name, fence: Option<Fence> },
+    Release { resource: Name, ticket: Name, fence: Option<Fence>, parting: Parting },
     /// Issue a ticket.
-    Issue { resource: Name, ticket: Name, data: Data, notify: bool },
+    Issue { resource: Name, ticket: Name, data: Data, notify: bool, terms: TicketTerms },
     /// Make a ticket vanish.
-    Revoke { resource: Name, ticket: Name },
+    Revoke { resource: Name, ticket: Name, fence: Option<Fence> },
+    /// Let dead tickets be free again.
+    Revive { resource: Name, ticket: Option<Name> },
+    /// Let a resource stand still, or go on.
+    Pause { resource: Name, paused: bool },
+    /// See who holds and who waits.
+    Look { resource: Name, limit: usize },
     /// Give up a wait.
     Cancel { wait: WaitId },
     /// Be told how a resource changes.
     Watch { resource: Name, changes: bool },
     /// No longer be told.
     Unwatch { resource: Name },
+}
+
+/// How a ticket is to be claimed, whichever it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClaimWish {
+    /// How long to wait when none is free.
+    pub wait: Option<WaitTimeout>,
+    /// How long the claim lasts, in ms, if it says so.
+    pub hold_ms: Option<u32>,
+    /// Whether to be told how the place in the queue moves.
+    pub progress: bool,
 }
 
 /// The first request of a socket.
@@ -70,7 +96,7 @@ pub struct Hello {
 #[expect(missing_docs, reason = "the members are the contract's")]
 pub enum Who {
     /// A new session.
-    New { name: SessionName, ttl: Ttl },
+    New { name: SessionName, ttl: Ttl, conduct: Conduct },
     /// One that is there already; `None` for text that is nobody's id.
     Known { session: Option<SessionId>, attempt: Option<u64> },
 }

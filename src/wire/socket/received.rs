@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::wire::understood::{NotUnderstood, there};
+
 use super::answer::{ErrorMembers, Response};
 use super::event::SocketEvent;
 use super::state::{StateHead, StateLists};
-use super::understood::{NotUnderstood, there};
 
 /// What came from a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Received {
         let FrameMembers { id, ok, part, error, event } =
             serde_json::from_str(frame).map_err(|_| NotUnderstood("no such object"))?;
         if let Some(error) = error {
-            return Ok(Self::Answer { id, response: error.into() });
+            return Ok(Self::Answer { id, response: error.try_into()? });
         }
         if let Some(part) = part {
             return Ok(Self::Part { id, lists: StateLists::read(part.get())? });

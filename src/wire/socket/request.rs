@@ -1,22 +1,13 @@
 //! Requests. Whatever is a JSON object gets an answer; what is wrong with it is told.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use serde_json::value::RawValue;
 
-use crate::machine::{
-    DATA_MAX_BYTES, Data, Fence, NUMBER_END, Name, SessionName, Ttl, WAIT_MAX_MS, WaitId,
-    WaitTimeout,
-};
-use crate::wire::id::{read_id, write_id};
-use crate::wire::json::Object;
+use crate::machine::{NUMBER_END, WaitId};
 use crate::wire::problem::Problem;
-use crate::wire::query;
 
+use super::meaning::flag;
 use super::members::{Members, Odd, Value};
-use super::op::{Hello, NoObject, Op, Request, ShownToken, Who};
-use super::ticket::write_data;
+use super::op::{NoObject, Op, Request};
 
 /// Reads a frame.
 ///
@@ -35,7 +26,7 @@ pub fn read(text: &str) -> Result<Request, NoObject> {
     }
 }
 
-impl<'a> Members<'a> {
+impl Members<'_> {
     fn request(self) -> Request {
         let id = match self.id {
             Value::Whole(id) if id < NUMBER_END => Some(id),
@@ -66,25 +57,30 @@ impl<'a> Members<'a> {
             "beat" => Op::Beat,
             "session" => Op::Session,
             "bye" => Op::Bye,
-            "lock" => Op::Lock { resource: self.resource()?, wait: self.wait()? },
+            "lock" => self.lock()?,
+            "unlock" if flag(&self.force, "force")? => {
+                Op::Force { resource: self.resource()?, ticket: None, fence: self.fence()? }
+            }
             "unlock" => Op::Unlock { resource: self.resource()?, fence: self.fence()? },
-            "claim" => {
-                let ticket = match self.ticket {
-                    Value::Missing => None,
-                    _ => Some(self.ticket()?),
-                };
-                Op::Claim { resource: self.resource()?, ticket, wait: self.wait()? }
-            }
-            "release" => {
+            "claim" => self.claim()?,
+            "touch" => {
                 let (resource, ticket) = (self.resource()?, self.ticket()?);
-                Op::Release { resource, ticket, fence: self.fence()? }
+                Op::Touch { resource, ticket, fence: self.fence()?, hold_ms: self.hold()? }
             }
-            "issue" => {
+            "release" => self.release()?,
+            "issue" => self.issue()?,
+            "revoke" => {
                 let (resource, ticket) = (self.resource()?, self.ticket()?);
-                let notify = flag(&self.notify, "notify")?;
-                Op::Issue { resource, ticket, data: self.data()?, notify }
+                Op::Revoke { resource, ticket, fence: self.fence()? }
             }
-            "revoke" => Op::Revoke { resource: self.resource()?, ticket: self.ticket()? },
+            "revive" => Op::Revive { resource: self.resource()?, ticket: self.optional_ticket()? },
+            "pause" => match self.paused {
+                Value::Missing => return Err(Problem::bad("paused is missing")),
+                _ => {
+                    Op::Pause { resource: self.resource()?, paused: flag(&self.paused, "paused")? }
+                }
+            },
+            "look" => Op::Look { resource: self.resource()?, limit: self.limit()? },
             "cancel" => match self.wait {
                 Value::Whole(wait) => Op::Cancel { wait: WaitId(wait) },
                 _ => return Err(Problem::bad("wait must be the number of a wait")),
@@ -97,235 +93,25 @@ impl<'a> Members<'a> {
             _ => return Err(Problem::bad("op is unknown")),
         })
     }
-
-    fn hello(&self) -> Result<Hello, Problem> {
-        let beat = match &self.liveness {
-            Value::Missing => false,
-            Value::Text(way) if way == "ping" => false,
-            Value::Text(way) if way == "beat" => true,
-            _ => return Err(Problem::bad("liveness must be \"ping\" or \"beat\"")),
-        };
-        let who = match &self.session {
-            Value::Missing => Who::New { name: self.name()?, ttl: self.ttl()? },
-            Value::Text(session) => {
-                let attempt = match self.attempt {
-                    Value::Missing => None,
-                    Value::Whole(attempt) if attempt < NUMBER_END => Some(attempt),
-                    _ => return Err(Problem::bad("attempt must be an integer below 2^53")),
-                };
-                Who::Known { session: read_id(session), attempt }
-            }
-            _ => return Err(Problem::bad("session must be an id")),
-        };
-        Ok(Hello { beat, who, token: self.shown()? })
-    }
-
-    fn shown(&self) -> Result<Option<ShownToken>, Problem> {
-        match &self.token {
-            Value::Missing => Ok(None),
-            Value::Text(token) => Ok(Some(ShownToken((&**token).into()))),
-            _ => Err(Problem::bad("token must be a string")),
-        }
-    }
-
-    fn name(&self) -> Result<SessionName, Problem> {
-        let text = match &self.name {
-            Value::Missing => "",
-            Value::Text(text) => text,
-            _ => return Err(Problem::bad("name must be a string")),
-        };
-        SessionName::parse(text).map_err(|why| Problem::bad(format!("name {why}")))
-    }
-
-    fn ttl(&self) -> Result<Ttl, Problem> {
-        match self.ttl {
-            Value::Missing => query::ttl(query::TTL_DEFAULT_MS),
-            Value::Whole(ttl_ms) => query::ttl(i64::try_from(ttl_ms).unwrap_or(i64::MAX)),
-            _ => query::ttl(-1),
-        }
-    }
-
-    fn resource(&self) -> Result<Name, Problem> {
-        text_name(&self.resource, "resource")
-    }
-
-    fn ticket(&self) -> Result<Name, Problem> {
-        text_name(&self.ticket, "ticket")
-    }
-
-    fn wait(&self) -> Result<Option<WaitTimeout>, Problem> {
-        match self.wait {
-            Value::Missing | Value::Bool(false) | Value::Whole(0) => Ok(None),
-            Value::Bool(true) => Ok(Some(WaitTimeout::Session)),
-            Value::Whole(ms) => match u32::try_from(ms) {
-                Ok(ms) if ms <= WAIT_MAX_MS => Ok(Some(WaitTimeout::Ms(ms))),
-                _ => Err(Problem::bad("wait must be at most 86400000 ms, or true")),
-            },
-            Value::Text(_) | Value::Strange => {
-                Err(Problem::bad("wait must be a number of ms, or true"))
-            }
-        }
-    }
-
-    fn fence(&self) -> Result<Option<Fence>, Problem> {
-        match self.fence {
-            Value::Missing => Ok(None),
-            Value::Whole(fence) if fence < NUMBER_END => Ok(Some(Fence(fence))),
-            _ => Err(Problem::bad("fence must be an integer below 2^53")),
-        }
-    }
-
-    fn data(&self) -> Result<Data, Problem> {
-        match (&self.data, &self.data64) {
-            (Value::Missing, Value::Missing) => query::data(&[]),
-            (Value::Text(text), Value::Missing) => query::data(text.as_bytes()),
-            (Value::Missing, Value::Text(text)) => {
-                if text.len() > DATA_MAX_BYTES.div_ceil(3) * 4 {
-                    return Err(query::too_large());
-                }
-                let bytes = BASE64.decode(&**text);
-                query::data(&bytes.map_err(|_| Problem::bad("data64 must be padded base64"))?)
-            }
-            (Value::Missing, _) => Err(Problem::bad("data64 must be a string")),
-            (_, Value::Missing) => Err(Problem::bad("data must be a string")),
-            _ => Err(Problem::bad("give data or data64, not both")),
-        }
-    }
-}
-
-fn text_name(value: &Value<'_>, what: &str) -> Result<Name, Problem> {
-    match value {
-        Value::Missing => Err(Problem::bad(format!("{what} is missing"))),
-        Value::Text(text) => query::name(text, what),
-        _ => Err(Problem::bad(format!("{what} must be a string"))),
-    }
-}
-
-fn flag(value: &Value<'_>, what: &str) -> Result<bool, Problem> {
-    match value {
-        Value::Missing => Ok(false),
-        Value::Bool(flag) => Ok(*flag),
-        _ => Err(Problem::bad(format!("{what} must be true or false"))),
-    }
-}
-
-impl Op {
-    /// Writes it as the request of that id, behind what is in the buffer.
-    pub fn write(&self, id: u64, out: &mut Vec<u8>) {
-        let mut object = Object::begin(out);
-        object.member("id", id).member("op", self.name());
-        match self {
-            Self::Hello(hello) => hello.write(&mut object),
-            Self::Auth { token } => {
-                object.member("token", &*token.0);
-            }
-            Self::Beat | Self::Session | Self::Bye => {}
-            Self::Lock { resource, wait } => {
-                object.member("resource", resource.as_str());
-                write_wait(&mut object, *wait);
-            }
-            Self::Unlock { resource, fence } => {
-                object.member("resource", resource.as_str());
-                write_fence(&mut object, *fence);
-            }
-            Self::Claim { resource, ticket, wait } => {
-                object.member("resource", resource.as_str());
-                if let Some(ticket) = ticket {
-                    object.member("ticket", ticket.as_str());
-                }
-                write_wait(&mut object, *wait);
-            }
-            Self::Release { resource, ticket, fence } => {
-                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
-                write_fence(&mut object, *fence);
-            }
-            Self::Issue { resource, ticket, data, notify } => {
-                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
-                write_data(&mut object, data);
-                object.member("notify", notify);
-            }
-            Self::Revoke { resource, ticket } => {
-                object.member("resource", resource.as_str()).member("ticket", ticket.as_str());
-            }
-            Self::Cancel { wait } => {
-                object.member("wait", wait.0);
-            }
-            Self::Watch { resource, changes } => {
-                object.member("resource", resource.as_str()).member("changes", changes);
-            }
-            Self::Unwatch { resource } => {
-                object.member("resource", resource.as_str());
-            }
-        }
-        object.end();
-    }
-
-    /// What it is called.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Hello(_) => "hello",
-            Self::Auth { .. } => "auth",
-            Self::Beat => "beat",
-            Self::Session => "session",
-            Self::Bye => "bye",
-            Self::Lock { .. } => "lock",
-            Self::Unlock { .. } => "unlock",
-            Self::Claim { .. } => "claim",
-            Self::Release { .. } => "release",
-            Self::Issue { .. } => "issue",
-            Self::Revoke { .. } => "revoke",
-            Self::Cancel { .. } => "cancel",
-            Self::Watch { .. } => "watch",
-            Self::Unwatch { .. } => "unwatch",
-        }
-    }
-}
-
-impl Hello {
-    fn write(&self, object: &mut Object<'_>) {
-        match &self.who {
-            Who::New { name, ttl } => {
-                object.member("name", name.as_str()).member("ttl", ttl.as_ms());
-            }
-            Who::Known { session, attempt } => {
-                object.member("session", session.as_ref().map(write_id).unwrap_or_default());
-                if let Some(attempt) = attempt {
-                    object.member("attempt", attempt);
-                }
-            }
-        }
-        object.member("liveness", if self.beat { "beat" } else { "ping" });
-        if let Some(token) = &self.token {
-            object.member("token", &*token.0);
-        }
-    }
-}
-
-fn write_wait(object: &mut Object<'_>, wait: Option<WaitTimeout>) {
-    match wait {
-        None => {}
-        Some(WaitTimeout::Session) => {
-            object.member("wait", true);
-        }
-        Some(WaitTimeout::Ms(ms)) => {
-            object.member("wait", ms);
-        }
-    }
-}
-
-fn write_fence(object: &mut Object<'_>, fence: Option<Fence>) {
-    if let Some(Fence(fence)) = fence {
-        object.member("fence", fence);
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::{
+        Conduct, Fence, LockAsk, Mode, Name, Parting, SessionName, TicketTerms, WAIT_MAX_MS,
+        WaitTimeout,
+    };
+    use crate::wire::query;
+    use crate::wire::socket::op::{ClaimWish, Hello, Who};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
+    }
+
+    fn plain_lock(resource: &str, wait: Option<WaitTimeout>) -> Op {
+        let (resource, ask) = (name(resource), LockAsk::default());
+        Op::Lock { resource, wait, ask, progress: false }
     }
 
     fn op(text: &str) -> Result<Op, String> {
@@ -336,7 +122,7 @@ mod tests {
     fn unknown_members_are_ignored_however_deep_and_the_last_of_a_name_counts() {
         let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
         let text = format!(r#"{{"id":1,"x":{deep},"op":"lock","resource":"a","resource":"b"}}"#);
-        assert_eq!(op(&text), Ok(Op::Lock { resource: name("b"), wait: None }));
+        assert_eq!(op(&text), Ok(plain_lock("b", None)));
         assert_eq!(op(r#"{"id":1,"op":"beat","ttl":"soon","wait":{}}"#), Ok(Op::Beat));
         assert_eq!(op(r#"{"\u0069d":1,"op":"b\u0065at"}"#), Ok(Op::Beat));
     }
@@ -359,10 +145,7 @@ mod tests {
         }
         let resource = || name("a");
         let lock = r#"{"id":1,"op":"lock","resource":"a","wait":3e4}"#;
-        assert_eq!(
-            op(lock),
-            Ok(Op::Lock { resource: resource(), wait: Some(WaitTimeout::Ms(30_000)) })
-        );
+        assert_eq!(op(lock), Ok(plain_lock("a", Some(WaitTimeout::Ms(30_000)))));
         let unlock = r#"{"id":1,"op":"unlock","resource":"a","fence":4711.0}"#;
         let fence = Some(Fence(4711));
         assert_eq!(op(unlock), Ok(Op::Unlock { resource: resource(), fence }));
@@ -372,7 +155,8 @@ mod tests {
         );
         let hello = op(r#"{"id":1,"op":"hello","ttl":1e4}"#);
         let ttl = query::ttl(10_000).unwrap();
-        let who = Who::New { name: SessionName::parse("").unwrap(), ttl };
+        let (name, conduct) = (SessionName::parse("").unwrap(), Conduct::default());
+        let who = Who::New { name, ttl, conduct };
         assert_eq!(hello, Ok(Op::Hello(Hello { beat: false, who, token: None })));
     }
 
@@ -435,7 +219,7 @@ mod tests {
             ("-1", Err("wait must be a number of ms, or true".to_owned())),
         ] {
             let text = format!(r#"{{"id":1,"op":"lock","resource":"a","wait":{wait}}}"#);
-            let expected = length.map(|wait| Op::Lock { resource: name("a"), wait });
+            let expected = length.map(|wait| plain_lock("a", wait));
             assert_eq!(op(&text), expected, "{wait}");
         }
     }
@@ -456,5 +240,119 @@ mod tests {
         assert!(data(r#""data":"a","data64":"YQ==""#).is_err());
         let text = "a".repeat(1025);
         assert_eq!(data(&format!(r#""data":"{text}""#)).unwrap_err(), query::too_large().detail);
+    }
+
+    /// A request of an op with these members.
+    fn of(op_name: &str, members: &str) -> Result<Op, String> {
+        op(&format!(r#"{{"id":1,"op":"{op_name}","resource":"a",{members}}}"#))
+    }
+
+    #[test]
+    fn a_lock_is_asked_for_in_one_way_at_a_time() {
+        let ask = |members| match of("lock", members) {
+            Ok(Op::Lock { ask, .. }) => Ok(ask),
+            Ok(other) => panic!("{other:?}"),
+            Err(why) => Err(why),
+        };
+        let plain = LockAsk::default();
+        assert_eq!(ask(r#""mode":"exclusive""#), Ok(plain.clone()));
+        assert_eq!(ask(r#""mode":"shared""#), Ok(LockAsk { mode: Mode::Shared, ..plain.clone() }));
+        let data = Some(query::data(b"x").unwrap());
+        assert_eq!(ask(r#""data":"x""#), Ok(LockAsk { data, ..plain.clone() }));
+        let data = Some(query::data(b"").unwrap());
+        assert_eq!(
+            ask(r#""data":"","fence":7"#),
+            Ok(LockAsk { data, fence: Some(Fence(7)), ..plain.clone() })
+        );
+        assert_eq!(ask(r#""steal":true,"wait":9"#), Ok(LockAsk { steal: true, ..plain }));
+        for wrong in [
+            r#""mode":"both""#,
+            r#""mode":1"#,
+            r#""steal":true,"mode":"shared""#,
+            r#""steal":true,"fence":7"#,
+            r#""steal":1"#,
+            r#""data":"x","data64":"eA==""#,
+            r#""progress":"yes""#,
+        ] {
+            assert!(ask(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn several_resources_stand_instead_of_one() {
+        let claim = |members: &str| op(&format!(r#"{{"id":1,"op":"claim",{members}}}"#));
+        let names = vec![name("a"), name("b")];
+        let wish = ClaimWish { wait: None, hold_ms: Some(100), progress: false };
+        assert_eq!(
+            claim(r#""resources":["a","b"],"hold":100"#),
+            Ok(Op::ClaimFirst { resources: names, wish })
+        );
+        let many = |count: usize| {
+            let names: Vec<_> = (0..count).map(|number| format!("\"{number}\"")).collect();
+            claim(&format!(r#""resources":[{}]"#, names.join(",")))
+        };
+        assert!(many(32).is_ok());
+        for wrong in [many(0), many(33)] {
+            let why = "resources must be a list of 1 to 32 different names".to_owned();
+            assert_eq!(wrong, Err(why));
+        }
+        let deep = format!(r#""resources":["a",{}{}]"#, "[".repeat(9000), "]".repeat(9000));
+        for wrong in [
+            r#""resources":["a","a"]"#,
+            r#""resources":["a",1]"#,
+            r#""resources":["a",""]"#,
+            r#""resources":["a",["b"]]"#,
+            r#""resources":"a""#,
+            r#""resources":["a"],"resource":"b""#,
+            r#""resources":["a"],"ticket":"b""#,
+            &deep,
+        ] {
+            assert!(claim(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn force_is_an_end_without_a_parting() {
+        let force = |ticket, fence| Ok(Op::Force { resource: name("a"), ticket, fence });
+        assert_eq!(of("unlock", r#""force":true"#), force(None, None));
+        let (ticket, fence) = (Some(name("t")), Some(Fence(7)));
+        assert_eq!(of("release", r#""ticket":"t","force":true,"fence":7"#), force(ticket, fence));
+        assert!(of("release", r#""ticket":"t","force":true,"dead":true"#).is_err());
+        let parting = Parting { delay_ms: 9, untried: true, ..Parting::default() };
+        assert_eq!(
+            of("release", r#""ticket":"t","force":false,"delay":9,"untried":true,"note":"""#),
+            Ok(Op::Release { resource: name("a"), ticket: name("t"), fence: None, parting })
+        );
+        let long = format!(r#""ticket":"t","note":"{}""#, "n".repeat(256));
+        assert!(of("release", &long).is_err());
+        assert!(of("pause", r#""paused":null"#).is_err());
+        assert_eq!(
+            of("pause", r#""paused":false"#),
+            Ok(Op::Pause { resource: name("a"), paused: false })
+        );
+    }
+
+    #[test]
+    fn terms_have_bounds() {
+        let issue = |members: &str| of("issue", &format!(r#""ticket":"t",{members}"#));
+        let terms = TicketTerms { priority: 9, attempts: Some(1000), ..TicketTerms::default() };
+        match issue(r#""priority":9,"attempts":1e3"#) {
+            Ok(Op::Issue { terms: read, .. }) => assert_eq!(read, terms),
+            other => panic!("{other:?}"),
+        }
+        for wrong in [
+            r#""priority":10"#,
+            r#""priority":-1"#,
+            r#""attempts":0"#,
+            r#""attempts":1001"#,
+            r#""hold":99"#,
+            r#""hold":86400001"#,
+            r#""hold":true"#,
+            r#""delay":2592000001"#,
+            r#""stay":1"#,
+            r#""new":"yes""#,
+        ] {
+            assert!(issue(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -2,29 +2,32 @@
 
 use std::vec;
 
-use serde::Deserialize;
-
 use crate::machine::{
-    DATA_MAX_BYTES, Fence, Figures, Grant, IssuedState, Kind, LockGrant, NAME_MAX_BYTES, Name,
-    SessionId, SessionName, SessionRef, SessionState, Ttl, WaitId, WaitState, WatchState,
+    CLAIM_FIRST_MAX, DATA_MAX_BYTES, Figures, Grant, IssuedState, Kind, LockGrant, Mode,
+    NAME_MAX_BYTES, Name, SessionId, SessionName, SessionRef, Sought, Ttl, WaitId, WaitState,
 };
-use crate::wire::id::{read_id, write_id};
+use crate::wire::figures::write_figures;
+use crate::wire::holders::{HOLDERS_MAX_BYTES, Holders, write_mode};
+use crate::wire::id::write_id;
 use crate::wire::json::Object;
+use crate::wire::look::waited_for;
 
-use super::bounds::FRAME_MAX_BYTES;
-use super::figures::{FiguresMembers, write_figures};
-use super::ticket::{DataMembers, GivenTicket};
-use super::understood::{NotUnderstood, name, session_name, there};
+use super::bounds::{FRAME_MAX_BYTES, LISTS_MAX_BYTES};
+use super::ticket::GivenTicket;
 
-/// Bytes of lists in one frame, beyond which no entry is begun.
-const LISTS_MAX_BYTES: usize = 48 * 1024;
-/// More than the largest entry takes: a hold, with three names, of which a character may be
-/// written as two, and data, of which a byte may be written as six; and its members.
-const ENTRY_MAX_BYTES: usize = 3 * 2 * NAME_MAX_BYTES + 6 * DATA_MAX_BYTES + 256;
+/// More than a hold takes: three names, of which a character may be written as two, and data, of
+/// which a byte may be written as six; and its members.
+const HOLD_MAX_BYTES: usize = 3 * 2 * NAME_MAX_BYTES + 6 * DATA_MAX_BYTES + 320;
+/// More than a wait for several resources takes.
+const WAIT_MAX_BYTES: usize = CLAIM_FIRST_MAX * (2 * NAME_MAX_BYTES + 3) + 256;
+/// More than a watch takes, with those who hold what is watched.
+const WATCH_MAX_BYTES: usize = 2 * NAME_MAX_BYTES + HOLDERS_MAX_BYTES + 320;
 /// More than the rest of a frame takes: a name, two ids, numbers, and its members.
 const HEAD_MAX_BYTES: usize = 2 * NAME_MAX_BYTES + 512;
 
-const _: () = assert!(LISTS_MAX_BYTES + ENTRY_MAX_BYTES + HEAD_MAX_BYTES <= FRAME_MAX_BYTES);
+const _: () = assert!(LISTS_MAX_BYTES + HOLD_MAX_BYTES + HEAD_MAX_BYTES <= FRAME_MAX_BYTES);
+const _: () = assert!(LISTS_MAX_BYTES + WAIT_MAX_BYTES + HEAD_MAX_BYTES <= FRAME_MAX_BYTES);
+const _: () = assert!(LISTS_MAX_BYTES + WATCH_MAX_BYTES + HEAD_MAX_BYTES <= FRAME_MAX_BYTES);
 
 /// What a state says of the session itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +56,7 @@ pub struct StateLists {
     /// Its places in queues.
     pub waits: Vec<Place>,
     /// What it watches.
-    pub watches: Vec<WatchState>,
+    pub watches: Vec<Watched>,
     /// What it has issued.
     pub issued: Vec<IssuedState>,
 }
@@ -67,34 +70,51 @@ pub enum HoldState {
     Ticket(GivenTicket),
 }
 
-/// A place in a queue.
+/// A place in a queue, or in several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its number.
     pub wait: WaitId,
     /// What it is for.
-    pub resource: Name,
+    pub sought: Sought,
     /// Whether that is a lock.
     pub kind: Kind,
+    /// In which mode it waits for a lock.
+    pub mode: Mode,
     /// For that very ticket.
     pub ticket: Option<Name>,
-    /// Counted from 1.
+    /// Counted from 1; of several queues, the least.
     pub position: u32,
 }
 
-impl From<Grant> for HoldState {
-    fn from(grant: Grant) -> Self {
+/// What a session watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Which resource.
+    pub resource: Name,
+    /// Whether every change is told.
+    pub changes: bool,
+    /// How it stands.
+    pub figures: Figures,
+    /// Who holds it, if that is told of every change.
+    pub holders: Option<Holders>,
+}
+
+impl HoldState {
+    /// A hold of which so many ms are left, if it ends by itself.
+    #[must_use]
+    pub fn new(grant: Grant, left_ms: Option<u32>) -> Self {
         match grant {
             Grant::Lock(grant) => Self::Lock(grant),
-            Grant::Ticket(grant) => Self::Ticket(grant.into()),
+            Grant::Ticket(grant) => Self::Ticket(GivenTicket::new(grant, left_ms)),
         }
     }
 }
 
 impl From<WaitState> for Place {
     fn from(wait: WaitState) -> Self {
-        let WaitState { wait, resource, kind, ticket, position, timeout: _ } = wait;
-        Self { wait, resource, kind, ticket, position }
+        let WaitState { wait, sought, kind, mode, ticket, position, timeout: _ } = wait;
+        Self { wait, sought, kind, mode, ticket, position }
     }
 }
 
@@ -104,39 +124,24 @@ impl From<WaitState> for Place {
 pub struct StateFrames {
     id: Option<u64>,
     head: Option<StateHead>,
-    holds: vec::IntoIter<Grant>,
-    waits: vec::IntoIter<WaitState>,
-    watches: vec::IntoIter<WatchState>,
+    holds: vec::IntoIter<HoldState>,
+    waits: vec::IntoIter<Place>,
+    watches: vec::IntoIter<Watched>,
     issued: vec::IntoIter<IssuedState>,
 }
 
 impl StateFrames {
     /// The frames that answer the request of that id.
     #[must_use]
-    pub fn new(
-        id: Option<u64>,
-        state: SessionState,
-        session_ref: SessionRef,
-        resumed: bool,
-        epoch: &str,
-        ping_ms: u32,
-    ) -> Self {
-        let head = StateHead {
-            session: state.info.id,
-            session_ref: Some(session_ref),
-            name: state.info.name.clone(),
-            ttl: state.info.ttl,
-            resumed,
-            epoch: epoch.into(),
-            ping_ms,
-        };
+    pub fn new(id: Option<u64>, head: StateHead, lists: StateLists) -> Self {
+        let StateLists { holds, waits, watches, issued } = lists;
         Self {
             id,
             head: Some(head),
-            holds: state.holds.into_iter(),
-            waits: state.waits.into_iter(),
-            watches: state.watches.into_iter(),
-            issued: state.issued.into_iter(),
+            holds: holds.into_iter(),
+            waits: waits.into_iter(),
+            watches: watches.into_iter(),
+            issued: issued.into_iter(),
         }
     }
 
@@ -144,20 +149,25 @@ impl StateFrames {
     fn fill(&mut self, object: &mut Object<'_>) -> bool {
         let mut room = LISTS_MAX_BYTES;
         list(object, "holds", &mut self.holds, &mut room, |hold, object| match hold {
-            Grant::Lock(LockGrant { resource, fence, waiting }) => {
+            HoldState::Lock(LockGrant { resource, fence, waiting, mode }) => {
                 object.member("resource", resource.as_str()).member("fence", fence.0);
                 object.member("waiting", waiting);
+                write_mode(object, mode);
             }
-            Grant::Ticket(grant) => GivenTicket::from(grant).write(object),
-        }) && list(object, "waits", &mut self.waits, &mut room, |wait, object| {
-            write_wait(&wait, object)
-        }) && list(object, "watches", &mut self.watches, &mut room, |watch, object| {
-            object.member("resource", watch.resource.as_str()).member("changes", watch.changes);
-            write_figures(object, watch.figures);
-        }) && list(object, "issued", &mut self.issued, &mut room, |issued, object| {
-            object.member("resource", issued.resource.as_str());
-            object.member("ticket", issued.ticket.as_str()).member("claimed", issued.claimed);
-        })
+            HoldState::Ticket(ticket) => ticket.write(object),
+        }) && list(object, "waits", &mut self.waits, &mut room, |wait, object| wait.write(object))
+            && list(object, "watches", &mut self.watches, &mut room, |watch, object| {
+                object.member("resource", watch.resource.as_str()).member("changes", watch.changes);
+                write_figures(object, watch.figures);
+                if let Some(holders) = watch.holders {
+                    holders.write(object);
+                }
+            })
+            && list(object, "issued", &mut self.issued, &mut room, |issued, object| {
+                object.member("resource", issued.resource.as_str());
+                object.member("ticket", issued.ticket.as_str()).member("claimed", issued.claimed);
+                object.unless_default("stay", issued.stays);
+            })
     }
 }
 
@@ -185,17 +195,26 @@ fn list<T>(
     entries.as_slice().is_empty()
 }
 
-fn write_wait(wait: &WaitState, object: &mut Object<'_>) {
-    let kind = match wait.kind {
-        Kind::Lock => "lock",
-        Kind::Tickets => "ticket",
-    };
-    object.member("wait", wait.wait.0).member("resource", wait.resource.as_str());
-    object.member("kind", kind);
-    if let Some(ticket) = &wait.ticket {
-        object.member("ticket", ticket.as_str());
+impl Place {
+    fn write(&self, object: &mut Object<'_>) {
+        object.member("wait", self.wait.0);
+        write_sought(object, &self.sought);
+        object.member("kind", waited_for(self.kind));
+        write_mode(object, self.mode);
+        object.optional("ticket", self.ticket.as_ref().map(Name::as_str));
+        object.member("position", self.position);
     }
-    object.member("position", wait.position);
+}
+
+/// Writes what a wait is for: the name of a resource, or those of several.
+pub(super) fn write_sought(object: &mut Object<'_>, sought: &Sought) {
+    match sought {
+        Sought::One(resource) => object.member("resource", resource.as_str()),
+        Sought::FirstOf(resources) => {
+            let resources: Vec<&str> = resources.iter().map(Name::as_str).collect();
+            object.member("resources", resources)
+        }
+    };
 }
 
 impl Iterator for StateFrames {
@@ -233,162 +252,29 @@ impl StateHead {
         ok.member("ttl", self.ttl.as_ms()).member("resumed", self.resumed);
         ok.member("epoch", &*self.epoch).member("ping", self.ping_ms);
     }
-
-    /// Reads what is in `ok`; `None` when it is no state.
-    pub(super) fn read(ok: &str) -> Result<Option<Self>, NotUnderstood> {
-        let members: HeadMembers =
-            serde_json::from_str(ok).map_err(|_| NotUnderstood("members of ok"))?;
-        let Some(session) = members.session else { return Ok(None) };
-        let ttl = there(members.ttl, "ttl")?;
-        Ok(Some(Self {
-            session: there(read_id(&session), "session")?,
-            session_ref: members.session_ref.as_deref().and_then(SessionRef::parse),
-            name: session_name(&there(members.name, "name")?)?,
-            ttl: there(Ttl::new(ttl), "ttl")?,
-            resumed: there(members.resumed, "resumed")?,
-            epoch: there(members.epoch, "epoch")?.into(),
-            ping_ms: there(members.ping, "ping")?,
-        }))
-    }
-}
-
-/// The members of a state's head, as they came.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct HeadMembers {
-    session: Option<String>,
-    #[serde(rename = "ref")]
-    session_ref: Option<String>,
-    name: Option<String>,
-    ttl: Option<i64>,
-    resumed: Option<bool>,
-    epoch: Option<String>,
-    ping: Option<u32>,
-}
-
-/// The lists of a state, as they came.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ListsMembers {
-    holds: Vec<HoldMembers>,
-    waits: Vec<PlaceMembers>,
-    watches: Vec<WatchMembers>,
-    issued: Vec<IssuedMembers>,
-}
-
-#[derive(Debug, Deserialize)]
-struct HoldMembers {
-    resource: String,
-    fence: u64,
-    waiting: Option<u32>,
-    ticket: Option<String>,
-    #[serde(flatten)]
-    data: DataMembers,
-    issuer: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct PlaceMembers {
-    wait: u64,
-    resource: String,
-    kind: String,
-    ticket: Option<String>,
-    position: u32,
-}
-
-#[derive(Debug, Deserialize)]
-struct WatchMembers {
-    resource: String,
-    changes: bool,
-    #[serde(flatten)]
-    figures: FiguresMembers,
-}
-
-#[derive(Debug, Deserialize)]
-struct IssuedMembers {
-    resource: String,
-    ticket: String,
-    claimed: bool,
-}
-
-impl StateLists {
-    /// Reads the lists in `ok` or `part`.
-    pub(super) fn read(lists: &str) -> Result<Self, NotUnderstood> {
-        let members: ListsMembers =
-            serde_json::from_str(lists).map_err(|_| NotUnderstood("lists of a state"))?;
-        Ok(Self {
-            holds: members.holds.into_iter().map(HoldState::try_from).collect::<Result<_, _>>()?,
-            waits: members.waits.into_iter().map(Place::try_from).collect::<Result<_, _>>()?,
-            watches: members.watches.into_iter().map(watch).collect::<Result<_, _>>()?,
-            issued: members.issued.iter().map(issued).collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-impl TryFrom<HoldMembers> for HoldState {
-    type Error = NotUnderstood;
-
-    fn try_from(hold: HoldMembers) -> Result<Self, NotUnderstood> {
-        let (resource, fence) = (name(&hold.resource)?, Fence(hold.fence));
-        let Some(ticket) = hold.ticket else {
-            let waiting = there(hold.waiting, "waiting")?;
-            return Ok(Self::Lock(LockGrant { resource, fence, waiting }));
-        };
-        Ok(Self::Ticket(GivenTicket {
-            resource,
-            ticket: name(&ticket)?,
-            data: hold.data.try_into()?,
-            fence,
-            issuer: session_name(&there(hold.issuer, "issuer")?)?,
-        }))
-    }
-}
-
-impl TryFrom<PlaceMembers> for Place {
-    type Error = NotUnderstood;
-
-    fn try_from(place: PlaceMembers) -> Result<Self, NotUnderstood> {
-        Ok(Self {
-            wait: WaitId(place.wait),
-            resource: name(&place.resource)?,
-            kind: if place.kind == "lock" { Kind::Lock } else { Kind::Tickets },
-            ticket: place.ticket.map(|ticket| name(&ticket)).transpose()?,
-            position: place.position,
-        })
-    }
-}
-
-fn watch(watch: WatchMembers) -> Result<WatchState, NotUnderstood> {
-    let (resource, figures) = (name(&watch.resource)?, Figures::from(watch.figures));
-    Ok(WatchState { resource, changes: watch.changes, figures })
-}
-
-fn issued(issued: &IssuedMembers) -> Result<IssuedState, NotUnderstood> {
-    let (resource, ticket) = (name(&issued.resource)?, name(&issued.ticket)?);
-    Ok(IssuedState { resource, ticket, claimed: issued.claimed })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::machine::SessionInfo;
 
     #[test]
     fn a_large_state_comes_in_parts_that_fit_and_lack_nothing() {
-        let info = Arc::new(SessionInfo {
-            id: SessionId([7; 20]),
+        let head = StateHead {
+            session: SessionId([7; 20]),
+            session_ref: Some(SessionRef([1; 8])),
             name: SessionName::parse(&"\"".repeat(255)).unwrap(),
             ttl: Ttl::new(5000).unwrap(),
-            source: "here".into(),
-        });
+            resumed: true,
+            epoch: "e".into(),
+            ping_ms: 7,
+        };
         let name = Name::parse(&"\\".repeat(255)).unwrap();
-        let ticket = IssuedState { resource: name.clone(), ticket: name, claimed: true };
+        let ticket =
+            IssuedState { resource: name.clone(), ticket: name, claimed: true, stays: true };
         let issued = vec![ticket; 10_000];
-        let state = SessionState { info, holds: vec![], waits: vec![], watches: vec![], issued };
-        let frames: Vec<Vec<u8>> =
-            StateFrames::new(Some(9), state, SessionRef([1; 8]), true, "e", 7).collect();
+        let lists = StateLists { issued, ..StateLists::default() };
+        let frames: Vec<Vec<u8>> = StateFrames::new(Some(9), head, lists).collect();
         assert!(frames.len() > 100 && frames.iter().all(|frame| frame.len() <= FRAME_MAX_BYTES));
         let mut count = 0;
         for (at, frame) in frames.iter().enumerate() {

@@ -1,15 +1,11 @@
-//! A ticket that somebody has, and the data that tickets carry.
+//! A ticket that somebody has.
 
-use std::str;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
 use crate::machine::{Data, Fence, Name, SessionName, TicketGrant};
+use crate::wire::data::{DataMembers, write_data};
 use crate::wire::json::Object;
-
-use super::understood::{NotUnderstood, name, session_name};
+use crate::wire::understood::{NotUnderstood, name, session_name};
 
 /// A ticket that was granted, as its claimant is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,49 +20,38 @@ pub struct GivenTicket {
     pub fence: Fence,
     /// What its issuer is called.
     pub issuer: SessionName,
+    /// The how manieth attempt it is, when that is counted.
+    pub attempt: Option<u32>,
+    /// How long the claim lasts, in ms, unless it is touched.
+    pub hold_ms: Option<u32>,
+    /// How long it still lasts, in ms.
+    pub left_ms: Option<u32>,
 }
 
 impl From<TicketGrant> for GivenTicket {
+    /// All of its time is left when it was just granted.
     fn from(grant: TicketGrant) -> Self {
-        let TicketGrant { resource, ticket, data, fence, issuer, claimant: _ } = grant;
-        Self { resource, ticket, data, fence, issuer: issuer.name.clone() }
+        let left_ms = grant.hold_ms;
+        Self::new(grant, left_ms)
     }
 }
 
 impl GivenTicket {
+    /// One of which so many ms are left.
+    #[must_use]
+    pub fn new(grant: TicketGrant, left_ms: Option<u32>) -> Self {
+        let TicketGrant { resource, ticket, data, fence, issuer, attempt, hold_ms, claimant: _ } =
+            grant;
+        let issuer = issuer.name().clone();
+        Self { resource, ticket, data, fence, issuer, attempt, hold_ms, left_ms }
+    }
+
     pub(super) fn write(&self, object: &mut Object<'_>) {
         object.member("resource", self.resource.as_str()).member("ticket", self.ticket.as_str());
         write_data(object, &self.data);
         object.member("fence", self.fence.0).member("issuer", self.issuer.as_str());
-    }
-}
-
-/// Writes data so that it shows what it is: `data` when it is UTF-8, else `data64`.
-pub(super) fn write_data(object: &mut Object<'_>, data: &Data) {
-    match str::from_utf8(data.as_bytes()) {
-        Ok(text) => object.member("data", text),
-        Err(_) => object.member("data64", BASE64.encode(data.as_bytes())),
-    };
-}
-
-/// The members of a ticket's data, as they came.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct DataMembers {
-    data: Option<String>,
-    data64: Option<String>,
-}
-
-impl TryFrom<DataMembers> for Data {
-    type Error = NotUnderstood;
-
-    fn try_from(members: DataMembers) -> Result<Self, NotUnderstood> {
-        let bytes = match (members.data, members.data64) {
-            (Some(text), _) => text.into_bytes(),
-            (None, Some(text)) => BASE64.decode(text).map_err(|_| NotUnderstood("data64"))?,
-            (None, None) => return Err(NotUnderstood("data")),
-        };
-        Self::new(&bytes).ok_or(NotUnderstood("data"))
+        object.optional("attempt", self.attempt);
+        object.optional("hold", self.hold_ms).optional("left", self.left_ms);
     }
 }
 
@@ -79,6 +64,9 @@ pub(super) struct TicketMembers {
     data: DataMembers,
     fence: u64,
     issuer: String,
+    attempt: Option<u32>,
+    hold: Option<u32>,
+    left: Option<u32>,
 }
 
 impl TryFrom<TicketMembers> for GivenTicket {
@@ -91,6 +79,9 @@ impl TryFrom<TicketMembers> for GivenTicket {
             data: members.data.try_into()?,
             fence: Fence(members.fence),
             issuer: session_name(&members.issuer)?,
+            attempt: members.attempt,
+            hold_ms: members.hold,
+            left_ms: members.left,
         })
     }
 }

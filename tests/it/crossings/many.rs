@@ -10,7 +10,7 @@ use super::*;
 const MANY: usize = 1700;
 
 fn lock_of(session: SessionId, resource: &str) -> Command {
-    Command::Lock { session, resource: name(resource), wait_request: None }
+    Command::Lock { session, resource: name(resource), wait_request: None, ask: LockAsk::default() }
 }
 
 async fn opened(driver: &Driver, ttl_ms: i64) -> SessionId {
@@ -33,7 +33,8 @@ async fn nothing_is_granted_to_one_that_falls_due_in_a_later_slice() {
     let wait_request =
         Some(WaitRequest { origin, timeout: ticketd::machine::WaitTimeout::Session });
     for &session in &doomed[1..] {
-        let command = Command::Lock { session, resource: name("db"), wait_request };
+        let command =
+            Command::Lock { session, resource: name("db"), wait_request, ask: LockAsk::default() };
         driver.request(session, command).await.expect("an answer");
     }
     let own = lock_of(doomed[MANY - 1], "own");

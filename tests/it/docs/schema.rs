@@ -147,6 +147,11 @@ fn fits(schema: &Value, value: &Value) -> Result<(), String> {
                 }
                 true
             }
+            "minItems" => value.as_array().is_none_or(|all| all.len() as u64 >= number(wanted)),
+            "maxItems" => value.as_array().is_none_or(|all| all.len() as u64 <= number(wanted)),
+            "uniqueItems" => value.as_array().is_none_or(|all| {
+                all.iter().enumerate().all(|(at, item)| !all[..at].contains(item))
+            }),
             "oneOf" => fitting(wanted, value) == 1,
             "anyOf" => fitting(wanted, value) >= 1,
             "not" => fits(wanted, value).is_err(),

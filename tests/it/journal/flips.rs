@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use ticketd::journal::{Journal, JournalOptions, OpenError, Recovered, Sqlite, StorageFailure};
-use ticketd::machine::{Command, SessionId, SessionName, Snapshot, Ttl};
+use ticketd::machine::{Command, Conduct, SessionId, SessionName, Snapshot, Ttl};
 
 use super::directory::open;
 use super::support::{Dir, JournalWriter, identity, snapshots};
@@ -47,6 +47,7 @@ fn session(number: u32) -> Command {
         name: SessionName::parse(&"name".repeat(50)).expect("is a name"),
         ttl: Ttl::new(5000).expect("is a ttl"),
         source: "192.0.2.1:4711".into(),
+        conduct: Conduct::default(),
     }
 }
 

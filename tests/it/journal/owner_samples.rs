@@ -13,7 +13,7 @@ fn the_owners_are_read() {
     let principal = Owner::Principal(name("builder"));
     let revoke = |reach| {
         let (resource, ticket) = (name("jobs"), name("t1"));
-        Command::Revoke { session, resource, ticket, reach }
+        Command::Revoke { session, resource, ticket, reach, fence: None }
     };
     let commands = [
         Command::Adopt { session, owner: principal.clone() },

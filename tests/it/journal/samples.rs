@@ -10,8 +10,9 @@ use ticketd::log::codec::{
     CHUNK_BYTES, Reader, SnapshotReader, decode_command, encode_command, encode_snapshot,
 };
 use ticketd::machine::{
-    Command, Data, Fence, Kind, Name, NodeId, Reach, RequestId, ResourceSnapshot, SessionId,
-    SessionInfo, SessionName, SessionSnapshot, Snapshot, TicketSnapshot, Ttl, WaitId, WaitOrigin,
+    Command, Conduct, Data, Fence, HoldSnapshot, Kind, LockAsk, Mode, Name, NodeId, Parting,
+    PauseSnapshot, Reach, RequestId, ResourceSnapshot, SessionId, SessionInfo, SessionName,
+    SessionSnapshot, Snapshot, SnapshotParty, TicketSnapshot, TicketTerms, Ttl, WaitId, WaitOrigin,
     WaitRequest, WaitSnapshot, WaitTimeout, WatchSnapshot,
 };
 
@@ -77,7 +78,7 @@ fn the_nodes_are_read() {
     let session = SessionId(*b"twenty bytes of ksui");
     let lock = |timeout| {
         let wait_request = Some(WaitRequest { origin: WaitOrigin::Request(request), timeout });
-        Command::Lock { session, resource: name("db"), wait_request }
+        Command::Lock { session, resource: name("db"), wait_request, ask: LockAsk::default() }
     };
     let commands = [
         Command::Join { node },
@@ -117,6 +118,7 @@ fn a_node_takes_its_requests_along() {
         session,
         resource: name("db"),
         wait_request: Some(WaitRequest { origin, timeout: WaitTimeout::Ms(1000) }),
+        ask: LockAsk::default(),
     };
     let sessions = [1, 2, 3].map(|n| SessionId([n; 20]));
     let open = |session| Command::Open {
@@ -124,12 +126,18 @@ fn a_node_takes_its_requests_along() {
         name: SessionName::parse("worker").expect("is a name"),
         ttl: Ttl::new(1000).expect("is a ttl"),
         source: "here".into(),
+        conduct: Conduct::default(),
     };
     let [holder, one, two] = sessions;
     for gone in [Command::Leave { node }, Command::Bury { node }] {
         let mut commands = vec![Command::Join { node }];
         commands.extend(sessions.map(open));
-        commands.push(Command::Lock { session: holder, resource: name("db"), wait_request: None });
+        commands.push(Command::Lock {
+            session: holder,
+            resource: name("db"),
+            wait_request: None,
+            ask: LockAsk::default(),
+        });
         commands.push(ask(one, WaitOrigin::Request(RequestId { node, n: 1 })));
         commands.push(ask(two, WaitOrigin::Request(RequestId { node, n: 2 })));
         commands.push(ask(two, WaitOrigin::Request(RequestId::alone(2))));
@@ -244,6 +252,7 @@ fn commands() -> Vec<Command> {
         name: SessionName::parse(name).expect("is a name"),
         ttl: Ttl::new(ttl_ms).expect("is a ttl"),
         source: source.into(),
+        conduct: Conduct::default(),
     };
     let issue = |data: &[u8], notify| Command::Issue {
         session,
@@ -251,6 +260,7 @@ fn commands() -> Vec<Command> {
         ticket: ticket.clone(),
         data: Data::new(data).expect("is short"),
         notify,
+        terms: TicketTerms::default(),
     };
     let ways = [WaitOrigin::Socket, WaitOrigin::Request(RequestId::alone(u64::MAX))];
     let lengths = [WaitTimeout::Ms(86_400_000), WaitTimeout::Session];
@@ -263,7 +273,7 @@ fn commands() -> Vec<Command> {
         Command::Boot { fence: Fence(3_712_345_678_901_248) },
         open("", 50, ""),
         open("worker", 86_400_000, "[2001:db8::1]:4711"),
-        Command::Close { session },
+        Command::Close { session, by_other: false },
         Command::Expire { sessions: vec![] },
         Command::Expire { sessions: vec![session, SessionId([0; 20])] },
         issue(b"", false),
@@ -274,6 +284,7 @@ fn commands() -> Vec<Command> {
             resource: resource.clone(),
             ticket: ticket.clone(),
             reach: Reach::Any,
+            fence: None,
         },
     ];
     for &wait_request in &asks {
@@ -284,15 +295,28 @@ fn commands() -> Vec<Command> {
                 ticket,
                 wait_request,
                 again,
+                hold_ms: None,
             });
         }
-        all.push(Command::Lock { session, resource: resource.clone(), wait_request });
+        all.push(Command::Lock {
+            session,
+            resource: resource.clone(),
+            wait_request,
+            ask: LockAsk::default(),
+        });
     }
     for fence in fences {
         for by_socket in [false, true] {
             let (resource, ticket) = (resource.clone(), ticket.clone());
             all.push(Command::Unlock { session, resource: resource.clone(), fence, by_socket });
-            all.push(Command::Release { session, resource, ticket, fence, by_socket });
+            all.push(Command::Release {
+                session,
+                resource,
+                ticket,
+                fence,
+                by_socket,
+                parting: Parting::default(),
+            });
         }
     }
     all.extend([
@@ -315,7 +339,8 @@ pub(super) fn snapshot() -> Snapshot {
         known: true,
         last: Kind::Tickets,
         emptied: None,
-        lock: None,
+        pause: PauseSnapshot::None,
+        locks: vec![],
         tickets: vec![],
         waits: vec![],
         watches: vec![],
@@ -326,6 +351,7 @@ pub(super) fn snapshot() -> Snapshot {
         next_wait: 128,
         serial: 127,
         emptied_mark: 0,
+        clock_ms: 0,
         nodes: vec![],
         sessions: vec![info(one, "", 50, ""), info(two, "worker ü", 86_400_000, "192.0.2.1:4711")],
         resources: vec![
@@ -345,7 +371,7 @@ pub(super) fn snapshot() -> Snapshot {
             ResourceSnapshot {
                 name: name("b"),
                 last: Kind::Lock,
-                lock: Some((one, Fence(9))),
+                locks: vec![hold(one, Fence(9))],
                 ..empty.clone()
             },
             ResourceSnapshot { name: name("c"), emptied: Some(70_000), ..empty.clone() },
@@ -363,7 +389,7 @@ fn info(id: SessionId, name: &str, ttl_ms: i64, source: &str) -> SessionSnapshot
     let name = SessionName::parse(name).expect("is a name");
     let ttl = Ttl::new(ttl_ms).expect("is a ttl");
     let info = SessionInfo { id, name, ttl, source: source.into() };
-    SessionSnapshot { info, owner: None, condemned: false }
+    SessionSnapshot { info, owner: None, condemned: false, conduct: Conduct::default() }
 }
 
 /// A ticket; the claimed ones notify.
@@ -373,8 +399,27 @@ fn ticket(
     data: &[u8],
     claim: Option<(SessionId, Fence)>,
 ) -> TicketSnapshot {
-    let (name, data) = (name(text), Data::new(data).expect("is short"));
-    TicketSnapshot { name, data, issuer, claim, notify: claim.is_some(), place: 300, issued: 2 }
+    TicketSnapshot {
+        name: name(text),
+        data: Data::new(data).expect("is short"),
+        issuer: SnapshotParty::Here(issuer),
+        claim: claim.map(|(session, fence)| hold(session, fence)),
+        notify: claim.is_some(),
+        place: 300,
+        issued: 2,
+        number: 0,
+        terms: TicketTerms::default(),
+        attempts: 0,
+        delay: None,
+        dead: false,
+        note: None,
+    }
+}
+
+/// A grant of which no more is known than whose it is.
+pub(super) fn hold(session: SessionId, fence: Fence) -> HoldSnapshot {
+    let (holder, mode) = (SnapshotParty::Here(session), Mode::Exclusive);
+    HoldSnapshot { holder, fence, since_ms: 0, mode, data: None, hold_ms: None }
 }
 
 /// A wait; those of requests merge.
@@ -387,5 +432,17 @@ fn wait(
 ) -> WaitSnapshot {
     let (id, ticket, merges) = (WaitId(id), ticket.map(name), !requests.is_empty());
     let requests = requests.iter().copied().map(RequestId::alone).collect();
-    WaitSnapshot { id, session, ticket, socket, requests, merges }
+    WaitSnapshot {
+        id,
+        session,
+        ticket,
+        socket,
+        requests,
+        merges,
+        since_ms: 0,
+        mode: Mode::Exclusive,
+        data: None,
+        hold_ms: None,
+        of_several: None,
+    }
 }

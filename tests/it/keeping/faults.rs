@@ -276,7 +276,7 @@ async fn a_session_ends_while_the_disk_is_full() {
         heard(&socket);
         let call = house.memory.calls() + 1;
         house.memory.fail(Fault { call, failure: StorageFailure::Full, is_done: false });
-        let close = ticketd::machine::Command::Close { session: ends };
+        let close = ticketd::machine::Command::Close { session: ends, by_other: false };
         let mut closes = later(request(&house.driver, ends, close));
         if by_itself {
             let held = socket.pin();

@@ -204,7 +204,7 @@ async fn a_crash_before_anything_was_kept_loses_only_that() {
     let kept = house.snapshot();
     let mut asked = [
         later(request(&house.driver, one, unlock(one, "db"))),
-        later(request(&house.driver, one, Command::Close { session: one })),
+        later(request(&house.driver, one, Command::Close { session: one, by_other: false })),
     ];
     assert!(asked.iter_mut().all(super::support::Later::is_open));
     let (image, _) = recovered(&house.memory.crash(Crash::Lost));

@@ -7,15 +7,15 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use ticketd::driver::Driver;
-use ticketd::machine::{Command, Name, Reply, SessionId, SessionName, Ttl};
+use ticketd::machine::{Command, LockAsk, Name, Reply, SessionId};
+
+use crate::support::new_session;
 
 /// Before the bug was mended one of some thousand went wrong.
 const TRIES: u32 = 10_000;
 
 async fn open(driver: &Driver, name: &str) -> SessionId {
-    let name = SessionName::parse(name).expect("a name");
-    let ttl = Ttl::new(600_000).expect("a ttl");
-    driver.open(name, ttl, "nowhere".into(), None).await.expect("is open")
+    driver.open(new_session(name, 600_000), None).await.expect("is open")
 }
 
 async fn ask(driver: &Driver, session: SessionId, command: Command) -> Reply {
@@ -46,7 +46,12 @@ fn what_was_confirmed_is_not_undone() {
     let one = runtime.block_on(open(&driver, "one"));
     let two = runtime.block_on(open(&driver, "two"));
     let resource = Name::parse("db").expect("a name");
-    let lock = |session| Command::Lock { session, resource: resource.clone(), wait_request: None };
+    let lock = |session| Command::Lock {
+        session,
+        resource: resource.clone(),
+        wait_request: None,
+        ask: LockAsk::default(),
+    };
     let unlock = |session| {
         let resource = resource.clone();
         Command::Unlock { session, resource, fence: None, by_socket: true }

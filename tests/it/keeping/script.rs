@@ -87,6 +87,7 @@ impl Guests {
                     ticket: None,
                     wait_request: None,
                     again: false,
+                    hold_ms: None,
                 };
                 self.asked.push(by_request(claim));
             }

@@ -12,10 +12,12 @@ use ticketd::driver::{
 };
 use ticketd::journal::{Crash, CrashStore, Journal, JournalOptions};
 use ticketd::machine::{
-    Command, Fence, Name, Refusal, Reply, SessionId, SessionName, Snapshot, Ttl, WaitOrigin,
+    Command, Fence, LockAsk, Name, Refusal, Reply, SessionId, Snapshot, TicketTerms, WaitOrigin,
     WaitRequest, WaitTimeout,
 };
 use tokio::task::JoinHandle;
+
+use crate::support::new_session;
 
 /// A wall clock, in ms since 1970.
 pub(super) const WALL_MS: u64 = 1_800_000_000_000;
@@ -91,10 +93,8 @@ impl House {
 
     /// A session by socket. Its first answer has been read.
     pub(super) fn connect(&mut self, name: &str, ttl_ms: i64) -> Connection {
-        let name = SessionName::parse(name).expect("a name");
-        let ttl = Ttl::new(ttl_ms).expect("a ttl");
-        let connection =
-            self.driver.connect(Some(0), name, ttl, "here".into(), None).expect("kept");
+        let new = new_session(name, ttl_ms);
+        let connection = self.driver.connect(Some(0), new, None).expect("kept");
         assert!(connection.outbox().try_next().is_none(), "nothing is said before it is kept");
         self.keep();
         assert!(connection.outbox().try_next().is_some());
@@ -159,9 +159,8 @@ pub(super) fn open(
     name: &str,
     ttl_ms: i64,
 ) -> impl Future<Output = Opened> + Send + 'static {
-    let name = SessionName::parse(name).expect("a name");
-    let (driver, ttl) = (driver.clone(), Ttl::new(ttl_ms).expect("a ttl"));
-    async move { driver.open(name, ttl, "here".into(), None).await }
+    let (driver, new) = (driver.clone(), new_session(name, ttl_ms));
+    async move { driver.open(new, None).await }
 }
 
 /// A request that does not wait. Its answer is handed over as it comes.
@@ -182,8 +181,12 @@ pub(super) fn wait_for(
     wait_ms: u32,
 ) -> impl Future<Output = Told> + Send + 'static {
     let (driver, resource) = (driver.clone(), name(resource));
-    let command =
-        move |wait_request| Command::Lock { session, resource, wait_request: Some(wait_request) };
+    let command = move |wait_request| Command::Lock {
+        session,
+        resource,
+        wait_request: Some(wait_request),
+        ask: LockAsk::default(),
+    };
     async move {
         driver.request_waiting(session, wait_ms, command).await.map(|answer| hand_over(&answer))
     }
@@ -199,13 +202,13 @@ pub(super) fn name(text: &str) -> Name {
 }
 
 pub(super) fn lock(session: SessionId, resource: &str) -> Command {
-    Command::Lock { session, resource: name(resource), wait_request: None }
+    Command::Lock { session, resource: name(resource), wait_request: None, ask: LockAsk::default() }
 }
 
 /// A lock that a socket waits for.
 pub(super) fn queue(session: SessionId, resource: &str, timeout: WaitTimeout) -> Command {
     let wait_request = Some(WaitRequest { origin: WaitOrigin::Socket, timeout });
-    Command::Lock { session, resource: name(resource), wait_request }
+    Command::Lock { session, resource: name(resource), wait_request, ask: LockAsk::default() }
 }
 
 pub(super) fn unlock(session: SessionId, resource: &str) -> Command {
@@ -220,7 +223,7 @@ pub(super) fn unlock_by_socket(session: SessionId, resource: &str) -> Command {
 pub(super) fn issue(session: SessionId, resource: &str, ticket: &str) -> Command {
     let data = ticketd::machine::Data::new(b"data").expect("is short");
     let (resource, ticket) = (name(resource), name(ticket));
-    Command::Issue { session, resource, ticket, data, notify: false }
+    Command::Issue { session, resource, ticket, data, notify: false, terms: TicketTerms::default() }
 }
 
 pub(super) fn granted(reply: &Reply) -> Fence {
@@ -247,9 +250,13 @@ pub(super) fn heard(connection: &Connection) -> Vec<String> {
             Next::Message(Message::Event(event)) => format!("{event:?}")
                 .split_once(' ')
                 .map_or(String::new(), |(kind, _)| kind.to_owned()),
-            Next::Message(Message::Change(event, resource, figures)) => {
+            Next::Message(Message::Change(event, resource, figures, _)) => {
                 format!("{event:?} {} {}", resource.as_str(), figures.free)
             }
+            Next::Message(Message::ClaimExpiring { ticket, left_ms, .. }) => {
+                format!("claim expiring {} {left_ms}", ticket.as_str())
+            }
+            Next::Message(Message::WaitMoved { position, .. }) => format!("moved {position}"),
             Next::Message(Message::TokenExpiring(_)) => "token expiring".to_owned(),
             Next::Message(Message::GoingAway(_)) => "going away".to_owned(),
             Next::End(ending) => {

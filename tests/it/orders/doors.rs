@@ -7,8 +7,10 @@ use ticketd::driver::{Answered, Asked, Connection, Cycle, Ending, Message, Next,
 use ticketd::log::LogFailure;
 use ticketd::log::testing::MemoryLog;
 use ticketd::machine::{
-    Command, Grant, Machine, Name, Reply, SessionId, SessionName, Ttl, WaitRequest,
+    Command, Grant, LockAsk, Machine, Name, Party, Reply, SessionId, WaitRequest,
 };
+
+use crate::support::new_session;
 
 use super::side::{Ordering, Side};
 
@@ -17,11 +19,16 @@ fn name(text: &str) -> Name {
 }
 
 fn lock(session: SessionId, resource: &str) -> Command {
-    Command::Lock { session, resource: name(resource), wait_request: None }
+    Command::Lock { session, resource: name(resource), wait_request: None, ask: LockAsk::default() }
 }
 
 fn waiting(session: SessionId) -> impl FnOnce(WaitRequest) -> Command {
-    move |wait| Command::Lock { session, resource: name("db"), wait_request: Some(wait) }
+    move |wait| Command::Lock {
+        session,
+        resource: name("db"),
+        wait_request: Some(wait),
+        ask: LockAsk::default(),
+    }
 }
 
 fn side() -> (MemoryLog, Side<Ordering>) {
@@ -32,23 +39,23 @@ fn side() -> (MemoryLog, Side<Ordering>) {
 impl Side<Ordering> {
     fn open(&mut self, who: &str) -> SessionId {
         let driver = self.driver.clone();
-        let (who, ttl) = (SessionName::parse(who).expect("a name"), Ttl::new(1000));
-        let ttl = ttl.expect("a ttl");
-        let opening = async move { driver.open(who, ttl, "here".into(), None).await };
+        let new = new_session(who, 1000);
+        let opening = async move { driver.open(new, None).await };
         self.now(opening).expect("it works")
     }
 
     fn connect(&mut self, who: &str) -> Connection {
-        let (who, ttl) = (SessionName::parse(who).expect("a name"), Ttl::new(1000));
-        let ttl = ttl.expect("a ttl");
-        self.driver.connect(Some(0), who, ttl, "here".into(), None).expect("it works")
+        self.driver.connect(Some(0), new_session(who, 1000), None).expect("it works")
     }
 
     fn holder(&mut self) -> Option<SessionId> {
         let driver = self.driver.clone();
         let look = |machine: &Machine| {
-            let view = machine.resource_view("db");
-            view.and_then(|view| view.holder.map(|(holder, _)| holder.id))
+            let holders = machine.resource_view("db")?.holders;
+            holders.into_iter().find_map(|(party, _)| match party {
+                Party::Here(holder) => Some(holder.id),
+                Party::Gone(_) => None,
+            })
         };
         self.now(async move { driver.query(look).await }).expect("it works")
     }

@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+use ticketd::driver::NewSession;
+use ticketd::machine::{Conduct, SessionName, Ttl};
+
 use super::{Answer, Client};
 
 /// A session with a connection of its own. It says who it is in a header.
@@ -84,4 +87,14 @@ pub(crate) fn claimed(answer: &Answer) -> String {
     let name = claim["Ticket"]["Name"].as_str().expect("a name").to_owned();
     assert_eq!(claim["Claimed"], !name.is_empty(), "{claim}");
     name
+}
+
+/// One who begins a session at the driver, from here.
+pub(crate) fn new_session(name: &str, ttl_ms: i64) -> NewSession {
+    NewSession {
+        name: SessionName::parse(name).expect("a name"),
+        ttl: Ttl::new(ttl_ms).expect("a ttl"),
+        source: "here".into(),
+        conduct: Conduct::default(),
+    }
 }
