@@ -104,7 +104,8 @@ async fn work_is_issued_held_given_back_and_finished() {
     assert!(left <= 60_000);
     let touch = format!("PUT /claims/jobs?name=j&fence={}&hold=30000", claim.fence());
     assert_eq!(worker.says(&touch).await, "200 {\"Left\":30000}");
-    let own = worker.ask(&format!("GET /sessions/{}", worker.id)).await.json();
+    let show = format!("GET /sessions/{}", worker.id);
+    let own = worker.ask(&show).await.json();
     let shown = &own["Tickets"][0];
     assert_eq!((&shown["Attempt"], &shown["Hold"]), (&1.into(), &30_000.into()), "{own}");
     assert!(shown["Left"].as_u64().is_some_and(|left| left <= 30_000), "{own}");
