@@ -99,9 +99,10 @@ fn sockets(servers: &[&Server; 2]) -> Outcome {
     Ok(())
 }
 
+/// Locks that no request takes: what a round ended in the middle of stays with its session.
 fn socket_round(socket: usize) -> Vec<String> {
     let of = |number: usize| {
-        let resource = format!("lock-{socket}-{number}");
+        let resource = format!("lock-s{socket}-{number}");
         [(10 + 2 * number, "lock"), (11 + 2 * number, "unlock")]
             .map(|(id, op)| format!(r#"{{"id":{id},"op":"{op}","resource":"{resource}"}}"#))
     };
