@@ -41,7 +41,13 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, app: Arc<App>, ro
     });
     let traffic = Arc::new(Traffic::new(app.stopping.clone()));
     let stream = Lingering::new(stream, traffic.written.clone(), &app.tasks);
-    let peer = Peer { address: peer.into(), admission, line: stream.line(), certificate: None };
+    let peer = Peer {
+        address: peer.into(),
+        admission,
+        line: stream.line(),
+        certificate: None,
+        last_shown: Arc::default(),
+    };
     let Some(tls) = app.tls.clone() else {
         return serve_http(stream, peer, traffic, app, router).await;
     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
+use crate::server::access::last_shown::LastShown;
 use crate::server::tls::ClientCertificate;
 
 use super::limits::{AddressLimits, Admission};
@@ -52,6 +53,8 @@ pub(crate) struct Peer {
     pub(crate) line: Line,
     /// What its client showed while they shook hands.
     pub(crate) certificate: Option<ClientCertificate>,
+    /// What was shown last on the connection, by whichever client of a proxy's.
+    pub(crate) last_shown: Arc<LastShown>,
 }
 
 impl Peer {
