@@ -5,6 +5,7 @@ pub(super) mod address;
 mod attachment;
 mod audited;
 mod backlog;
+#[cfg(debug_assertions)]
 mod check;
 mod due;
 mod expiry;
