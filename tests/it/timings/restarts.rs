@@ -95,7 +95,7 @@ async fn holds_and_lost_holds_begin_anew_in_full() {
             if from_snapshot { kept.restart_from_snapshot(0) } else { kept.restart(WALL_MS * 2) };
         sleep(1999).await;
         assert_eq!((kept.figures("jobs"), kept.figures("db")), ((0, 1, 0), (0, 1, 0)));
-        sleep(2).await;
+        pass(1).await;
         assert_eq!((kept.figures("jobs"), kept.figures("db")), ((1, 0, 0), (0, 0, 0)));
     }
 }
@@ -120,7 +120,7 @@ async fn of_a_delay_is_left_what_the_wall_clock_says_but_no_more_than_all_of_it(
             let mut kept = restarted(before_end_ms, from_snapshot).await;
             sleep(left_ms - 1).await;
             assert_eq!(kept.figures("jobs"), (0, 0, 1), "{before_end_ms}");
-            sleep(2).await;
+            pass(1).await;
             assert_eq!(kept.figures("jobs"), (1, 0, 0), "{before_end_ms}");
         }
         let mut kept = restarted(-1, from_snapshot).await;
@@ -144,6 +144,6 @@ async fn a_pause_is_there_again_and_so_is_what_was_yet_to_be_served() {
     assert_eq!(kept.done(worker, pause(false)), Reply::Served { more: true });
     // It ends before the driver could go on.
     let mut kept = kept.restart(WALL_MS);
-    sleep(1).await;
+    pass(1).await;
     assert_eq!(kept.figures("jobs"), (0, 2200, 0));
 }
