@@ -6,6 +6,7 @@ mod delays;
 mod followed;
 mod holds;
 mod instants;
+mod kept;
 mod losses;
 mod pauses;
 mod restarts;
