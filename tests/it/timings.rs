@@ -6,6 +6,7 @@ mod delays;
 mod followed;
 mod holds;
 mod instants;
+mod kept;
 mod losses;
 mod pauses;
 mod restarts;
@@ -24,6 +25,8 @@ use ticketd::machine::{
 use crate::support::new_session;
 
 const EXPIRE_MS: u32 = 500;
+/// How late a timer may be.
+const LATE_MS: u64 = 10;
 
 fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
@@ -38,6 +41,11 @@ fn driver() -> Driver {
 
 async fn sleep(ms: u64) {
     tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+/// Until what is due in so many ms has ended: a timer is late by a ms or two.
+async fn pass(ms: u64) {
+    sleep(ms + LATE_MS).await;
 }
 
 /// A session by socket that beats all the while, so that it does not expire. Its first answer has
@@ -63,9 +71,13 @@ fn lingering(who: &str, ttl_ms: i64, delay_ms: u32) -> NewSession {
 fn ask(socket: &Connection, asked: Asked) -> String {
     heard(socket);
     assert!(socket.ask([(Some(1), asked)]), "it speaks for its session");
-    match socket.outbox().try_next() {
-        Some(Next::Message(Message::Answer(Some(1), answered))) => short(&answered),
-        other => panic!("{other:?}"),
+    loop {
+        match socket.outbox().try_next() {
+            Some(Next::Message(Message::Answer(Some(1), answered))) => return short(&answered),
+            // What was due before it.
+            Some(Next::Message(Message::Event(_))) => {}
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -98,6 +110,8 @@ fn heard(socket: &Connection) -> Vec<String> {
     while let Some(Next::Message(message)) = socket.outbox().try_next() {
         all.push(match message {
             Message::ClaimExpiring { ticket, left_ms, .. } => {
+                // By as much less as the timer was late.
+                let left_ms = u64::from(left_ms).next_multiple_of(LATE_MS);
                 format!("{} expiring, left {left_ms}", ticket.as_str())
             }
             Message::WaitMoved { position, .. } => format!("moved to {position}"),
@@ -152,6 +166,13 @@ fn unlock(session: SessionId) -> Command {
 fn issue(session: SessionId, ticket: &str, terms: TicketTerms) -> Command {
     let (resource, ticket) = (name("jobs"), name(ticket));
     let data = Data::new(b"").expect("little data");
+    Command::Issue { session, resource, ticket, data, notify: false, terms }
+}
+
+/// The same; its issuer is told of claims.
+fn issue_loudly(session: SessionId, ticket: &str) -> Command {
+    let (resource, ticket) = (name("jobs"), name(ticket));
+    let (data, terms) = (Data::new(b"").expect("little data"), TicketTerms::default());
     Command::Issue { session, resource, ticket, data, notify: true, terms }
 }
 

@@ -7,18 +7,18 @@ async fn a_claim_is_told_of_its_end_and_ends_and_another_has_the_ticket() {
     let driver = driver();
     let (issuer, worker, next) =
         (connect(&driver, "issuer"), connect(&driver, "w"), connect(&driver, "n"));
-    command(&issuer, issue(issuer.session(), "t", TicketTerms::default()));
+    command(&issuer, issue_loudly(issuer.session(), "t"));
     assert_eq!(command(&worker, claim(worker.session(), Some(1000))), "granted");
     let waits = claim_waiting(next.session(), WaitTimeout::Session);
     assert_eq!(command(&next, waits), "place 1");
     heard(&issuer);
     sleep(749).await;
     assert!(heard(&worker).is_empty());
-    sleep(2).await;
+    pass(1).await;
     assert_eq!(heard(&worker), ["t expiring, left 250"]);
-    sleep(248).await;
+    sleep(249 - LATE_MS).await;
     assert!(heard(&worker).is_empty() && heard(&next).is_empty());
-    sleep(2).await;
+    pass(1).await;
     assert_eq!(heard(&worker), ["t revoked: TimedOut"]);
     assert_eq!(heard(&next), ["granted"]);
     let told = heard(&issuer);
@@ -36,7 +36,7 @@ async fn of_a_long_hold_half_a_minute_is_left_when_it_is_told() {
     heard(&worker);
     sleep(569_999).await;
     assert!(heard(&worker).is_empty());
-    sleep(2).await;
+    pass(1).await;
     assert_eq!(heard(&worker), ["t expiring, left 30000"]);
 }
 
@@ -61,7 +61,7 @@ async fn a_touch_begins_it_anew_and_comes_too_late_at_the_very_end() {
     assert_eq!(command(&worker, touch(session, "t", None)), "Touched(None)");
     sleep(10_000).await;
     assert_eq!(command(&worker, touch(session, "t", Some(100))), "Touched(Some(100))");
-    sleep(101).await;
+    pass(100).await;
     assert_eq!(heard(&worker).last().map(String::as_str), Some("t revoked: TimedOut"));
 }
 

@@ -10,22 +10,21 @@ async fn a_wait_whose_time_is_up_is_granted_what_is_free_at_that_instant() {
         (connect(&driver, "issuer"), connect(&driver, "one"), connect(&driver, "two"));
     let waits = || claim_waiting(two.session(), WaitTimeout::Ms(1000));
     command(&issuer, issue(issuer.session(), "t", TicketTerms::default()));
-    // The wait's time is up first by a hair, so that it is looked at first.
     assert_eq!(command(&one, claim(one.session(), Some(1000))), "granted");
     assert_eq!(command(&two, waits()), "place 1");
-    sleep(1001).await;
+    pass(1000).await;
     assert_eq!(heard(&two), ["granted"]);
     let later = Parting { delay_ms: 1000, ..Parting::default() };
     assert_eq!(command(&two, waits()), "place 1");
     assert_eq!(command(&two, release(two.session(), "t", later)), "Released(true)");
-    sleep(1001).await;
+    pass(1000).await;
     assert_eq!(heard(&two), ["granted"]);
     let lost = driver.open(lingering("lost", 60_000, 1000), None).await.expect("it works");
     request(&driver, lost, lock(lost)).await.expect("it is free");
     assert_eq!(command(&two, lock_waiting(two.session(), WaitTimeout::Ms(1000))), "place 1");
     let close = Command::Close { session: lost, by_other: true };
     request(&driver, lost, close).await.expect("it lives");
-    sleep(1001).await;
+    pass(1000).await;
     assert_eq!(heard(&two), ["granted"]);
 }
 
@@ -40,7 +39,7 @@ async fn a_session_that_ends_at_that_instant_is_granted_nothing() {
     let waits = |socket: &Connection| claim_waiting(socket.session(), WaitTimeout::Session);
     assert_eq!(command(&ends, waits(&ends)), "place 1");
     assert_eq!(command(&next, waits(&next)), "place 2");
-    sleep(1001).await;
+    pass(1000).await;
     assert_eq!(heard(&next), ["granted"]);
     assert!(heard(&ends).is_empty());
 }
@@ -61,7 +60,7 @@ async fn it_is_so_with_more_than_a_slice() {
         command(&waiter, claim_waiting(waiter.session(), WaitTimeout::Ms(1000)));
     }
     // Nobody reads so much at once: the sockets are ended, the sessions live on.
-    sleep(1001).await;
+    pass(1000).await;
     let counts = query(&driver, |machine| machine.counts()).await;
     assert_eq!((counts.claims, counts.waits), (MANY, 0));
     let session = waiter.session();

@@ -23,7 +23,7 @@ async fn behind_a_pause_waits_are_served_a_thousand_at_a_time_and_others_have_th
     assert_eq!(command(&boss, claim(boss.session(), None)), "NotGranted", "until all are served");
     let waiting = query(&driver, |machine| machine.figures("jobs").waiting).await;
     assert_eq!(waiting, MANY - 1000, "who comes is not held up by it");
-    sleep(1).await;
+    pass(1).await;
     let figures = query(&driver, |machine| machine.figures("jobs")).await;
     assert_eq!((figures.held, figures.waiting, figures.paused), (MANY, 0, false));
     let stays = TicketTerms::default();
@@ -45,6 +45,6 @@ async fn a_pause_amid_serving_ends_it_and_the_next_end_begins_it_anew() {
     sleep(100).await;
     assert_eq!(query(&driver, |machine| machine.figures("jobs").waiting).await, 500);
     command(&boss, pause(boss.session(), "jobs", false));
-    sleep(1).await;
+    pass(1).await;
     assert_eq!(query(&driver, |machine| machine.figures("jobs").waiting).await, 0);
 }

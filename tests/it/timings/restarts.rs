@@ -1,89 +1,15 @@
 //! What a restart makes of what ends by itself: holds and lost holds begin anew in full, delays end
 //! when they were to end, by the wall clock.
 
-use std::sync::Arc;
-
-use ticketd::driver::{Cycle, JournalWriter, PersistenceConfig};
-use ticketd::journal::{Crash, CrashStore};
 use ticketd::machine::{TicketState, TicketStateKind};
 
+use super::kept::{Kept, WALL_MS};
 use super::*;
-
-/// A server over a journal in memory, without its sockets and requests.
-struct Kept {
-    memory: CrashStore,
-    driver: Driver,
-    writer: JournalWriter,
-}
-
-impl Kept {
-    fn start(memory: &CrashStore, wall_ms: u64) -> Self {
-        let (store, config) = (Arc::new(memory.clone()), PersistenceConfig::default());
-        let opened = JournalWriter::over(store, EXPIRE_MS, config, wall_ms);
-        let (driver, writer) = opened.expect("a journal in memory");
-        tokio::spawn(driver.clone().run());
-        Self { memory: memory.clone(), driver, writer }
-    }
-
-    /// Keeps all that was applied.
-    fn keep(&mut self) {
-        while self.writer.cycle().expect("the journal works") == Cycle::Wrote {}
-    }
-
-    /// Ends it as a crash does, and starts it at another time.
-    fn restart(mut self, wall_ms: u64) -> Self {
-        self.keep();
-        Self::start(&self.memory.crash(Crash::Lost), wall_ms)
-    }
-
-    /// The same over a snapshot.
-    fn restart_from_snapshot(mut self, wall_ms: u64) -> Self {
-        self.keep();
-        self.writer.snapshot().expect("the journal works");
-        self.restart(wall_ms)
-    }
-
-    fn open(&mut self, new: NewSession) -> SessionId {
-        let driver = self.driver.clone();
-        let mut opening = Box::pin(async move { driver.open(new, None).await });
-        assert!((&mut opening).now_or_never().is_none(), "it is not kept");
-        self.keep();
-        opening.now_or_never().expect("it is kept").expect("it works")
-    }
-
-    fn done(&mut self, session: SessionId, command: Command) -> Reply {
-        let driver = self.driver.clone();
-        let mut asked = Box::pin(async move {
-            let answer = driver.request(session, command).await.expect("the server is there");
-            answer.hand_over();
-            answer.reply.clone().expect("it is carried out")
-        });
-        let at_once = (&mut asked).now_or_never();
-        self.keep();
-        at_once.unwrap_or_else(|| asked.now_or_never().expect("it is kept"))
-    }
-
-    fn look<T>(&mut self, look: impl FnOnce(&Machine) -> T + Send) -> T {
-        let driver = self.driver.clone();
-        let mut looking = Box::pin(driver.query(look));
-        let at_once = (&mut looking).now_or_never();
-        self.keep();
-        let seen = at_once.unwrap_or_else(|| looking.now_or_never().expect("it is kept"));
-        seen.expect("the server is there")
-    }
-
-    fn figures(&mut self, resource: &'static str) -> (u32, u32, u32) {
-        let figures = self.look(|machine| machine.figures(resource));
-        (figures.free, figures.held, figures.delayed)
-    }
-}
-
-const WALL_MS: u64 = 1_800_000_000_000;
 
 #[tokio::test(start_paused = true)]
 async fn holds_and_lost_holds_begin_anew_in_full() {
     for from_snapshot in [false, true] {
-        let mut kept = Kept::start(&CrashStore::new(), WALL_MS);
+        let mut kept = Kept::new();
         let worker = kept.open(new_session("w", 600_000));
         let lost = kept.open(lingering("lost", 600_000, 2000));
         kept.done(worker, issue(worker, "t", TicketTerms::default()));
@@ -95,14 +21,14 @@ async fn holds_and_lost_holds_begin_anew_in_full() {
             if from_snapshot { kept.restart_from_snapshot(0) } else { kept.restart(WALL_MS * 2) };
         sleep(1999).await;
         assert_eq!((kept.figures("jobs"), kept.figures("db")), ((0, 1, 0), (0, 1, 0)));
-        sleep(2).await;
+        pass(1).await;
         assert_eq!((kept.figures("jobs"), kept.figures("db")), ((1, 0, 0), (0, 0, 0)));
     }
 }
 
 /// A ticket that is delayed by 10 s, restarted so long before the delay was to end.
 async fn restarted(before_end_ms: i64, from_snapshot: bool) -> Kept {
-    let mut kept = Kept::start(&CrashStore::new(), WALL_MS);
+    let mut kept = Kept::new();
     let worker = kept.open(new_session("w", 600_000));
     let terms = TicketTerms { delay_ms: 10_000, ..TicketTerms::default() };
     kept.done(worker, issue(worker, "t", terms));
@@ -120,7 +46,7 @@ async fn of_a_delay_is_left_what_the_wall_clock_says_but_no_more_than_all_of_it(
             let mut kept = restarted(before_end_ms, from_snapshot).await;
             sleep(left_ms - 1).await;
             assert_eq!(kept.figures("jobs"), (0, 0, 1), "{before_end_ms}");
-            sleep(2).await;
+            pass(1).await;
             assert_eq!(kept.figures("jobs"), (1, 0, 0), "{before_end_ms}");
         }
         let mut kept = restarted(-1, from_snapshot).await;
@@ -130,7 +56,7 @@ async fn of_a_delay_is_left_what_the_wall_clock_says_but_no_more_than_all_of_it(
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_is_there_again_and_so_is_what_was_yet_to_be_served() {
-    let mut kept = Kept::start(&CrashStore::new(), WALL_MS);
+    let mut kept = Kept::new();
     let worker = kept.open(new_session("w", 600_000));
     let pause = |paused| Command::Pause { session: None, resource: name("jobs"), paused };
     kept.done(worker, pause(true));
@@ -144,6 +70,6 @@ async fn a_pause_is_there_again_and_so_is_what_was_yet_to_be_served() {
     assert_eq!(kept.done(worker, pause(false)), Reply::Served { more: true });
     // It ends before the driver could go on.
     let mut kept = kept.restart(WALL_MS);
-    sleep(1).await;
+    pass(1).await;
     assert_eq!(kept.figures("jobs"), (0, 2200, 0));
 }
