@@ -14,7 +14,9 @@ use support::{Outcome, Target, figure, heading, median, now, since, wanted};
 use ticketd::journal::{Journal, JournalOptions, Recovered, Sqlite};
 use ticketd::log::Batch;
 use ticketd::log::codec::encode_command;
-use ticketd::machine::{Command, Data, Machine, Name, SessionId, SessionName, Ttl};
+use ticketd::machine::{
+    Command, Conduct, Data, LockAsk, Machine, Name, SessionId, SessionName, TicketTerms, Ttl,
+};
 
 /// Sessions, and tickets, one of each session.
 const MANY: u32 = 100_000;
@@ -70,13 +72,15 @@ fn session(number: u32) -> SessionId {
 fn open(number: u32) -> Outcome<Command> {
     let name = SessionName::parse("worker")?;
     let ttl = Ttl::new(30_000).ok_or("no ttl")?;
-    Ok(Command::Open { session: session(number), name, ttl, source: "192.0.2.1:4711".into() })
+    let (session, source) = (session(number), "192.0.2.1:4711".into());
+    Ok(Command::Open { session, name, ttl, source, conduct: Conduct::default() })
 }
 
 fn issue(number: u32) -> Outcome<Command> {
     let (resource, ticket) = (Name::parse("tickets")?, Name::parse(&format!("ticket-{number}"))?);
     let data = Data::new(&[7; 32]).ok_or("too much data")?;
-    Ok(Command::Issue { session: session(number), resource, ticket, data, notify: false })
+    let (session, notify, terms) = (session(number), false, TicketTerms::default());
+    Ok(Command::Issue { session, resource, ticket, data, notify, terms })
 }
 
 /// Takes a lock, or gives it back.
@@ -85,7 +89,7 @@ fn lock(number: u32, is_held: bool) -> Outcome<Command> {
     Ok(if is_held {
         Command::Unlock { session, resource, fence: None, by_socket: false }
     } else {
-        Command::Lock { session, resource, wait_request: None }
+        Command::Lock { session, resource, wait_request: None, ask: LockAsk::default() }
     })
 }
 

@@ -16,8 +16,12 @@ use support::{
     Outcome, Target, figure, heading, in_ms, largest, median, now, paced, quantile, ratios, since,
     wanted,
 };
-use ticketd::driver::{Answer, Driver, Durability, JournalWriter, PersistenceConfig, Unavailable};
-use ticketd::machine::{Command, Data, Name, SessionId, SessionName, Ttl};
+use ticketd::driver::{
+    Answer, Driver, Durability, JournalWriter, NewSession, PersistenceConfig, Unavailable,
+};
+use ticketd::machine::{
+    Command, Conduct, Data, LockAsk, Name, SessionId, SessionName, TicketTerms, Ttl,
+};
 
 /// Keep-alive connections, each with one request at a time.
 const CONNECTIONS: usize = 64;
@@ -215,8 +219,9 @@ fn fill(dir: &Path) -> Outcome {
     let (mut ids, mut asked) = (Vec::with_capacity(MANY), Vec::new());
     for number in 0..MANY {
         let (name, ttl) = (SessionName::parse("worker")?, Ttl::new(TTL_MS.into()));
-        let mut opens =
-            Box::pin(driver.open(name, ttl.ok_or("no ttl")?, "192.0.2.1:4711".into(), None));
+        let (ttl, source) = (ttl.ok_or("no ttl")?, "192.0.2.1:4711".into());
+        let new = NewSession { name, ttl, source, conduct: Conduct::default() };
+        let mut opens = Box::pin(driver.open(new, None));
         let at_once = (&mut opens).now_or_never();
         keeper.cycle()?;
         let session = at_once.or_else(|| opens.now_or_never()).ok_or("it is not kept")??;
@@ -226,7 +231,8 @@ fn fill(dir: &Path) -> Outcome {
             Name::parse(&format!("jobs-{}", number % 1000))?,
             Name::parse(&format!("job-{number}"))?,
         );
-        let issue = Command::Issue { session, resource, ticket, data, notify: false };
+        let (notify, terms) = (false, TicketTerms::default());
+        let issue = Command::Issue { session, resource, ticket, data, notify, terms };
         asked.push(submit(&driver, session, issue));
         keep(&mut keeper, &mut asked)?;
     }
@@ -235,7 +241,7 @@ fn fill(dir: &Path) -> Outcome {
         let session = ids[turn / 2 % MANY];
         let resource = Name::parse(&format!("lock-{}", turn / 2 % MANY))?;
         let command = if turn % 2 == 0 {
-            Command::Lock { session, resource, wait_request: None }
+            Command::Lock { session, resource, wait_request: None, ask: LockAsk::default() }
         } else {
             Command::Unlock { session, resource, fence: None, by_socket: true }
         };

@@ -66,6 +66,38 @@ pub(super) fn wall_ms() -> u64 {
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// What tells what time it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WallClock {
+    /// The system's.
+    System,
+    /// One that was set, and goes on from there by itself.
+    Set {
+        /// To what, in ms since 1970.
+        ms: u64,
+        /// When.
+        at: Instant,
+    },
+}
+
+impl WallClock {
+    /// One that shows `ms` now.
+    pub(super) fn set(ms: u64) -> Self {
+        Self::Set { ms, at: instant() }
+    }
+
+    /// What time it is, in ms since 1970.
+    pub(super) fn ms(self) -> u64 {
+        match self {
+            Self::System => wall_ms(),
+            Self::Set { ms, at } => {
+                let since = u64::try_from((instant() - at).as_millis()).unwrap_or(u64::MAX);
+                ms.saturating_add(since)
+            }
+        }
+    }
+}
+
 impl Clock {
     pub(super) fn new(expire_ms: u64) -> Self {
         Self {

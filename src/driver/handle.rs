@@ -9,7 +9,7 @@ use crate::log::Order;
 use crate::machine::{Counts, Fence, Machine};
 use crate::notices::Notices;
 
-use super::clock::{self, Clock};
+use super::clock::{Clock, WallClock};
 use super::commit::watermark::{LogPosition, Watermark};
 use super::mode::Unavailable;
 use super::state::State;
@@ -57,28 +57,28 @@ impl Driver {
     #[must_use]
     pub fn new(expire_ms: u32) -> Self {
         let watermark = Arc::new(Watermark::new(false));
-        let wall_ms = clock::wall_ms();
-        Self::start(Machine::new(), expire_ms, watermark, None, (first_fence(0, wall_ms), wall_ms))
+        let wall = WallClock::System;
+        Self::start(Machine::new(), expire_ms, watermark, None, (first_fence(0, wall.ms()), wall))
     }
 
     /// A driver in which nothing is durable before [`Driver::make_durable`] says so.
     #[must_use]
     pub fn gated(expire_ms: u32) -> Self {
         let watermark = Arc::new(Watermark::new(true));
-        let wall_ms = clock::wall_ms();
-        Self::start(Machine::new(), expire_ms, watermark, None, (first_fence(0, wall_ms), wall_ms))
+        let wall = WallClock::System;
+        Self::start(Machine::new(), expire_ms, watermark, None, (first_fence(0, wall.ms()), wall))
     }
 
     /// A driver over what a log brought back, whose writer says what is durable. Fences go on from
-    /// `fence`, and it is `wall_ms`, in ms since 1970.
+    /// `fence`.
     pub(super) fn over(
         machine: Machine,
         order: Order,
         expire_ms: u32,
-        (fence, wall_ms): (Fence, u64),
+        (fence, wall): (Fence, WallClock),
     ) -> Self {
         let watermark = Arc::new(Watermark::new(true));
-        Self::start(machine, expire_ms, watermark, Some(order), (fence, wall_ms))
+        Self::start(machine, expire_ms, watermark, Some(order), (fence, wall))
     }
 
     fn start(
@@ -86,12 +86,12 @@ impl Driver {
         expire_ms: u32,
         watermark: Arc<Watermark>,
         log: Option<Order>,
-        (fence, wall_ms): (Fence, u64),
+        (fence, wall): (Fence, WallClock),
     ) -> Self {
         let mut clock = Clock::new(expire_ms.into());
-        let mut state = State::new(machine, expire_ms.into(), watermark.clone(), log);
+        let mut state = State::new(machine, expire_ms.into(), watermark.clone(), log, wall);
         let now = clock.now(true).0;
-        state.start(fence, wall_ms, now);
+        state.start(fence, now);
         let (notices, failure) = (state.notices.clone(), watch::Sender::new(None));
         let door = Door::new(state, clock);
         let (order, persistence) = (log.unwrap_or(Order::ApplyFirst), Mutex::default());

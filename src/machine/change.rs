@@ -98,6 +98,7 @@ impl Machine {
             assert!(resource.is_open(), "what is paused is forgotten");
             resource.emptied = None;
             resource.known = false;
+            resource.last = Kind::Lock;
             tables.known.remove(&resource.name);
             self.drop_if_unused(key);
         }

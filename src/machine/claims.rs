@@ -166,8 +166,9 @@ impl Machine {
         if !by_socket {
             self.tell_of_loss(hold, LossReason::Released, out);
         }
-        let (reason, counts) = (ReleaseReason::Released, !parting.untried);
-        self.pass_on(hold, ClaimEnd { reason, counts, parting: Some(parting) }, out);
+        let (counts, parting) = (!parting.untried, Some(parting));
+        let end = ClaimEnd { counts, parting, ..ClaimEnd::by(ReleaseReason::Released) };
+        self.pass_on(hold, end, out);
         Ok(Reply::Released(true))
     }
 

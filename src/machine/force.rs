@@ -103,8 +103,8 @@ impl Machine {
             self.is_by(hold, Some(fence)).then_some(hold)
         });
         if let Some(hold) = hold {
-            let (reason, counts, parting) = (ReleaseReason::Released, false, None);
-            self.pass_on(hold, ClaimEnd { reason, counts, parting }, out);
+            let end = ClaimEnd { counts: false, ..ClaimEnd::by(ReleaseReason::Released) };
+            self.pass_on(hold, end, out);
         }
         Reply::Released(hold.is_some())
     }

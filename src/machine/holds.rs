@@ -16,12 +16,14 @@ pub(super) struct ClaimEnd<'a> {
     pub(super) counts: bool,
     /// What the claimant wants to become of the ticket.
     pub(super) parting: Option<&'a Parting>,
+    /// The ticket vanishes with it.
+    pub(super) vanishes: bool,
 }
 
 impl ClaimEnd<'_> {
     /// One that counts, and of which the claimant says nothing.
     pub(super) const fn by(reason: ReleaseReason) -> Self {
-        Self { reason, counts: true, parting: None }
+        Self { reason, counts: true, parting: None, vanishes: false }
     }
 }
 
@@ -178,7 +180,8 @@ impl Machine {
         if let Some(note) = note {
             row.extra_mut().note = Some(note.clone());
         }
-        let dead = row.is_spent() || end.parting.is_some_and(|parting| parting.dead);
+        let is_over = row.is_spent() || end.parting.is_some_and(|parting| parting.dead);
+        let dead = is_over && !end.vanishes;
         let row = &self.tables.tickets[ticket];
         assert!(row.standing == Standing::Held(key), "a claim's end is told of after it ended");
         if let (true, Some(issuer)) = (row.notify, row.issuer()) {

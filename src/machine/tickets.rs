@@ -229,8 +229,8 @@ impl Machine {
             if let Some(hold) = hold {
                 let is_own = self.tables.holds[hold].session == session;
                 let reason = if is_own { ReleaseReason::Released } else { ReleaseReason::Forced };
-                let (counts, parting) = (false, None);
-                self.count_attempt(hold, ClaimEnd { reason, counts, parting }, out);
+                let end = ClaimEnd { counts: false, vanishes: true, ..ClaimEnd::by(reason) };
+                self.count_attempt(hold, end, out);
             }
             self.tell_taken(key, session, out);
         }

@@ -21,4 +21,5 @@ mod slices;
 mod slow;
 mod socket;
 mod support;
+mod timings;
 mod tls;

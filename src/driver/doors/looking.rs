@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use crate::deadlines::At;
-use crate::driver::clock;
 use crate::driver::handle::Driver;
 use crate::driver::mode::Unavailable;
 use crate::driver::outbox::looked::Looked;
@@ -48,11 +47,10 @@ impl Driver {
         after: u64,
         limit: usize,
     ) -> Result<Vec<(TicketView, Option<u32>)>, Unavailable> {
-        let wall_ms = clock::wall_ms();
         let page = |driver: &State, now| {
             let page = driver.machine.tickets_page(resource, state, after, limit);
             let with_left = |ticket: TicketView| {
-                let left_ms = driver.left_of_ticket(&ticket, now, wall_ms);
+                let left_ms = driver.left_of_ticket(&ticket, now);
                 (ticket, left_ms)
             };
             page.into_iter().map(with_left).collect()
@@ -106,9 +104,11 @@ impl Driver {
 impl State {
     /// What is left, in ms, until a ticket's hold ends by itself or it is free. It is free when its
     /// delay has passed, which is told by the wall clock.
-    fn left_of_ticket(&self, ticket: &TicketView, now: At, wall_ms: u64) -> Option<u32> {
+    fn left_of_ticket(&self, ticket: &TicketView, now: At) -> Option<u32> {
         if let TicketState::Delayed { until_ms } = ticket.state {
-            return Some(u32::try_from(until_ms.saturating_sub(wall_ms)).unwrap_or(u32::MAX));
+            return Some(
+                u32::try_from(until_ms.saturating_sub(self.wall.ms())).unwrap_or(u32::MAX),
+            );
         }
         ticket.claim.as_ref().and_then(|(_, fence)| self.left_ms(*fence, now))
     }

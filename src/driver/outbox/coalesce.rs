@@ -199,7 +199,7 @@ mod tests {
         let (none, one, two) = (figures(None, 0, 0), figures(some, 1, 0), figures(some, 2, 0));
         let mut changes = CoalescedChanges::new(change(none, one, true, true), watermark.applied());
         changes.overtake(change(one, two, true, true), watermark.applied(), &watermark);
-        let told = all(changes, &watermark);
+        let told = all(changes.clone(), &watermark);
         assert_eq!(told, [(ChangeEvent::TicketAvailable, 2), (ChangeEvent::Changed, 2)]);
         let taken = figures(some, 0, 2);
         changes.overtake(change(two, taken, false, false), watermark.applied(), &watermark);

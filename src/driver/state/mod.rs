@@ -5,6 +5,7 @@ pub(super) mod address;
 mod attachment;
 mod audited;
 mod backlog;
+#[cfg(debug_assertions)]
 mod check;
 mod due;
 mod expiry;
@@ -35,6 +36,7 @@ use crate::log::Order;
 use crate::machine::{Command, Event, Machine, Refusal, Reply, RequestId, SessionId};
 use crate::notices::{NoticeKind, Notices};
 
+use super::clock::WallClock;
 use super::commit::buffer::Buffer;
 use super::commit::watermark::{LogPosition, Watermark};
 use super::ids;
@@ -62,6 +64,8 @@ pub(super) struct State {
     pub(super) undelivered: UndeliveredGrants,
     pub(super) buffer: Buffer,
     pub(super) watermark: Arc<Watermark>,
+    /// Tells what time it is.
+    pub(super) wall: WallClock,
     /// Commands applied on behalf of clients, questions and refreshes included.
     pub(super) operations: u64,
     /// Tells this run of the server from others.
@@ -97,6 +101,7 @@ impl State {
         expire_ms: u64,
         watermark: Arc<Watermark>,
         log: Option<Order>,
+        wall: WallClock,
     ) -> Self {
         let queue = (log == Some(Order::AppendFirst)).then(TurnQueue::default);
         Self {
@@ -107,6 +112,7 @@ impl State {
             undelivered: UndeliveredGrants::default(),
             buffer: Buffer::new(watermark.clone(), log == Some(Order::ApplyFirst)),
             watermark,
+            wall,
             operations: 0,
             epoch: ids::epoch(),
             notices: Arc::default(),
@@ -279,9 +285,9 @@ mod tests {
         let told = tracing_subscriber::fmt().with_writer(Arc::new(told)).finish();
         tracing::subscriber::with_default(told, || {
             let watermark = Arc::new(Watermark::new(false));
-            let mut state = State::new(Machine::new(), 500, watermark, None);
+            let mut state = State::new(Machine::new(), 500, watermark, None, WallClock::System);
             let now = At::default();
-            state.start(Fence(1), 0, now);
+            state.start(Fence(1), now);
             let name = SessionName::parse("worker 1").unwrap();
             let (session, ttl) = (SessionId([1; 20]), Ttl::new(10_000).unwrap());
             let (source, conduct) = ("here".into(), Conduct::default());

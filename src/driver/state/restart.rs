@@ -23,9 +23,9 @@ pub(in crate::driver) fn first_fence(fence: u64, wall_ms: u64) -> Fence {
 impl State {
     /// The server starts, and fences go on from `fence` at least. What is there is announced to the
     /// tables as if it began now: sessions have their whole TTL, and the waits of sockets, claims
-    /// and lost holds their whole length. Delays end when they were to end, by the wall clock, in
-    /// ms since 1970.
-    pub(in crate::driver) fn start(&mut self, fence: Fence, wall_ms: u64, now: At) {
+    /// and lost holds their whole length. Delays end when they were to end, by the wall clock.
+    pub(in crate::driver) fn start(&mut self, fence: Fence, now: At) {
+        let wall_ms = self.wall.ms();
         self.apply(&Command::Boot { fence }, ReplyTo::Nobody, now);
         assert!(self.machine.next_fence() >= fence, "the start was not carried out");
         self.machine.announce(&mut self.events);

@@ -1,7 +1,6 @@
 //! How what is asked has its turn: at once, or when a log has ordered it.
 
 use crate::deadlines::At;
-use crate::driver::clock;
 use crate::driver::commit::watermark::LogPosition;
 use crate::driver::outbox::message::{Answered, Ending, Message};
 use crate::machine::Command;
@@ -141,7 +140,7 @@ impl State {
         let is_due = self.clocked.is_none_or(|clocked| clocked.after_ms(CLOCK_EVERY_MS) <= now);
         is_due.then(|| {
             self.clocked = Some(now);
-            Command::Clock { ms: clock::wall_ms() }
+            Command::Clock { ms: self.wall.ms() }
         })
     }
 

@@ -16,7 +16,7 @@ use crate::journal::{
 use crate::log::{Batch, CommandLog};
 use crate::machine::Counts;
 
-use crate::driver::clock::{self, Instant, instant};
+use crate::driver::clock::{self, Instant, WallClock, instant};
 use crate::driver::commit::buffer;
 use crate::driver::commit::waker::WriterWaker;
 use crate::driver::commit::watermark::LogPosition;
@@ -87,7 +87,7 @@ impl JournalWriter {
             Sqlite::open(&config.dir).map_err(|why| PersistenceError::over(&config.dir, &why))?;
         let lets_in = store.lets_in();
         let dir = config.dir.clone();
-        let kept = Self::over(Arc::new(store), expire_ms, config, clock::wall_ms())?;
+        let kept = Self::open_over(Arc::new(store), expire_ms, config, WallClock::System)?;
         if let Some(mode) = lets_in {
             tracing::warn!(
                 "{} has the mode {mode:03o}: others than its owner may look or write there, where \
@@ -98,7 +98,8 @@ impl JournalWriter {
         Ok(kept)
     }
 
-    /// The same over any store, and by a wall clock (ms since 1970) that may be wrong.
+    /// The same over any store, and by a wall clock that is set to `wall_ms` (since 1970) now and
+    /// may be wrong.
     ///
     /// # Errors
     /// As [`JournalWriter::open`].
@@ -108,6 +109,15 @@ impl JournalWriter {
         config: PersistenceConfig,
         wall_ms: u64,
     ) -> Result<(Driver, Self), PersistenceError> {
+        Self::open_over(store, expire_ms, config, WallClock::set(wall_ms))
+    }
+
+    fn open_over(
+        store: Arc<dyn Store>,
+        expire_ms: u32,
+        config: PersistenceConfig,
+        wall: WallClock,
+    ) -> Result<(Driver, Self), PersistenceError> {
         let options = JournalOptions { identity: ids::number() };
         let begun = instant();
         let opened = Journal::open(store, options).map_err(|why| match why {
@@ -116,7 +126,7 @@ impl JournalWriter {
         })?;
         let Recovered { machine, fence, journal, report } = opened;
         tell(&report, &machine.counts(), instant() - begun);
-        let first = (first_fence(fence, wall_ms), wall_ms);
+        let first = (first_fence(fence, wall.ms()), wall);
         let driver = Driver::over(machine, journal.order(), expire_ms, first);
         let status = PersistenceStatus::new(config.durability);
         let mut writer = Self {

@@ -7,6 +7,7 @@ use crate::log::codec::encode_command;
 use crate::log::{Batch, CommandLog, LogFailure};
 use crate::machine::{Command, Machine};
 
+use crate::driver::clock::WallClock;
 use crate::driver::commit::buffer::PendingBatch;
 use crate::driver::handle::Driver;
 use crate::driver::state::restart::first_fence;
@@ -32,7 +33,7 @@ impl<L: fmt::Debug> fmt::Debug for OrderingWriter<L> {
 
 impl<L: CommandLog> OrderingWriter<L> {
     /// A driver over what a log has brought back, and the writer between them. For `expire_ms` see
-    /// [`Driver::new`]; `wall_ms` is a wall clock, in ms since 1970, that may be wrong.
+    /// [`Driver::new`]; the wall clock is set to `wall_ms`, since 1970, and may be wrong.
     ///
     /// # Errors
     /// [`LogFailure`], when the log does not take up the start.
@@ -46,7 +47,8 @@ impl<L: CommandLog> OrderingWriter<L> {
         let fence = first_fence(machine.next_fence().0, wall_ms);
         encode_command(&Command::Boot { fence }, &mut encoded.commands);
         log.append(&Batch { commands: &encoded.commands, count: 1, next_fence: fence.0 }, true)?;
-        let driver = Driver::over(machine, log.order(), expire_ms, (fence, wall_ms));
+        let driver =
+            Driver::over(machine, log.order(), expire_ms, (fence, WallClock::set(wall_ms)));
         let in_flight = Vec::new();
         Ok((driver.clone(), Self { driver, log, in_flight, encoded, is_full: false }))
     }

@@ -4,8 +4,9 @@
 use super::asks::{attempts, mode, priority};
 use super::primitives::{Bad, Reader, flags, has, put_bytes, put_name, put_number, put_request};
 use crate::machine::{
-    DelaySnapshot, HoldSnapshot, Kind, Mode, NodeId, PauseSnapshot, ResourceSnapshot, SessionInfo,
-    SnapshotParty, TicketSnapshot, TicketTerms, WaitSnapshot, WaitTimeout, WatchSnapshot,
+    DelaySnapshot, HoldSnapshot, Kind, LOSS_DELAY_MAX_MS, Mode, NodeId, PauseSnapshot,
+    ResourceSnapshot, SessionInfo, SnapshotParty, TicketSnapshot, TicketTerms, WaitSnapshot,
+    WaitTimeout, WatchSnapshot,
 };
 
 pub(super) const SESSION: u8 = 1;
@@ -128,15 +129,21 @@ pub(super) fn put_hold(hold: &HoldSnapshot, out: &mut Vec<u8>) {
 
 pub(super) fn hold(from: &mut Reader<'_>) -> Result<HoldSnapshot, Bad> {
     let (holder, fence, since_ms) = (party(from)?, from.fence()?, from.number()?);
-    let flags = from.flags(7)?;
+    let (is_here, flags) = (matches!(holder, SnapshotParty::Here(_)), from.flags(7)?);
+    // A lost hold stays for as long as its session wished.
+    let hold_ms = if is_here { Reader::hold_ms } else { loss_delay_ms };
     Ok(HoldSnapshot {
         holder,
         fence,
         since_ms,
         mode: mode(has(flags, 0)),
         data: from.optional(has(flags, 1), Reader::data)?,
-        hold_ms: from.optional(has(flags, 2), Reader::hold_ms)?,
+        hold_ms: from.optional(has(flags, 2), hold_ms)?,
     })
+}
+
+fn loss_delay_ms(from: &mut Reader<'_>) -> Result<u32, Bad> {
+    from.within(1..=LOSS_DELAY_MAX_MS, "delay")
 }
 
 /// A session, or the name of one that is gone.

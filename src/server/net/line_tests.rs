@@ -7,8 +7,8 @@ use rustix::net::sockopt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::driver::Driver;
-use crate::machine::{Command, Name, SessionId, SessionName, Ttl};
+use crate::driver::{Driver, NewSession};
+use crate::machine::{Command, Conduct, LockAsk, Name, SessionId, SessionName, Ttl};
 use crate::server::config::Config;
 use crate::server::http::routes;
 use crate::server::lifecycle::Server;
@@ -70,8 +70,9 @@ impl Pair {
 }
 
 async fn open(driver: &Driver, ttl_ms: i64) -> SessionId {
-    let name = SessionName::parse("").unwrap();
-    driver.open(name, Ttl::new(ttl_ms).unwrap(), "here".into(), None).await.unwrap()
+    let (name, ttl) = (SessionName::parse("").unwrap(), Ttl::new(ttl_ms).unwrap());
+    let new = NewSession { name, ttl, source: "here".into(), conduct: Conduct::default() };
+    driver.open(new, None).await.unwrap()
 }
 
 /// A machine that vanished in a REST wait kept all that its session held for up to 60 s and a ttl:
@@ -82,8 +83,11 @@ async fn a_line_is_probed_while_its_request_is_in_a_queue() {
     let server = Server::bind_with(Config::default(), driver.clone()).await.unwrap();
     let (holder, waiter) = (open(&driver, 60_000).await, open(&driver, 20_000).await);
     let lock = || Name::parse("db").unwrap();
-    let held = Command::Lock { session: holder, resource: lock(), wait_request: None };
-    driver.request(holder, held).await.unwrap().hand_over();
+    let held = || {
+        let (session, resource, ask) = (holder, lock(), LockAsk::default());
+        Command::Lock { session, resource, wait_request: None, ask }
+    };
+    driver.request(holder, held()).await.unwrap().hand_over();
     let mut pair = Pair::new(&server).await;
     let before = probing(&pair.theirs);
     assert_eq!((before.0, before.3), (false, 0));
@@ -107,8 +111,7 @@ async fn a_line_is_probed_while_its_request_is_in_a_queue() {
 
     // Likewise when the time is up.
     driver.request(waiter, unlock(waiter)).await.unwrap().hand_over();
-    let held = Command::Lock { session: holder, resource: lock(), wait_request: None };
-    driver.request(holder, held).await.unwrap().hand_over();
+    driver.request(holder, held()).await.unwrap().hand_over();
     pair.send(&wait).await;
     until(|| probing(&pair.theirs) == (true, 3, 3, 20_000)).await;
     driver.stop_waiting();

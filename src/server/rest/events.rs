@@ -90,3 +90,27 @@ impl EventStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::driver::Driver;
+
+    #[expect(clippy::disallowed_methods, reason = "it is virtual time")]
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_broken_every_fifteen_seconds() {
+        let driver = Driver::new(500);
+        let resource = Name::parse("db").unwrap();
+        let changes = driver.follow(&resource).await.unwrap();
+        let end = Box::pin(std::future::pending());
+        let mut open = EventStream { changes, resource, end, _under_way: None };
+        assert!(open.next().await.unwrap().starts_with("event: resource-changed\n"));
+        let begun = Instant::now();
+        for turn in 1..=3 {
+            assert_eq!(open.next().await.as_deref(), Some(text::COMMENT));
+            assert_eq!(begun.elapsed(), COMMENT_AFTER * turn);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crate::support::{Client, Served};
 
 /// Everybody the tables are asked about: one with each right on `r/*`, one with all of them on
 /// names that nobody asks for, one with none, an administrator.
-pub(crate) const ALL_RIGHTS: [&str; 5] = ["lock", "claim", "work", "issue", "watch"];
+pub(crate) const ALL_RIGHTS: [&str; 6] = ["lock", "claim", "work", "issue", "watch", "force"];
 
 /// The token of a principal.
 pub(crate) fn token(name: &str) -> Token {

@@ -1,9 +1,9 @@
 //! What is not given to the journal changes nothing.
 
 use ticketd::journal::{Crash, CrashStore};
-use ticketd::machine::{Command, Fence, RequestId, WaitOrigin};
+use ticketd::machine::{Command, Fence, RequestId, SessionId, WaitOrigin};
 
-use super::support::{House, WALL_MS, later, recovered, request};
+use super::support::{House, WALL_MS, later, lock, recovered, request};
 use crate::random;
 
 const HISTORIES: u64 = 30;
@@ -15,6 +15,12 @@ async fn what_is_not_journaled_changes_nothing() {
     for seed in 0..HISTORIES {
         let mut house = House::open(&CrashStore::new()).expect("is empty");
         let boot = Command::Boot { fence: Fence(WALL_MS * 2048) };
+        // From here on the machine knows what time it is, and is not told of it.
+        let nobody = SessionId([255; 20]);
+        let mut refused = later(request(&house.driver, nobody, lock(nobody, "db")));
+        assert!(refused.is_open());
+        house.keep();
+        assert!(refused.now().expect("is kept").is_err());
         for (step, mut command) in (0..).zip(random::drawn(seed, &boot, STEPS)) {
             if matches!(command, Command::Boot { .. }) {
                 // A log begins a run of the server with it, before there is a driver.

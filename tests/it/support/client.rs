@@ -84,6 +84,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self
     }
 
+    /// Every request from now on bears these headers, each with its line end, and no others.
+    pub(crate) fn bear(&mut self, headers: &str) {
+        headers.clone_into(&mut self.headers);
+    }
+
     /// Sends bytes as they are. The server may have turned away already.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> bool {
         // What finds no room below TLS stays in it until it is flushed.
@@ -148,6 +153,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.answer().await
     }
 
+    /// Asks for a stream: the answer without its body, of which [`Self::piece`] reads on.
+    pub(crate) async fn open_stream(&mut self, request: &str) -> Answer {
+        self.send(request).await;
+        in_time(self.read_head()).await.expect("an answer")
+    }
+
+    /// The next piece of a stream; `None` at its end.
+    pub(crate) async fn piece(&mut self) -> Option<String> {
+        let chunk = in_time(self.read_chunk()).await?;
+        (!chunk.is_empty()).then(|| String::from_utf8(chunk).expect("text"))
+    }
+
     /// Reads the next answer.
     pub(crate) async fn answer(&mut self) -> Answer {
         in_time(self.read_answer()).await.expect("an answer")
@@ -163,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         not_yet(self.stream.fill_buf()).await
     }
 
-    async fn read_answer(&mut self) -> Option<Answer> {
+    async fn read_head(&mut self) -> Option<Answer> {
         let first = self.read_line().await?;
         let rest = first.strip_prefix("HTTP/1.1 ").or_else(|| first.strip_prefix("HTTP/1.0 "));
         let status = rest.and_then(|rest| rest.get(..3)?.parse().ok());
@@ -174,19 +191,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
-        let mut answer = Answer { status, headers, body: Vec::new() };
+        Some(Answer { status, headers, body: Vec::new() })
+    }
+
+    async fn read_chunk(&mut self) -> Option<Vec<u8>> {
+        let size = usize::from_str_radix(&self.read_line().await?, 16).expect("a size");
+        let chunk = self.read_bytes(size).await?;
+        self.read_line().await?;
+        Some(chunk)
+    }
+
+    async fn read_answer(&mut self) -> Option<Answer> {
+        let mut answer = self.read_head().await?;
+        let status = answer.status;
         if self.head || status == 304 {
             return Some(answer);
         }
         if answer.header("transfer-encoding") == "chunked" {
             loop {
-                let size = usize::from_str_radix(&self.read_line().await?, 16).expect("a size");
-                let chunk = self.read_bytes(size).await?;
-                answer.body.extend(chunk);
-                self.read_line().await?;
-                if size == 0 {
+                let chunk = self.read_chunk().await?;
+                if chunk.is_empty() {
                     return Some(answer);
                 }
+                answer.body.extend(chunk);
             }
         }
         let length = answer.header("content-length").parse().expect("a length");

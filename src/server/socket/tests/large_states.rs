@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 
 use super::*;
-use crate::machine::{Command, Data, Name, Reach, SessionId, SessionName, Ttl};
+use crate::driver::NewSession;
+use crate::machine::{
+    Command, Conduct, Data, LockAsk, Name, Parting, Reach, SessionId, SessionName, TicketTerms, Ttl,
+};
 use crate::wire::read_id;
 
 const MANY: usize = 3000;
@@ -20,22 +23,24 @@ fn job(number: usize) -> Name {
 }
 
 fn issue(session: SessionId, number: usize) -> Command {
-    let (resource, ticket) = (name("jobs"), job(number));
-    Command::Issue { session, resource, ticket, data: Data::new(b"").unwrap(), notify: true }
+    let (resource, ticket, terms) = (name("jobs"), job(number), TicketTerms::default());
+    let data = Data::new(b"").unwrap();
+    Command::Issue { session, resource, ticket, data, notify: true, terms }
 }
 
 fn revoke(session: SessionId, number: usize) -> Command {
-    Command::Revoke { session, resource: name("jobs"), ticket: job(number), reach: Reach::Any }
+    let (resource, ticket) = (name("jobs"), job(number));
+    Command::Revoke { session, resource, ticket, reach: Reach::Any, fence: None }
 }
 
 fn claim(session: SessionId, number: usize) -> Command {
     let (resource, ticket) = (name("jobs"), Some(job(number)));
-    Command::Claim { session, resource, ticket, wait_request: None, again: false }
+    Command::Claim { session, resource, ticket, wait_request: None, again: false, hold_ms: None }
 }
 
 fn release(session: SessionId, number: usize) -> Command {
-    let (resource, ticket) = (name("jobs"), job(number));
-    Command::Release { session, resource, ticket, fence: None, by_socket: false }
+    let (resource, ticket, parting) = (name("jobs"), job(number), Parting::default());
+    Command::Release { session, resource, ticket, fence: None, by_socket: false, parting }
 }
 
 /// Carries it out; it becomes durable if it can.
@@ -46,8 +51,9 @@ async fn tell(driver: &Driver, session: SessionId, command: Command) {
 }
 
 async fn open(driver: &Driver) -> SessionId {
-    let name = SessionName::parse("").unwrap();
-    driver.open(name, Ttl::new(60_000).unwrap(), "here".into(), None).await.unwrap()
+    let (name, ttl) = (SessionName::parse("").unwrap(), Ttl::new(60_000).unwrap());
+    let new = NewSession { name, ttl, source: "here".into(), conduct: Conduct::default() };
+    driver.open(new, None).await.unwrap()
 }
 
 /// A session that issued much, on a socket that heard nothing of it yet.
@@ -137,7 +143,7 @@ async fn who_ends_while_its_state_is_gathered_is_told_so() {
     for _ in 0..2 {
         tokio::task::yield_now().await;
     }
-    tell(&driver, id, Command::Close { session: id }).await;
+    tell(&driver, id, Command::Close { session: id, by_other: false }).await;
     let told = peer.text().await;
     assert_eq!(told["error"]["code"], "session-not-found", "{told}");
     assert_eq!(peer.closed().await, (4502, "closed".to_owned()));
@@ -164,7 +170,8 @@ async fn slow() -> (Driver, Peer, SessionId) {
     peer.say(&json!({"id": 7, "op": "session"}));
     for _ in 0..20 {
         tokio::task::yield_now().await;
-        let command = Command::Lock { session: other, resource: name("db"), wait_request: None };
+        let (resource, ask) = (name("db"), LockAsk::default());
+        let command = Command::Lock { session: other, resource, wait_request: None, ask };
         // Nobody waits for its answer, so that it is undone, which is not durable either.
         assert!(driver.request(other, command).now_or_never().is_none());
     }
