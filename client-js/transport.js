@@ -63,8 +63,9 @@ const follow = (run, bye, signal) => {
     globalThis.addEventListener?.(
       type,
       (event) => {
-        const { persisted } = /** @type {PageTransitionEvent} */ (event);
-        run(type !== "pagehide" ? "wake" : bye && !persisted ? "leave" : "hide");
+        if (type === "pagehide") run(bye && !(/** @type {PageTransitionEvent} */ (event).persisted) ? "leave" : "hide");
+        // It is hidden right after a pagehide, too.
+        else if (type !== "visibilitychange" || document.visibilityState === "visible") run("wake");
       },
       { signal },
     );
