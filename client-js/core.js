@@ -19,6 +19,8 @@ import { TicketdError } from "./error.js";
  * @property {number} end When to give up altogether.
  * @property {string} [name] @property {string} [session] Its id, once there is one.
  * @property {number} ttl @property {number} ping Both in ms.
+ * @property {number} [delay] How long its holds stay when it is lost, in ms. @property {boolean} [blocking] It does
+ *   nothing else while it waits.
  * @property {number} min @property {number} max Of the reconnect delay, in ms.
  * @property {number} attempt Grows with every attach.
  * @property {number} tries Failed attempts since the last success.
@@ -54,7 +56,7 @@ const BYE = { id: 0, op: "bye" };
 const LEAP = 2e12;
 
 /**
- * @param {{ name?: string, ttl: number, session?: string, attempt: number, min: number, max: number, token?: string,
+ * @param {{ name?: string, ttl: number, delay?: number, blocking?: boolean, session?: string, attempt: number, min: number, max: number, token?: string,
  *   asks?: boolean }} options
  * @param {number} now @returns {Link}
  */
@@ -125,7 +127,7 @@ const hello = (is) =>
     op: "hello",
     liveness: "beat",
     token: is.token || undefined,
-    ...(is.session ? { session: is.session, attempt: ++is.attempt } : { name: is.name, ttl: is.ttl }),
+    ...(is.session ? { session: is.session, attempt: ++is.attempt } : { name: is.name, ttl: is.ttl, delay: is.delay, blocking: is.blocking }),
   });
 
 /**

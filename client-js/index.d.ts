@@ -30,6 +30,13 @@ export interface ConnectOptions {
   name?: string;
   /** The session's time to live, in ms, 50 to 86 400 000; default 10 000. */
   ttl?: number;
+  /** When the session is lost, its holds stay for so long, in ms, up to 60 000, as nobody's; default 0. */
+  delay?: number;
+  /**
+   * It does nothing else while it waits. A wait that would close a circle of such sessions is refused with "deadlock". (Not
+   * for a session that several callers share.)
+   */
+  blocking?: boolean;
   /** Aborts connecting (rejects with its reason); no effect once connected. */
   signal?: AbortSignal;
   /** Reconnect delay in ms: random() * min(max, min * 2^n); default 100 to 10 000. */

@@ -242,6 +242,28 @@ test("steal from another session: told at once, and what it then does is told by
   await (await soon("who waited has it", waiting)).release();
 });
 
+test("sessions that block: a circle is refused; and a lost one's holds stay for a while", async (t) => {
+  const [a, b] = [fresh("a"), fresh("b")];
+  const [one, two] = [await join(t, { blocking: true }), await join(t, { blocking: true })];
+  const [lock] = [await one.lock(a), await two.lock(b)];
+  const waiting = one.lock(b);
+  await queued(two, b, 1);
+  await assert.rejects(two.lock(a), { code: "deadlock", retryable: false });
+  await two.close();
+  await waiting;
+  await lock.release();
+  const lost = await connect(server.url, { delay: 60_000, name: "lost" });
+  await lost.lock(a);
+  await server.rest("DELETE", `sessions/${lost.ref}`);
+  const { holders } = await look(a);
+  assert.equal(holders[0].session, null);
+  for await (const { leader } of one.observe(a)) {
+    assert.equal(leader.session, null);
+    break;
+  }
+  await one.locks.request(a, { steal: true }, () => {});
+});
+
 test("lockAll: sessions that want the same in any order never wait in a circle", async (t) => {
   const names = [fresh("c"), fresh("a"), fresh("b")];
   const sessions = await Promise.all(Array.from({ length: 4 }, () => join(t)));
