@@ -202,8 +202,8 @@ impl State {
         let is_due = self.next_end() <= now;
         match &mut self.queue {
             Some(queue) if is_due => queue.fall_due(),
-            Some(_) => {}
-            None => self.run_due(now),
+            None if is_due => self.run_due(now),
+            Some(_) | None => {}
         }
     }
 

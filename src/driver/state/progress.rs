@@ -37,7 +37,7 @@ impl Progress {
         self.told.insert((session, wait), position);
     }
 
-    /// Somebody has left a queue.
+    /// Somebody may have left a queue.
     #[inline]
     pub(super) fn moved(&mut self) {
         if !self.told.is_empty() {
