@@ -44,7 +44,7 @@ pub(super) fn endings(machine: &Machine, command: &Command) -> Vec<AuditLine> {
                 fences.iter().filter_map(|&fence| Some((machine.timed_claim(fence)?, fence)));
             let line = |(claim, fence): (TimedClaim, Fence)| {
                 let hold = (&claim.resource, Some(&claim.ticket), fence);
-                trail.given(&claim.session, hold, "timeout")
+                trail.given(&claim.session, hold, TIMEOUT)
             };
             claims.filter_map(line).collect()
         }
@@ -52,7 +52,7 @@ pub(super) fn endings(machine: &Machine, command: &Command) -> Vec<AuditLine> {
             .iter()
             .filter_map(|&fence| {
                 let (resource, ticket, party) = machine.lost_hold(fence)?;
-                Some(trail.hold(&party, (&resource, ticket.as_ref(), fence), "delay-over"))
+                Some(trail.hold(&party, (&resource, ticket.as_ref(), fence), TIMEOUT))
             })
             .collect(),
         _ => trail.forced(command),
@@ -61,6 +61,8 @@ pub(super) fn endings(machine: &Machine, command: &Command) -> Vec<AuditLine> {
 
 /// Why a hold ended that was given back.
 const RELEASED: &str = "released";
+/// Why a hold ended whose time was up.
+const TIMEOUT: &str = "timeout";
 
 /// A command that was carried out.
 pub(super) struct Done<'a> {
