@@ -10,7 +10,7 @@ use support::servers::Cores;
 use support::{Dice, Outcome, Target, figure, heading, median, now, since, wanted};
 use ticketd::machine::{
     Command, Conduct, Data, Event, LockAsk, Machine, Mode, Name, Parting, Reply, SessionId,
-    SessionName, TicketTerms, Ttl, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
+    SessionName, TicketTerms, Ttl, WaitOrigin, WaitRequest, WaitTimeout,
 };
 
 /// Names of locks, tickets of the large resource, waiters of the long queue.

@@ -1,10 +1,10 @@
 //! What the samples of version 1 say.
 
 use ticketd::machine::{
-    Command, Conduct, Data, Fence, HoldSnapshot, Kind, LockAsk, Mode, NodeId, Parting,
-    PauseSnapshot, Reach, RequestId, ResourceSnapshot, SessionId, SessionInfo, SessionName,
-    SessionSnapshot, Snapshot, SnapshotParty, TicketSnapshot, TicketTerms, Ttl, WaitId, WaitOrigin,
-    WaitRequest, WaitSnapshot, WaitTimeout, WatchSnapshot,
+    Command, Conduct, Data, Fence, HoldSnapshot, Kind, LockAsk, Mode, Name, Parting, PauseSnapshot,
+    Reach, RequestId, ResourceSnapshot, SessionId, SessionInfo, SessionName, SessionSnapshot,
+    Snapshot, SnapshotParty, TicketSnapshot, TicketTerms, Ttl, WaitId, WaitOrigin, WaitRequest,
+    WaitSnapshot, WaitTimeout, WatchSnapshot,
 };
 
 use super::samples::name;
@@ -28,13 +28,6 @@ pub(super) fn commands() -> Vec<Command> {
         notify,
         terms: TicketTerms::default(),
     };
-    let ways = [WaitOrigin::Socket, WaitOrigin::Request(RequestId::alone(u64::MAX))];
-    let lengths = [WaitTimeout::Ms(86_400_000), WaitTimeout::Session];
-    let asks = ways
-        .iter()
-        .flat_map(|&origin| lengths.map(|timeout| Some(WaitRequest { origin, timeout })));
-    let asks: Vec<Option<WaitRequest>> = asks.chain([None]).collect();
-    let fences = [None, Some(Fence((1 << 53) - 1))];
     let mut all = vec![
         Command::Boot { fence: Fence(3_712_345_678_901_248) },
         open("", 50, ""),
@@ -53,6 +46,29 @@ pub(super) fn commands() -> Vec<Command> {
             fence: None,
         },
     ];
+    all.extend(of_holds(session, &resource, &ticket));
+    all.extend([
+        Command::Cancel { session, wait: WaitId(0) },
+        Command::TimeOut { wait: WaitId(127) },
+        Command::Withdraw { wait: WaitId(128), request: RequestId::alone(1 << 40) },
+        Command::Watch { session, resource: resource.clone(), changes: false },
+        Command::Watch { session, resource: name(&"n".repeat(255)), changes: true },
+        Command::Unwatch { session, resource },
+        Command::Forget { up_to: 300 },
+    ]);
+    all
+}
+
+/// Those by which locks and tickets are taken and given back.
+fn of_holds(session: SessionId, resource: &Name, ticket: &Name) -> Vec<Command> {
+    let ways = [WaitOrigin::Socket, WaitOrigin::Request(RequestId::alone(u64::MAX))];
+    let lengths = [WaitTimeout::Ms(86_400_000), WaitTimeout::Session];
+    let asks = ways
+        .iter()
+        .flat_map(|&origin| lengths.map(|timeout| Some(WaitRequest { origin, timeout })));
+    let asks: Vec<Option<WaitRequest>> = asks.chain([None]).collect();
+    let fences = [None, Some(Fence((1 << 53) - 1))];
+    let mut all = Vec::new();
     for &wait_request in &asks {
         for (ticket, again) in [(None, true), (Some(ticket.clone()), false)] {
             all.push(Command::Claim {
@@ -85,15 +101,6 @@ pub(super) fn commands() -> Vec<Command> {
             });
         }
     }
-    all.extend([
-        Command::Cancel { session, wait: WaitId(0) },
-        Command::TimeOut { wait: WaitId(127) },
-        Command::Withdraw { wait: WaitId(128), request: RequestId::alone(1 << 40) },
-        Command::Watch { session, resource: resource.clone(), changes: false },
-        Command::Watch { session, resource: name(&"n".repeat(255)), changes: true },
-        Command::Unwatch { session, resource },
-        Command::Forget { up_to: 300 },
-    ]);
     all
 }
 

@@ -10,10 +10,8 @@ use ticketd::log::codec::{
     CHUNK_BYTES, Reader, SnapshotReader, decode_command, encode_command, encode_snapshot,
 };
 use ticketd::machine::{
-    Command, Conduct, Data, Fence, HoldSnapshot, Kind, LockAsk, Mode, Name, NodeId, Parting,
-    PauseSnapshot, Reach, RequestId, ResourceSnapshot, SessionId, SessionInfo, SessionName,
-    SessionSnapshot, Snapshot, SnapshotParty, TicketSnapshot, TicketTerms, Ttl, WaitId, WaitOrigin,
-    WaitRequest, WaitSnapshot, WaitTimeout, WatchSnapshot,
+    Command, Conduct, Data, LockAsk, Name, NodeId, RequestId, SessionId, SessionName,
+    SessionSnapshot, Snapshot, TicketSnapshot, Ttl, WaitId, WaitOrigin, WaitRequest, WaitTimeout,
 };
 
 use super::first_version::{commands, info, snapshot};
