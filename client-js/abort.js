@@ -1,5 +1,8 @@
 // Signals of others, listened to by many.
 
+/** Of what nobody hears. */
+export const never = () => {};
+
 /**
  * One for each signal: a signal of our own that follows it, what is to be run, and what runs that.
  * @type {WeakMap<AbortSignal, [AbortSignal, Set<() => void>, () => void]>}

@@ -38,8 +38,8 @@ import { TicketdError } from "./error.js";
  * @typedef {["dial", boolean] | ["ask", "connect" | "expiring" | "refused"] | ["drop"] | ["send", object] | ["pass", Message] | ["open", (Ok | undefined)[], boolean]
  *   | ["recover"] | ["unsafe"] | ["lost", TicketdError]} Effect
  *
- * @typedef {Link & { now: number, random: number, effects: Effect[] }} Step One under way: what the link becomes, and what
- *   is done.
+ * @typedef {Link & { now: number, random: number, effects: Effect[] }} Step What the link becomes, when and by which lot,
+ *   and what is done.
  */
 
 /** How long `connect()` tries, in ms. */
@@ -245,6 +245,5 @@ export const step = (was, input, now) => {
     if (is.asks) ask(is, "connect");
     else dial(is);
   }
-  const { now: _now, random: _random, effects, ...link } = is;
-  return [link, effects];
+  return [is, is.effects];
 };

@@ -12,7 +12,7 @@ export class TicketdError extends Error {
     super(message || code, cause ? { cause } : undefined);
     this.code = code;
     /** The same may succeed later. */
-    this.retryable = RETRYABLE.includes(code);
+    this.retryable = RETRYABLE.test(code);
   }
   name = /** @type {const} */ ("TicketdError");
 }

@@ -58,11 +58,30 @@ export interface WaitOptions {
   signal?: AbortSignal;
   /** Do not wait: null when it is not free. */
   ifAvailable?: boolean;
+  /**
+   * Told its position in the queue, from 1, when it has one and when that has changed, once a second at most: the latest
+   * only. Of those in this session who wait for the same, the first.
+   */
+  onPosition?: (position: number) => void;
 }
 
 /** As the browser's own: `mode` may be named, and is "exclusive". */
 export interface LockOptions extends WaitOptions {
   mode?: "exclusive";
+}
+
+export type LockMode = "exclusive" | "shared";
+
+/** As the browser's own. */
+export interface RequestOptions {
+  /** Default: "exclusive". Sharers hold it beside each other. */
+  mode?: LockMode;
+  /** Do not wait: the callback is given null when it is not free. */
+  ifAvailable?: boolean;
+  /** Takes it from whoever holds it, at once and before all who wait. */
+  steal?: boolean;
+  /** Ends the wait. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -87,7 +106,18 @@ export interface Held extends AsyncDisposable {
   release(): Promise<void>;
 }
 
-export interface Lock extends Held {}
+export interface ClaimOptions extends WaitOptions {
+  ticket?: string;
+  hold?: number;
+}
+
+export interface Lock extends Held {
+  /** The resource, as browsers call it. */
+  readonly name: string;
+  readonly mode: LockMode;
+  /** What its holder makes known to those who observe it; "" is nothing. Rejects when the lock is lost. */
+  update(value: Bytes): Promise<void>;
+}
 
 export interface Ticket extends Held {
   readonly name: string;
@@ -105,6 +135,35 @@ export interface Ticket extends Held {
    * server has acknowledged it.
    */
   done(): Promise<void>;
+  /** The how manieth attempt it is, where attempts are counted. */
+  readonly attempt?: number;
+  /** For how long it is held unless it is touched, in ms, if it is. Then `signal` aborts before that is over. */
+  readonly hold?: number;
+  /** Holds it for so long, in ms, from now; else for as long as before. `claims()` does that by itself. */
+  touch(hold?: number): Promise<void>;
+  /**
+   * Gives it back, and says why (some 250 bytes; the rest is cut): for others only in `delay` ms, or, `dead`, for nobody before it is
+   * revived.
+   */
+  fail(note: string, options?: { delay?: number; dead?: boolean } | null): Promise<void>;
+}
+
+/** How a ticket is issued. */
+export interface IssueOptions {
+  /** Hear "ticket-claimed" and "ticket-released" of it. */
+  notify?: boolean;
+  /** It outlives this session. Then it is nobody's, and workers have it all the same. */
+  stay?: boolean;
+  /** Only if there is none of that name, else it rejects with "ticket-exists". */
+  new?: boolean;
+  /** 0 (default) to 9; of free tickets the greatest goes first. */
+  priority?: number;
+  /** Free only in so many ms, at most 30 days. */
+  delay?: number;
+  /** After so many attempts, 1 to 1000, it is dead: it goes to nobody before it is revived. */
+  attempts?: number;
+  /** For how long claims that do not say so hold it, in ms, 100 to 24 h. */
+  hold?: number;
 }
 
 /** A ticket that this session issued. */
@@ -113,8 +172,11 @@ export interface Issued extends AsyncDisposable {
   readonly name: string;
   /** Aborts when the ticket is no longer this session's: done, taken over, revoked, session lost. */
   readonly signal: AbortSignal;
-  /** New data; its claimant is told. Rejects when the ticket is no longer this session's. */
-  update(data: Bytes): Promise<void>;
+  /**
+   * New data; its claimant is told. Rejects when the ticket is no longer this session's. One that is delayed is free at
+   * once unless another `delay` is given; all else that it was issued with stays.
+   */
+  update(data: Bytes, options?: { delay?: number } | null): Promise<void>;
   /** Idempotent. */
   revoke(): Promise<void>;
 }
@@ -125,6 +187,23 @@ export interface ResourceState {
   free: number;
   held: number;
   waiting: number;
+  /** Tickets that are free only later; if there are some. */
+  delayed?: number;
+  /** Tickets that go to nobody any more; if there are some. */
+  dead?: number;
+  /** Nothing of it is granted at the moment. */
+  paused?: boolean;
+}
+
+/** Who leads, and where. */
+export interface Leader {
+  /** The session's name; null: it is gone, and the lock stays for a while. */
+  session: string | null;
+  /** What the session is called where its id must not be told: of one's own it is `session.ref`. */
+  ref?: string;
+  fence: number;
+  /** What it makes known. */
+  data: Uint8Array;
 }
 
 export interface SessionEventMap {
@@ -139,7 +218,17 @@ export interface SessionEventMap {
   "lock-wanted": CustomEvent<{ resource: string; waiting: number }>;
   "ticket-updated": CustomEvent<{ resource: string; ticket: string }>;
   "ticket-claimed": CustomEvent<{ resource: string; ticket: string; session: string }>;
-  "ticket-released": CustomEvent<{ resource: string; ticket: string; session: string }>;
+  "ticket-released": CustomEvent<{
+    resource: string;
+    ticket: string;
+    session: string;
+    reason?: "released" | "timeout" | "gone" | "forced";
+    attempt?: number;
+    note?: string;
+    dead?: boolean;
+  }>;
+  /** A ticket that one holds ends in so many ms, unless it is touched. */
+  "claim-expiring": CustomEvent<{ resource: string; ticket: string; fence: number; left: number }>;
   "ticket-taken": CustomEvent<{ resource: string; ticket: string; session: string }>;
   /** The token ends in so many ms. One that is a function is asked for another. */
   "token-expiring": CustomEvent<{ left: number }>;
@@ -147,17 +236,39 @@ export interface SessionEventMap {
   "going-away": CustomEvent<{ after: number }>;
 }
 
-/** The shape of `navigator.locks`. */
+export interface LockInfo {
+  name: string;
+  mode: LockMode;
+  /** The session's `ref`. */
+  clientId: string;
+}
+
+/** The shape of `navigator.locks`, and what it does; one session is one client. */
 export interface Locks {
-  /** Any other mode, and steal, reject: locks are exclusive. */
-  request: Session["withLock"];
+  /**
+   * Rejects with a DOMException: "NotSupportedError" for options that exclude one another and for names that cannot be,
+   * at once with "AbortError" when the lock was stolen. When the session was lost, with the TicketdError of its signal.
+   */
+  request<R>(name: string, run: (lock: Lock) => R | PromiseLike<R>): Promise<Awaited<R>>;
+  request<R>(
+    name: string,
+    options: (RequestOptions & { ifAvailable?: false }) | null | undefined,
+    run: (lock: Lock) => R | PromiseLike<R>,
+  ): Promise<Awaited<R>>;
+  request<R>(
+    name: string,
+    options: RequestOptions | null | undefined,
+    run: (lock: Lock | null) => R | PromiseLike<R>,
+  ): Promise<Awaited<R>>;
   /** What this session holds, and who in it waits. */
-  query(): Promise<{ held: { name: string }[]; pending: { name: string }[] }>;
+  query(): Promise<{ held: LockInfo[]; pending: LockInfo[] }>;
 }
 
 export interface Session extends EventTarget, AsyncDisposable {
   /** 27 characters. Who knows it can act for the session. */
   readonly id: string;
+  /** What it is called where its id must not be told. */
+  readonly ref: string;
   readonly name: string;
   readonly state: SessionState;
   /** Aborts when the session is lost or closed. */
@@ -189,23 +300,37 @@ export interface Session extends EventTarget, AsyncDisposable {
   /** The browser's own signature: navigator.locks.request(name, options?, callback). */
   readonly locks: Locks;
 
-  /** Any ticket of the resource (one more, however many are held), or the one of that name. */
-  claim(resource: string, options?: (WaitOptions & { ticket?: string; ifAvailable?: false }) | null): Promise<Ticket>;
-  claim(resource: string, options: WaitOptions & { ticket?: string; ifAvailable: true }): Promise<Ticket | null>;
-  claim(resource: string, options?: (WaitOptions & { ticket?: string }) | null): Promise<Ticket | null>;
+  /** All of them, each in the order of its name's bytes; gives all back when one cannot be had. In the order of `names`. */
+  lockAll(names: string[], options?: (WaitOptions & { ifAvailable?: false }) | null): Promise<Lock[]>;
+  lockAll(names: string[], options?: WaitOptions | null): Promise<Lock[] | null>;
+
+  /** Leads once that is its turn, and makes `value` known meanwhile: a lock with a value. */
+  elect(name: string, value: Bytes, options?: { signal?: AbortSignal; onPosition?: WaitOptions["onPosition"] } | null): Promise<Lock>;
+
+  /** Who leads now, and then each change of that; only the latest is kept for a slow reader. */
+  observe(name: string, options?: { signal?: AbortSignal } | null): AsyncIterableIterator<{ leader: Leader | null }>;
+
+  /**
+   * Any ticket of the resource (one more, however many are held), or the one of that name; of several resources, one of
+   * the first that has some. `hold`: for how long, in ms, unless it is touched.
+   */
+  claim(resource: string | string[], options?: (ClaimOptions & { ifAvailable?: false }) | null): Promise<Ticket>;
+  claim(resource: string | string[], options: ClaimOptions & { ifAvailable: true }): Promise<Ticket | null>;
+  claim(resource: string | string[], options?: ClaimOptions | null): Promise<Ticket | null>;
 
   /**
    * A worker's loop: `for await (const ticket of session.claims("jobs", { concurrency: 4 }))`. At most `concurrency`
    * (default 1) tickets are in hand at a time, those fetched ahead included: release() or done() of one makes room for
-   * the next. Ends on close and abort; tickets fetched ahead are then given back. Throws when the session is lost.
+   * the next. Those with a `hold`, given here or by their issuer, are touched until they end. Ends on close and abort;
+   * tickets fetched ahead are then given back, untried. Throws when the session is lost.
    */
   claims(
-    resource: string,
-    options?: { concurrency?: number; signal?: AbortSignal } | null,
+    resource: string | string[],
+    options?: { concurrency?: number; signal?: AbortSignal; hold?: number } | null,
   ): AsyncIterableIterator<Ticket>;
 
-  /** notify: hear "ticket-claimed" and "ticket-released" of it. One that is there already gets the data and the issuer. */
-  issue(resource: string, name: string, data?: Bytes, options?: { notify?: boolean } | null): Promise<Issued>;
+  /** One that is there already gets the data, the terms and the issuer. */
+  issue(resource: string, name: string, data?: Bytes, options?: IssueOptions | null): Promise<Issued>;
 
   /** The state now, then one item per change; level-triggered: only the latest state is kept for a slow reader. */
   watch(resource: string, options?: { signal?: AbortSignal } | null): AsyncIterableIterator<ResourceState>;

@@ -1,53 +1,69 @@
 // Requests: what is asked, until it is answered, over as many connections as that takes.
 
-import { RELEASES } from "./codes.js";
+import { never } from "./abort.js";
+import { GIVES_UP } from "./codes.js";
+import { Known } from "./known.js";
 
 /** @import { TicketdError } from "./error.js" */
-/** @import { Known, Pending, Then } from "./known.js" */
+/** @import { Hold, Pending, Then } from "./known.js" */
 /** @import { Ok, Request } from "./wire.d.ts" */
 
 /** How long one waits until what was refused for now is tried again, in ms. */
 const RETRY_MS = 1000;
 
 /**
- * @param {Known} known
- * @param {(message: object) => boolean} send Whether it could be sent.
+ * Whether a hold is given up by it: that one, if it is named.
+ * @param {{ op: string, fence?: number }} message
  */
-export const requests = (known, send) => {
-  const { pending } = known;
-  let last = 0;
-  const post = (/** @type {Pending} */ request) => {
-    request.sent ||= send(request.message);
-  };
-  return {
-    /** @param {Request} members @param {Then} [then] @param {Pending["issued"]} [issued] */
-    ask(members, then = () => {}, issued) {
-      const { over } = known;
-      const /** @type {Pending} */ request = { message: { id: (last += 2), ...members }, then, issued };
-      if (over) queueMicrotask(() => then(undefined, over));
-      else {
-        pending.set(last, request);
-        post(request);
-      }
-      return request;
-    },
+export const givesUp = ({ op, fence }) => fence && GIVES_UP.test(op);
 
-    /** @param {number | undefined} id @param {Ok | undefined} ok @param {TicketdError} [error] */
-    settle(id, ok, error) {
-      const request = pending.get(id);
-      // What is given up must not stay: it is tried again.
-      if (request?.message.fence && error?.retryable && !known.over) {
-        request.sent = false;
-        setTimeout(() => pending.has(id) && post(request), RETRY_MS).unref?.();
-      } else if (pending.delete(id)) request?.then(ok, /** @type {TicketdError} */ (error));
-    },
+export class Requests extends Known {
+  #last = 0;
 
-    /** Sends what could not be sent. What is given up goes first, lest it be granted again. */
-    flush() {
-      for (const request of pending.values()) if (RELEASES.includes(request.message.op)) post(request);
-      pending.forEach(post);
-    },
-  };
-};
+  /**
+   * @param {(message: object) => boolean} send Whether it could be sent.
+   * @param {() => boolean} expired Whether it is too late, by one's own clock. @param {() => number} now
+   */
+  constructor(send, expired, now) {
+    super();
+    this.send = send;
+    this.expired = expired;
+    this.now = now;
+  }
 
-/** @typedef {ReturnType<typeof requests>["ask"]} Ask */
+  /** @param {Pending} request */
+  post(request) {
+    if (request.sent) return;
+    request.at = this.now();
+    request.sent = this.send(request.message);
+  }
+
+  /** @param {Request} members @param {Then} [then] @param {Hold} [of] Whose it is: of no use when that has ended. */
+  ask(members, then = never, of) {
+    const { over } = this;
+    const id = (this.#last += 2);
+    const /** @type {Pending} */ request = { message: { id, ...members }, then, of, at: 0 };
+    if (over) queueMicrotask(() => then(undefined, over, 0));
+    else {
+      this.pending.set(id, request);
+      this.post(request);
+    }
+    return request;
+  }
+
+  /** @param {number | undefined} id @param {Ok | undefined} ok @param {TicketdError} [error] */
+  settle(id, ok, error) {
+    const request = this.pending.get(id);
+    // What is given up must not stay: it is tried again.
+    if (request?.message.fence && error?.retryable && !this.over) {
+      request.sent = false;
+      setTimeout(() => this.pending.has(id) && this.post(request), RETRY_MS).unref?.();
+    } else if (this.pending.delete(id)) request?.then(ok, /** @type {TicketdError} */ (error), request.at);
+  }
+
+  /** Sends what could not be sent. What is given up goes first, lest it be granted again. */
+  flush() {
+    for (const request of this.pending.values()) if (givesUp(request.message)) this.post(request);
+    for (const request of this.pending.values()) this.post(request);
+  }
+}

@@ -2,7 +2,8 @@
 // reconcile(known, state) says what to do, and changes nothing.
 
 import { TicketdError } from "./error.js";
-import { keyOf } from "./names.js";
+import { keyOf, named } from "./names.js";
+import { givesUp } from "./requests.js";
 
 /** @import { Key, Known, Queue } from "./known.js" */
 /** @import { HoldRow, Lists, Ok, WaitRow, WatchRow } from "./wire.d.ts" */
@@ -11,7 +12,7 @@ import { keyOf } from "./names.js";
  * @typedef {Lists & { rows: Map<Key, { resource: string }> }} State With all that one has by its key.
  *
  * @typedef {["updated", HoldRow] | ["settle", number | undefined, Ok | undefined, TicketdError]
- *   | ["place", Queue, number | undefined] | ["grant", Queue, HoldRow]
+ *   | ["place", Queue, number | undefined, number | undefined] | ["granted", Queue, HoldRow]
  *   | ["changed", WatchRow] | ["subscribe", string]
  *   | ["drop", HoldRow] | ["inherit", WaitRow]} Action
  */
@@ -26,53 +27,44 @@ export const join = (parts) => {
   return { holds, issued, waits: all("waits"), watches: all("watches"), rows };
 };
 
-/**
- * What was asked and not answered. Locks, claims and their waits are for the queues; watches may be asked for again,
- * and so may tickets be issued: one is this session's still, or was not there.
- * @param {Known} known @param {State} state @returns {Iterable<Action>}
- */
-const requests = function* ({ pending }, { rows }) {
-  for (const [id, { message, sent, issued }] of pending) {
-    const { op, fence } = message;
-    // An update would take it back.
-    if (issued?.ended) yield ["settle", id, undefined, issued.ended];
-    if ((fence || op === "revoke") && !rows.has(keyOf(message))) {
-      // Work that one could not say was done may be another's by now.
-      yield ["settle", id, sent || !fence || op !== "revoke" ? {} : undefined, new TicketdError("ticket-revoked")];
-    }
-  }
-};
-
-/**
- * What became of what was waited for.
- * @param {Known} known @param {State} state @param {HoldRow[]} unknown Holds; those that are granted are taken out.
- * @returns {Iterable<Action>}
- */
-const queues = function* ({ queues, waits }, state, unknown) {
-  const taken = new Set(waits.keys());
-  for (const queue of queues.values()) {
-    const { resource, ticket, wait, since, asked } = queue;
-    if (!wait && !asked?.sent) continue;
-    const place = state.waits.find((row) =>
-      taken.has(row.wait) ? row.wait === wait : !wait && row.resource === resource && row.ticket === ticket,
-    )?.wait;
-    // What is older was taken some other way, by REST.
-    const at = unknown.findIndex(
-      (row) => row.resource === resource && (ticket ?? row.ticket) === row.ticket && row.fence > since,
-    );
-    taken.add(place);
-    yield place || at < 0 ? ["place", queue, place] : ["grant", queue, unknown.splice(at, 1)[0]];
-  }
-};
+/** What is waited for. @param {{ resource?: string, resources?: string[], ticket?: string }} what */
+const target = ({ resource, resources, ticket }) => named(resources ?? resource, ticket);
 
 /** @param {Known} known @param {State} state @returns {Iterable<Action>} */
-const all = function* (known, state) {
-  const { first, holds, pending, watched } = known;
+const all = function* ({ first, holds, pending, queues, waits, watched }, { rows, ...state }) {
   const fences = new Set([...holds.keys(), ...[...pending.values()].map(({ message }) => message.fence)]);
   const unknown = state.holds.filter(({ fence }) => !fences.has(fence));
   for (const row of state.holds) if (row.ticket && holds.has(row.fence)) yield ["updated", row];
-  yield* requests(known, state);
-  yield* queues(known, state, unknown);
+  // What was asked and not answered. Locks, claims and their waits are for the queues; watches may be asked for again,
+  // and so may tickets be issued: one is this session's still, or was not there.
+  for (const [id, { message, sent, of }] of pending) {
+    const { op, fence, new: only } = message;
+    const key = keyOf(message);
+    // An update would take it back.
+    if (of?.ended) yield ["settle", id, undefined, of.ended];
+    // Work that one could not say was done may be another's by now.
+    if ((givesUp(message) || op === "revoke") && !rows.has(key)) {
+      yield ["settle", id, sent || !fence || op !== "revoke" ? {} : undefined, new TicketdError("ticket-revoked")];
+    }
+    // It was the first.
+    if (only && rows.has(key) && !holds.has(key)) yield ["settle", id, {}, new TicketdError("ticket-exists")];
+  }
+  // What became of what was waited for.
+  const taken = new Set(waits.keys());
+  for (const queue of queues.values()) {
+    const { frame, wait, since, asked } = queue;
+    const { resource, resources = [resource], ticket } = frame;
+    if (!wait && ![...asked.keys()].some(({ sent }) => sent)) continue;
+    const place = state.waits.find((row) =>
+      taken.has(row.wait) ? row.wait === wait : !wait && target(row) === target(frame),
+    );
+    // What is older was taken some other way, by REST.
+    const at = unknown.findIndex(
+      (row) => resources.includes(row.resource) && (ticket ?? row.ticket) === row.ticket && row.fence > since,
+    );
+    taken.add(place?.wait);
+    yield place || at < 0 ? ["place", queue, place?.wait, place?.position] : ["granted", queue, unknown.splice(at, 1)[0]];
+  }
   for (const resource of watched.keys()) {
     const row = state.watches.find((row) => row.resource === resource);
     yield row ? ["changed", row] : ["subscribe", resource];

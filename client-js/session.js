@@ -1,62 +1,35 @@
 // A session, as it is shown: what one may ask of it, and what becomes of its connection.
 
-import { TicketdError, called } from "./error.js";
-import { claims } from "./iterators.js";
-import { tables } from "./tables.js";
+import { never } from "./abort.js";
+import { clock } from "./clock.js";
+import { TicketdError } from "./error.js";
+import { issuing } from "./hold.js";
+import { claiming, watching } from "./iterators.js";
+import { locks, webLocks } from "./locks.js";
+import { Tables } from "./tables.js";
 import { open } from "./transport.js";
 
-/** @import { LockOptions, Session } from "./index.d.ts" */
-/** @import { Lock } from "./waitqueue.js" */
+/** @import { Session } from "./index.d.ts" */
 /** @import { Ok } from "./wire.d.ts" */
-
-const never = () => {};
-
-/**
- * Locks, runs, releases.
- * @param {Lock} take
- * @returns {(resource: string, ...rest: unknown[]) => Promise<unknown>} Of options, if there are some, and what to run.
- */
-const withLock = (take) => async (resource, ...rest) => {
-  const at = new Error();
-  const run = rest.pop();
-  const { mode = "exclusive", steal, ...options } = /** @type {LockOptions & { steal?: boolean }} */ (rest[0] ?? {});
-  if (typeof run !== "function") throw new TypeError("no function");
-  if (mode !== "exclusive" || steal) throw new TicketdError("bad-request", "locks are exclusive");
-  const lock = await take(resource, options);
-  let result;
-  try {
-    result = await run(lock);
-  } catch (error) {
-    await lock?.release().catch(never);
-    throw error;
-  }
-  // What ran on after the loss ran beside the one who got the lock next.
-  const why = lock?.signal.reason;
-  const error = why && why.code !== "released" ? called(why, at) : await lock?.release().catch((error) => error);
-  if (error) throw Object.assign(error, { result });
-  return result;
-};
 
 /**
  * A session as it is shown, before it is open.
- * @param {ReturnType<typeof tables>["does"]} does @param {AbortSignal} signal @param {Promise<void>} closed
+ * @param {Tables} tables @param {AbortSignal} signal @param {Promise<void>} closed
  * @param {() => Promise<void>} close
  */
-const show = ({ lock, claim, issue, watch, query }, signal, closed, close) => {
-  const request = withLock(lock);
+const show = (tables, signal, closed, close) => {
   const face = {
     id: "",
+    ref: "",
     name: "",
     state: "connecting",
     signal,
     closed,
-    lock,
-    withLock: request,
-    locks: { request, query },
-    claim,
-    claims: claims(claim),
-    issue,
-    watch,
+    ...locks(tables),
+    locks: webLocks(tables),
+    ...issuing(tables),
+    ...claiming(tables),
+    ...watching(tables),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -81,39 +54,42 @@ export const begin = (options, resolve, reject) => {
   let settle = never;
   const closed = new Promise((/** @type {(value: void) => void} */ resolve) => (settle = resolve));
   const end = new AbortController();
-  const { known, does, ...all } = tables(
+  const now = clock();
+  const known = new Tables(
     (message) => session.state === "open" && send(message),
     () => expired(),
+    now,
   );
 
   const dispatch = (/** @type {string} */ type, /** @type {object} */ detail) =>
     session.dispatchEvent(new CustomEvent(type, { detail }));
   const become = (/** @type {Session["state"]} */ to, from = session.state) => {
     session.state = to;
-    does.flush();
+    known.flush();
     dispatch("statechange", { from, to });
   };
   const finish = (/** @type {TicketdError} */ error) => {
-    all.end(error);
+    known.end(error);
     become("closed");
     end.abort(error);
   };
 
-  const { run, send, expired } = open(options, end.signal, {
+  const { run, send, expired } = open({ ...options, now }, end.signal, {
     pass(message) {
-      all.hear(message);
+      known.hear(message);
       const { event, ...detail } = message;
       if (event) dispatch(event, detail);
     },
     recover() {
       if (!known.over) become("recovering");
     },
-    unsafe: does.expire,
+    unsafe: () => known.expire(),
     open(parts, restarted) {
       if (known.over) return;
       const { first } = known;
-      all.resume(parts);
-      ({ session: session.id = "", name: session.name = "" } = /** @type {Ok} */ (parts.at(-1)));
+      known.resume(parts);
+      ({ session: session.id = "", ref: known.ref = "", name: session.name = "" } = /** @type {Ok} */ (parts.at(-1)));
+      session.ref = known.ref;
       become("open");
       if (!first) dispatch("recovered", { restarted });
       resolve(session);
@@ -128,7 +104,7 @@ export const begin = (options, resolve, reject) => {
     },
   });
 
-  const session = show(does, end.signal, closed, () => {
+  const session = show(known, end.signal, closed, () => {
     if (!known.over) {
       finish(new TicketdError("closed"));
       run("leave");

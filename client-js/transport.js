@@ -1,6 +1,5 @@
 // The thin part around the core: one socket, one timer, and what the page tells of itself.
 
-import { clock } from "./clock.js";
 import { NONE, link as start, step } from "./core.js";
 import { TicketdError } from "./error.js";
 import { tokens } from "./tokens.js";
@@ -64,8 +63,8 @@ const follow = (run, bye, signal) => {
     globalThis.addEventListener?.(
       type,
       (event) => {
-        if (type === "pagehide") run(bye && !(/** @type {PageTransitionEvent} */ (event).persisted) ? "leave" : "hide");
-        else if (type !== "visibilitychange" || document.visibilityState === "visible") run("wake");
+        const { persisted } = /** @type {PageTransitionEvent} */ (event);
+        run(type !== "pagehide" ? "wake" : bye && !persisted ? "leave" : "hide");
       },
       { signal },
     );
@@ -127,13 +126,12 @@ const socketOf = ({ url, WebSocket }, signal, run) => {
  */
 
 /**
- * @param {{ url: string, WebSocket: Dialer, bye?: boolean, token?: ConnectOptions["token"] }
+ * @param {{ url: string, WebSocket: Dialer, bye?: boolean, token?: ConnectOptions["token"], now: () => number }
  *   & Omit<Parameters<typeof start>[0], "token">} options
  * @param {AbortSignal} signal Aborts at the end.
  * @param {On} on
  */
-export const open = ({ url, WebSocket, bye, token, ...options }, signal, on) => {
-  const now = clock();
+export const open = ({ url, WebSocket, bye, token, now, ...options }, signal, on) => {
   const asks = typeof token === "function";
   let link = start({ ...options, ...(asks ? { asks } : { token }) }, now());
   let /** @type {ReturnType<typeof setTimeout>} */ timer;

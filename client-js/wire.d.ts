@@ -14,18 +14,44 @@ export interface HoldRow extends Data {
   ticket?: string;
   fence: number;
   issuer?: string;
+  /** Of a lock. */
+  mode?: "shared";
+  /** How many wait behind it. */
+  waiting?: number;
+  /** Of a ticket: the how manieth it is. */
+  attempt?: number;
+  /** How long it lasts when it is touched, and how long now, in ms. */
+  hold?: number;
+  left?: number;
 }
 
 /** A place in a queue. */
 export interface WaitRow {
   wait: number;
-  resource: string;
+  resource?: string;
+  /** Of a claim of the first that has one. */
+  resources?: string[];
   kind: "lock" | "ticket";
   ticket?: string;
+  position?: number;
+}
+
+/** Who holds a lock. */
+export interface Holder extends Data {
+  session: string | null;
+  ref?: string;
+  fence: number;
+  mode?: "shared";
 }
 
 export interface WatchRow extends ResourceState {
   resource: string;
+  changes?: true;
+  event?: string;
+  /** Of a lock, in the order of their fences. */
+  holders?: Holder[];
+  /** There are more. */
+  more?: true;
 }
 
 export interface IssuedRow {
@@ -45,6 +71,8 @@ export interface Lists {
 export interface Identity {
   /** Its id. */
   session: string;
+  /** What it is called where that must not be told. */
+  ref: string;
   name: string;
   /** In ms. */
   ttl: number;
@@ -56,13 +84,30 @@ export interface Identity {
 
 /** What is asked; the `id` comes with it. */
 export interface Request extends Data {
-  op: "lock" | "unlock" | "claim" | "release" | "issue" | "revoke" | "cancel" | "watch" | "unwatch";
+  op: "lock" | "unlock" | "claim" | "touch" | "release" | "issue" | "revoke" | "cancel" | "watch" | "unwatch";
   resource?: string;
+  resources?: string[];
   ticket?: string;
   fence?: number;
   /** For how long: `true` is as long as the session lives. Of `cancel`: which. */
   wait?: true | number;
+  /** Whether it is told how the wait moves on. */
+  progress?: true;
+  mode?: "shared";
+  steal?: true;
+  /** In ms. */
+  hold?: number;
+  /** How a ticket is issued. */
   notify?: boolean;
+  stay?: boolean;
+  new?: boolean;
+  priority?: number;
+  attempts?: number;
+  /** … or given back. */
+  delay?: number;
+  note?: string;
+  dead?: boolean;
+  untried?: boolean;
   changes?: true;
 }
 
@@ -72,6 +117,8 @@ export interface Ok extends Partial<Lists>, Partial<Identity>, Partial<ResourceS
   fence?: number;
   ticket?: HoldRow;
   wait?: number;
+  position?: number;
+  left?: number;
 }
 
 /** The members of all events, but for `event`. */

@@ -1,5 +1,5 @@
-// One leads, the others stand by: a lock elects the leader, and its fence keeps a former leader,
-// who does not know yet that it is one, from doing harm.
+// One leads, the others stand by and know who it is, and where: a lock elects the leader, and has a value that
+// says so. Its fence keeps a former leader, who does not know yet that it is one, from doing harm.
 //
 // Run: node examples/leader.mjs
 //
@@ -47,6 +47,9 @@ const store = {
   },
 };
 
+/** What a leader makes known. A real one would say where it listens. */
+const about = (count) => JSON.stringify({ pid: process.pid, count });
+
 /** What a leader does, for as long as it is one: counts on from where the last one stopped. */
 async function lead(lock) {
   console.log(`leading, fence ${lock.fence}`);
@@ -55,10 +58,21 @@ async function lead(lock) {
   while (!lock.signal.aborted && !stop.signal.aborted) {
     const { count } = await store.read();
     await store.write(lock.fence, count + 1);
-    console.log(`counted ${count + 1}`);
+    await lock.update(about(count + 1));
     await sleep(1000, undefined, { signal }).catch(() => {});
   }
   console.log(stop.signal.aborted ? "stepping down" : `no longer leading: ${lock.signal.reason.message}`);
+}
+
+/** Everybody knows who leads, the leader too. */
+async function observe(session) {
+  for await (const { leader } of session.observe("examples/leader", { signal: stop.signal })) {
+    if (!leader) console.log("nobody leads");
+    else {
+      const { pid, count } = JSON.parse(new TextDecoder().decode(leader.data));
+      console.log(`${leader.ref === session.ref ? "I lead" : `${leader.session} leads`}, by pid ${pid}: ${count}`);
+    }
+  }
 }
 
 while (!stop.signal.aborted) {
@@ -67,9 +81,13 @@ while (!stop.signal.aborted) {
     console.log(`connecting to ${url}`);
     session = await connect(url, { name: `candidate ${process.pid}`, token, signal: stop.signal });
     session.addEventListener("statechange", ({ detail }) => console.log(`session ${detail.to}`));
+    // It ends with the session, of which one hears below.
+    observe(session).catch(() => {});
     while (!stop.signal.aborted) {
       console.log("standing by");
-      await session.withLock("examples/leader", { signal: stop.signal }, lead);
+      const { count } = await store.read();
+      const lock = await session.elect("examples/leader", about(count), { signal: stop.signal });
+      await lead(lock).finally(() => lock.release());
     }
   } catch (why) {
     if (!stop.signal.aborted) {

@@ -8,9 +8,10 @@ server is at TICKETD_URL, else at http://127.0.0.1:8001; who you are, if it asks
 Ctrl-C gives everything back.
 
 Polling does not mean asking all the time: a request with `wait=` stands in the queue, and is
-answered when there is a job. Every request is a sign of life; while a job is worked, a thread gives
-them. When the server does not answer for nearly a ttl, the job is dropped by our own clock, for
-then it may be another's.
+answered when there is a job. The job is ours for a hold, which is much shorter than the session's
+ttl may be: while it is worked, a thread touches it, and each touch begins the hold anew. When none
+got through for nearly a hold, the job is dropped by our own clock, for then it may be another's. A
+worker that hangs, though its session lives, loses its job likewise.
 """
 
 import base64
@@ -26,28 +27,37 @@ import urllib.request
 
 API = os.environ.get("TICKETD_URL", "http://127.0.0.1:8001").rstrip("/") + "/api/v1"
 TOKEN = os.environ.get("TICKETD_TOKEN")
-RESOURCE = "examples/jobs"
-TTL = 10.0  # s
-MARGIN = 1.0  # s; so long before the server could give our job to another, we stop
+QUEUE = urllib.parse.quote("examples/jobs", safe="")
+TTL = 30.0  # s
+HOLD = 6.0  # s
+MARGIN = 0.6  # s; so long before the server could give our job to another, we stop
+RETRY = 2.0  # s; what failed is put off for so long
 
 
 class Lost(Exception):
-    """The session has ended, or may have."""
+    """The job is not ours any more, or may be another's."""
+
+
+class Gone(Lost):
+    """The session has ended, and all that it had."""
 
 
 class Refused(Exception):
     """The server says no, and why: a code of the protocol."""
 
 
+def query(**members):
+    return "?" + urllib.parse.urlencode(members)
+
+
 class Session:
     def __init__(self):
         self.id = None
-        self.safe = 0.0  # Until when the session lives for certain.
         asked = {"name": f"poller.py {os.getpid()}", "ttl": int(TTL * 1000)}
-        self.id = self.ask("POST", "/sessions?" + urllib.parse.urlencode(asked))[0]
+        self.id = self.ask("POST", "/sessions" + query(**asked))[0]
 
     def ask(self, method, path, patience=3.0):
-        """Body and headers of the answer. Raises Lost when there is no such session, OSError when
+        """Body and headers of the answer. Raises Gone when there is no such session, OSError when
         there is no answer, else Refused."""
         request = urllib.request.Request(API + path, method=method)
         if self.id:
@@ -56,7 +66,6 @@ class Session:
         if TOKEN:
             request.add_header("Authorization", f"Bearer {TOKEN}")
         request.add_header("Accept", "application/problem+json")
-        sent = time.monotonic()
         try:
             with urllib.request.urlopen(request, timeout=patience) as answer:
                 body, headers = json.load(answer), answer.headers
@@ -67,80 +76,110 @@ class Session:
             except (ValueError, KeyError):
                 raise SystemExit(f"{API}: HTTP {error.code}; is that a ticketd?") from None
             if code == "session-not-found":
-                raise Lost("the session has ended") from None
+                raise Gone("the session has ended") from None
             # unavailable: the server is going away.
             raise (OSError if code == "unavailable" else Refused)(code) from None
         except http.client.HTTPException as error:
             raise OSError(str(error)) from None
-        self.safe = max(self.safe, sent + TTL - MARGIN)
         return body, headers
 
     def claim(self):
-        """Waits for a job: its name, data and fence."""
+        """Waits for a job."""
         while True:
-            path = f"/claims/{urllib.parse.quote(RESOURCE, safe='')}?wait=30000"
+            path = f"/claims/{QUEUE}" + query(wait=20000, hold=int(HOLD * 1000))
             # If an answer gets lost, asking again gets the same job again.
-            claim, headers = self.ask("POST", path, patience=40.0)
+            claim, headers = self.ask("POST", path, patience=30.0)
             if claim["Claimed"]:
-                ticket = claim["Ticket"]
-                data = json.loads(base64.b64decode(ticket["Data"] or "") or "{}")
-                # The wait was long, and the clock runs from when it began: hear from the server anew.
-                self.ask("PUT", f"/sessions/{self.id}", patience=2.0)
-                return ticket["Name"], data, int(headers["Ticketd-Fence"])
-
-    def done(self, name):
-        """The job is finished: nobody gets it again."""
-        query = urllib.parse.urlencode({"name": name})
-        path = f"/tickets/{urllib.parse.quote(RESOURCE, safe='')}?{query}"
-        while time.monotonic() < self.safe:
-            try:
-                return self.ask("DELETE", path, patience=1.0)
-            except OSError:
-                time.sleep(0.5)
-            except Refused as why:
-                if str(why) in ("unauthorized", "forbidden"):
-                    raise
-                return None  # It is not there any more: the answer to an earlier try got lost.
-        raise Lost(f"{name} may be another's by now")
+                return Job(self, claim["Ticket"], int(headers["Ticketd-Fence"]))
 
     def close(self):
         """Gives back all that the session has."""
         self.ask("DELETE", f"/sessions/{self.id}")
 
 
-class Heartbeat:
-    """Refreshes the session while a job is worked. `lost` is set when the job must stop."""
+class Job:
+    """A claimed ticket. `lost` is set when it must not be worked any more."""
 
-    def __init__(self, session):
+    def __init__(self, session, ticket, fence):
         self.session = session
+        self.name = ticket["Name"]
+        self.data = base64.b64decode(ticket["Data"] or "") or b"{}"
+        self.fence = fence
         self.lost = threading.Event()
         self.over = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.safe = 0.0  # Until when it is ours for certain.
+        # The wait was long, and nobody knows how much of the hold has gone: begin it anew first.
+        self.touch(patience=2.0)
 
-    def run(self):
-        # Each turn takes three tenths of a ttl at most: the pause, connecting, the answer.
-        while not self.over.wait(TTL / 10):
+    def ours(self, **more):
+        """By its fence, so that a grant after this one is never meant."""
+        return query(name=self.name, fence=self.fence, **more)
+
+    def touch(self, patience):
+        sent = time.monotonic()
+        try:
+            self.session.ask("PUT", f"/claims/{QUEUE}" + self.ours(), patience)
+        except Refused as why:
+            if str(why) in ("unauthorized", "forbidden"):
+                raise
+            raise Lost(f"{self.name} is lost") from None
+        # Counted from when it was asked: the server has begun later, if anything.
+        self.safe = sent + HOLD - MARGIN
+
+    def keep(self):
+        """Touches it while it is worked."""
+        # Each turn takes a fifth of a hold at most, for the pause, and another for the answer.
+        while not self.over.wait(HOLD / 5):
             try:
-                self.session.ask("PUT", f"/sessions/{self.session.id}", patience=TTL / 10)
-            except (OSError, Refused):
-                if time.monotonic() > self.session.safe - TTL / 10 * 4:
+                self.touch(patience=HOLD / 5)
+            except OSError:
+                # It must be told before, not after: no further try would end in time.
+                if time.monotonic() > self.safe - HOLD / 5 * 2:
                     self.lost.set()
-            except Lost:
+            except (Lost, Refused):
                 self.lost.set()
 
-    def __enter__(self):
-        self.thread.start()
-        return self.lost
+    def work(self):
+        print(f"{self.name}: begun, fence {self.fence}", flush=True)
+        job = json.loads(self.data)
+        # Work that looks at `lost` ends before another worker can get the job.
+        if self.lost.wait(job.get("ms", 1000) / 1000):
+            raise Lost(f"{self.name} may be another's by now")
 
-    def __exit__(self, *_):
-        self.over.set()
+    def end(self, method, path):
+        """Says how it ended, for as long as it is ours."""
+        while time.monotonic() < self.safe:
+            try:
+                return self.session.ask(method, path, patience=1.0)
+            except OSError:
+                time.sleep(0.5)
+            except Refused as why:
+                if str(why) in ("unauthorized", "forbidden"):
+                    raise
+                return None  # It is not there any more: the answer to an earlier try got lost.
+        raise Lost(f"{self.name} may be another's by now")
 
+    def done(self):
+        """It is finished: nobody gets it again."""
+        self.end("DELETE", f"/tickets/{QUEUE}" + self.ours())
+        print(f"{self.name}: done", flush=True)
 
-def work(name, job, fence, lost):
-    print(f"{name}: begun, fence {fence}", flush=True)
-    # Work that looks at `lost` ends before another worker can get the job.
-    if lost.wait(job.get("ms", 1000) / 1000):
-        raise Lost(f"{name} may be another's by now")
+    def fail(self, why):
+        """It is put off, with a note for those who look."""
+        note = str(why).encode()[:200].decode(errors="ignore")
+        self.end("DELETE", f"/claims/{QUEUE}" + self.ours(delay=int(RETRY * 1000), note=note))
+        print(f"{self.name}: {why}", flush=True)
+
+    def run(self):
+        threading.Thread(target=self.keep, daemon=True).start()
+        try:
+            self.work()
+        except (ValueError, TypeError, AttributeError) as why:
+            self.fail(why)
+        else:
+            self.done()
+        finally:
+            self.over.set()
 
 
 def main():
@@ -150,14 +189,12 @@ def main():
         while True:
             try:
                 session = session or Session()
-                name, job, fence = session.claim()
-                with Heartbeat(session) as lost:
-                    work(name, job, fence, lost)
-                    session.done(name)
-                print(f"{name}: done", flush=True)
-            except Lost as why:
+                session.claim().run()
+            except Gone as why:
                 print(f"{why}; opening another session", flush=True)
                 session = None
+            except Lost as why:
+                print(f"{why}; going on with the next", flush=True)
             except OSError as why:
                 print(f"no answer: {why}; trying again", flush=True)
                 time.sleep(2)

@@ -56,8 +56,8 @@ fn extent(bytes: &[u8]) -> Outcome<Option<(u8, usize, usize)>> {
 
 /// A socket of a session.
 #[derive(Debug)]
-pub(crate) struct Socket {
-    stream: TcpStream,
+pub(crate) struct Socket<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
@@ -67,6 +67,29 @@ impl Socket {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        Self::over(stream, address)
+    }
+
+    /// Answers the heartbeats that have come, without waiting for any.
+    pub(crate) fn answer_heartbeats(&mut self) -> Outcome {
+        self.stream.set_nonblocking(true)?;
+        let read = self.read_more();
+        self.stream.set_nonblocking(false)?;
+        match read {
+            Ok(()) => {}
+            Err(why) if why.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(why) => return Err(why.into()),
+        }
+        while let Some((opcode, begin, end)) = extent(&self.buffer)? {
+            self.take_frame(opcode, begin, end)?;
+        }
+        Ok(())
+    }
+}
+
+impl<S: Read + Write> Socket<S> {
+    /// Says hello by a stream.
+    pub(crate) fn over(stream: S, address: SocketAddr) -> Outcome<Self> {
         let mut socket = Self { stream, buffer: Vec::new() };
         socket.stream.write_all(
             format!(
@@ -112,22 +135,6 @@ impl Socket {
             }
             self.read_more()?;
         }
-    }
-
-    /// Answers the heartbeats that have come, without waiting for any.
-    pub(crate) fn answer_heartbeats(&mut self) -> Outcome {
-        self.stream.set_nonblocking(true)?;
-        let read = self.read_more();
-        self.stream.set_nonblocking(false)?;
-        match read {
-            Ok(()) => {}
-            Err(why) if why.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(why) => return Err(why.into()),
-        }
-        while let Some((opcode, begin, end)) = extent(&self.buffer)? {
-            self.take_frame(opcode, begin, end)?;
-        }
-        Ok(())
     }
 
     fn take_frame(&mut self, opcode: u8, begin: usize, end: usize) -> Outcome {

@@ -2,11 +2,13 @@
 //! looked at for their status and length only.
 
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
 
+use super::tls::Dialer;
 use super::{Outcome, now};
 
 /// Longest wait for an answer before a benchmark gives up.
@@ -62,17 +64,23 @@ fn check_status(answer: &[u8]) -> Outcome {
 
 /// A connection that one waits for: one exchange, or several pipelined, at a time.
 #[derive(Debug)]
-pub(crate) struct Line {
-    stream: std::net::TcpStream,
+pub(crate) struct Line<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
 impl Line {
     pub(crate) fn connect(address: SocketAddr) -> Outcome<Self> {
-        let stream = std::net::TcpStream::connect(address)?;
+        let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, buffer: Vec::new() })
+        Ok(Self::over(stream))
+    }
+}
+
+impl<S: Read + Write> Line<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream, buffer: Vec::new() }
     }
 
     /// Sends requests all at once and reads as many answers; their bodies.
@@ -107,7 +115,11 @@ impl Line {
 }
 
 /// Opens sessions; their ids.
-pub(crate) fn open_sessions(line: &mut Line, count: usize, ttl_ms: u32) -> Outcome<Vec<String>> {
+pub(crate) fn open_sessions<S: Read + Write>(
+    line: &mut Line<S>,
+    count: usize,
+    ttl_ms: u32,
+) -> Outcome<Vec<String>> {
     let request = request("POST", &format!("/api/v1/sessions?name=worker&ttl={ttl_ms}"));
     let mut ids = Vec::with_capacity(count);
     while ids.len() < count {
@@ -126,13 +138,34 @@ pub(crate) fn load(
     warm_up: Duration,
     length: Duration,
 ) -> Outcome<f64> {
+    load_by(None, address, rounds, warm_up, length)
+}
+
+/// The same, perhaps behind handshakes.
+pub(crate) fn load_by(
+    dialer: Option<&Dialer>,
+    address: SocketAddr,
+    rounds: &[Vec<Vec<u8>>],
+    warm_up: Duration,
+    length: Duration,
+) -> Outcome<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let begin = now() + warm_up;
         let end = begin + length;
         let mut tasks = tokio::task::JoinSet::new();
         for requests in rounds {
-            tasks.spawn(send_round(address, requests.clone(), begin, end));
+            let requests = requests.clone();
+            let stream = tokio::net::TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            match dialer {
+                None => tasks.spawn(send_round(stream, requests, begin, end)),
+                Some(dialer) => {
+                    let connector = TlsConnector::from(dialer.config());
+                    let stream = connector.connect(dialer.name(), stream).await?;
+                    tasks.spawn(send_round(stream, requests, begin, end))
+                }
+            };
         }
         let mut answers = 0;
         while let Some(counted) = tasks.join_next().await {
@@ -143,18 +176,17 @@ pub(crate) fn load(
 }
 
 /// How many of the answers on one connection came between `begin` and `end`.
-async fn send_round(
-    address: SocketAddr,
+async fn send_round<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
     requests: Vec<Vec<u8>>,
     begin: Instant,
     end: Instant,
 ) -> Outcome<u32> {
-    let mut stream = tokio::net::TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
     let mut buffer = [0; 2048];
     let mut counted = 0;
     for request in requests.iter().cycle() {
         stream.write_all(request).await?;
+        stream.flush().await?;
         let mut filled = 0;
         while extent(&buffer[..filled])?.is_none() {
             let read = stream.read(&mut buffer[filled..]).await?;

@@ -9,6 +9,7 @@ pub(crate) mod bare;
 pub(crate) mod frames;
 pub(crate) mod http;
 pub(crate) mod servers;
+pub(crate) mod tls;
 
 use std::error::Error;
 use std::io::{self, Write};

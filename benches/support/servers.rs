@@ -86,7 +86,7 @@ impl Server {
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line)?;
         }
-        let address = line.trim_end().rsplit("http://").next().and_then(|at| at.parse().ok());
+        let address = line.trim_end().rsplit("://").next().and_then(|at| at.parse().ok());
         let Some(address) = address else {
             return Err(format!("a server did not say where it is but {line:?}").into());
         };

@@ -289,15 +289,16 @@ test("locks.request and locks.query: the shape of navigator.locks", async (t) =>
     setImmediate(() => {});
     return { now, more, lock };
   });
-  assert.deepEqual(held.now, { held: [{ name: db }], pending: [{ name: db }] });
+  const row = { name: db, mode: "exclusive", clientId: session.ref };
+  assert.deepEqual(held.now, { held: [row], pending: [row] });
   await held.more;
   assert.deepEqual(await locks.query(), { held: [], pending: [] });
   assert.equal(await locks.request(db, { mode: "exclusive" }, () => 1), 1);
   assert.equal(await locks.request(db, { ifAvailable: true }, (lock) => lock?.resource), db);
   let called = false;
   const never = () => (called = true);
-  await assert.rejects(locks.request(db, { mode: "shared" }, never), TicketdError);
-  await assert.rejects(locks.request(db, { steal: true }, never), TicketdError);
+  await assert.rejects(session.withLock(db, { mode: "shared" }, never), TicketdError);
+  await assert.rejects(session.withLock(db, { steal: true }, never), TicketdError);
   assert.ok(!called);
 });
 

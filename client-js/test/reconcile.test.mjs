@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { TicketdError } from "../error.js";
-import { nothing } from "../known.js";
+import { Known } from "../known.js";
 import { join, reconcile } from "../resume.js";
 
 const freeze = (value) => {
@@ -14,7 +14,7 @@ const freeze = (value) => {
 
 /** What is known of a session that has been open; tables are given as their entries. */
 const known = (tables = {}) => {
-  const all = { ...nothing(), first: false };
+  const all = { ...new Known(), first: false };
   for (const [name, value] of Object.entries(tables)) all[name] = Array.isArray(value) ? new Map(value) : value;
   return all;
 };
@@ -25,7 +25,10 @@ const ticket = (resource, name, fence, data = "") => ({ resource, ticket: name, 
 /** A request that is not answered. */
 const asked = (message, more = {}) => [message.id, { message, sent: true, then() {}, ...more }];
 
-const queue = (op, resource, more = {}) => ({ key: {}, op, resource, callers: [], wait: 0, since: 0, ...more });
+const queue = (op, resource, { ticket, asked = [], ...more } = {}) => ({
+  key: {}, frame: { op, resource, ticket }, callers: new Set(), asked: new Map(asked.map((request) => [request])), wait: 0,
+  since: 0, ...more,
+});
 /** Queues, and which of them have a wait on the wire. */
 const queues = (...all) => ({
   queues: all.map((queue) => [queue.key, queue]),
@@ -44,7 +47,7 @@ const actions = (tables, lists = {}) => {
 
 /** A queue by its resource, an error by its code. */
 const plain = (action) =>
-  action.map((value) => (value instanceof TicketdError ? value.code : (value?.callers && value.resource) || value));
+  action.slice(0, 3 + (action[0] === "settle")).map((value) => (value instanceof TicketdError ? value.code : (value?.callers && (value.frame.resource ?? value.frame.resources.join())) || value));
 
 test("the parts of a state are joined, and what one has is found by its key", () => {
   const state = join([
@@ -74,6 +77,9 @@ const release = { op: "release", resource: "j", ticket: "a", fence: 1 };
 const done = { ...release, op: "revoke" };
 const revoke = { op: "revoke", resource: "j", ticket: "a" };
 const issue = { op: "issue", resource: "j", ticket: "a" };
+const ISSUED = { resource: "j", ticket: "a" };
+const touch = { ...release, op: "touch" };
+const value = { ...unlock, op: "lock", data: "x" };
 const ended = new TicketdError("ticket-revoked");
 const unsent = { sent: false };
 const SETTLED = ["settle", 2, {}, "ticket-revoked"];
@@ -89,8 +95,13 @@ for (const [about, message, more, lists, expected] of [
   ["done, not carried out", done, {}, { holds: [ticket("j", "a", 1)] }],
   ["revoke of what was issued, carried out", revoke, {}, {}, SETTLED],
   ["revoke of what was issued, not carried out", revoke, {}, { issued: [{ resource: "j", ticket: "a" }] }],
-  ["issue", issue, { issued: {} }, {}],
-  ["an update of what is no longer one's own", issue, { issued: { ended } }, {}, REFUSED],
+  ["issue", issue, { of: {} }, {}],
+  ["issue, only if it is the first, carried out", { ...issue, new: true }, { of: {} }, { issued: [ISSUED] }, ["settle", 2, {}, "ticket-exists"]],
+  ["issue, only if it is the first, not carried out", { ...issue, new: true }, { of: {} }, {}],
+  ["an update of what is no longer one's own", issue, { of: { ended } }, {}, REFUSED],
+  ["a touch of what is still held", touch, { of: {} }, { holds: [ticket("j", "a", 1)] }],
+  ["a touch of what is lost", touch, { of: { ended } }, {}, REFUSED],
+  ["a new value of a lock that is still held", value, { of: {} }, { holds: [lock("db", 1)] }],
   ["watch", { op: "watch", resource: "j" }, {}, {}],
 ]) {
   test(`asked and not answered: ${about}${expected ? "" : "; asked again"}`, () => {
@@ -106,7 +117,7 @@ test("a wait that is there keeps its place; one that is gone has none", () => {
 
 test("a wait that is gone, and a hold that is not known: it was granted", () => {
   const row = lock("a", 5);
-  assert.deepEqual(actions(queues(queue("lock", "a", { wait: 7, since: 4 })), { holds: [row] }), [["grant", "a", row]]);
+  assert.deepEqual(actions(queues(queue("lock", "a", { wait: 7, since: 4 })), { holds: [row] }), [["granted", "a", row]]);
 });
 
 test("a hold that is older than the wait was taken some other way", () => {
@@ -125,28 +136,39 @@ test("a hold that is known, or is being given up, is no grant", () => {
 
 test("asked and sent: its wait is found by what it is for, and each stands for one", () => {
   const pending = (id) => asked({ id, op: "claim", resource: "j", wait: true })[1];
-  const all = () => [2, 4, 6].map((id) => queue("claim", "j", { asked: pending(id) }));
+  const all = () => [2, 4, 6].map((id) => queue("claim", "j", { asked: [pending(id)] }));
   const waits = [8, 9].map((wait) => ({ wait, resource: "j", kind: "ticket" }));
   const places = [["place", "j", 8], ["place", "j", 9], ["place", "j", undefined]];
   assert.deepEqual(actions(queues(...all()), { waits }), places);
   // A wait that another queue has is not taken.
   const [one, two] = all();
   assert.deepEqual(
-    actions(queues({ ...one, wait: 9, asked: undefined }, { ...two, key: {} }), { waits: [waits[1]] }),
+    actions(queues({ ...one, wait: 9, asked: new Map() }, { ...two, key: {} }), { waits: [waits[1]] }),
     [["place", "j", 9], ["place", "j", undefined]],
   );
 });
 
 test("asked and not sent, or only held: nothing is done about a queue", () => {
   const asked = { message: { id: 2, op: "lock", resource: "a" }, sent: false };
-  const all = queues(queue("lock", "a", { asked }), queue("lock", "b", { held: true }));
+  const all = queues(queue("lock", "a", { asked: [asked] }), queue("lock", "b", { held: new Set([{}]) }));
   assert.deepEqual(actions(all, { holds: [lock("a", 5)], waits: [{ wait: 7, resource: "a", kind: "lock" }] }), []);
 });
 
 test("one of any ticket and one by its name: each gets what it can", () => {
   const [a, b] = [ticket("j", "a", 5), ticket("j", "b", 6)];
   const all = queues(queue("claim", "j", { ticket: "b", wait: 7 }), queue("claim", "j", { wait: 8 }));
-  assert.deepEqual(actions(all, { holds: [a, b] }), [["grant", "j", b], ["grant", "j", a]]);
+  assert.deepEqual(actions(all, { holds: [a, b] }), [["granted", "j", b], ["granted", "j", a]]);
+});
+
+test("a claim of the first that has one: its wait is found by all of them, its grant by any", () => {
+  const frame = { op: "claim", resources: ["j", "k"] };
+  const all = (more) => queues({ ...queue("claim", "", more), frame });
+  const place = (...resources) => ({ wait: 7, resources, kind: "ticket" });
+  const sent = { asked: [asked({ id: 2, ...frame })[1]] };
+  assert.deepEqual(actions(all(sent), { waits: [place("k", "j"), place("j")] }), [["place", "j,k", undefined]]);
+  assert.deepEqual(actions(all(sent), { waits: [place("j", "k")] }), [["place", "j,k", 7]]);
+  const row = ticket("k", "a", 5);
+  assert.deepEqual(actions(all({ wait: 7 }), { holds: [ticket("l", "a", 4), row] }), [["granted", "j,k", row]]);
 });
 
 test("what is watched gets its figures, or is asked for again", () => {

@@ -7,7 +7,10 @@ import type {
   ConnectOptions,
   Held,
   Issued,
+  Leader,
   Lock,
+  LockInfo,
+  LockMode,
   LockOptions,
   Locks,
   ResourceState,
@@ -146,9 +149,10 @@ export const withLocks = async (session: Session, signal: AbortSignal) => {
   just<void>().is(await session.locks.request("r", options, (lock) => just<Lock | null>().is(lock)));
   const { request, query } = session.locks;
   just<Locks["request"]>().is(request);
-  just<Session["withLock"]>().is(session.locks.request);
   just<number>().is(await session.locks.request("r", { ifAvailable: true }, (lock) => (lock ? 1 : 2)));
-  just<{ held: { name: string }[]; pending: { name: string }[] }>().is(await query());
+  just<{ held: LockInfo[]; pending: LockInfo[] }>().is(await query());
+  just<number>().is(await session.locks.request("r", { mode: "shared" }, (lock) => (just<Lock>().is(lock), 1)));
+  just<LockMode>().is(await session.locks.request("r", { steal: true }, (lock) => lock.mode));
 
   // @ts-expect-error the callback comes last
   session.withLock("r", () => 1, {});
@@ -161,9 +165,11 @@ export const withLocks = async (session: Session, signal: AbortSignal) => {
   // @ts-expect-error it may be null
   session.withLock("r", options, (lock) => lock.fence);
   // @ts-expect-error locks are exclusive
-  session.locks.request("r", { mode: "shared" }, () => {});
+  session.withLock("r", { mode: "shared" }, () => {});
   // @ts-expect-error nobody steals
-  session.locks.request("r", { steal: true }, () => {});
+  session.withLock("r", { steal: true }, () => {});
+  // @ts-expect-error there is no such mode
+  session.locks.request("r", { mode: "upgradable" }, () => {});
   // @ts-expect-error a ticket is no lock
   session.withLock("r", (lock: Ticket) => lock.name);
 };
@@ -270,8 +276,10 @@ export const events = (session: Session) => {
   session.addEventListener("lock-wanted", ({ detail }) => just<{ resource: string; waiting: number }>().is(detail));
   session.addEventListener("ticket-updated", ({ detail }) => just<{ resource: string; ticket: string }>().is(detail));
   type Told = { resource: string; ticket: string; session: string };
+  type Reason = "released" | "timeout" | "gone" | "forced" | undefined;
   session.addEventListener("ticket-claimed", ({ detail }) => just<Told>().is(detail));
-  session.addEventListener("ticket-released", ({ detail }) => just<Told>().is(detail));
+  session.addEventListener("ticket-released", ({ detail }) => just<Reason>().is(detail.reason));
+  session.addEventListener("claim-expiring", ({ detail }) => just<number>().is(detail.left));
   session.addEventListener("ticket-taken", ({ detail }) => just<Told>().is(detail));
   session.addEventListener("lost", function () {
     just<Session>().is(this);

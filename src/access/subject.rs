@@ -141,6 +141,12 @@ impl Subject {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether a token of ours proved it: that is good for as long as the file is the same.
+    #[must_use]
+    pub fn is_by_token(&self) -> bool {
+        matches!(self.0.proof, Proof::Token(_)) && self.0.ends.is_none()
+    }
+
     /// Whether its proof was found to be good no more.
     #[must_use]
     pub fn has_ended(&self) -> bool {

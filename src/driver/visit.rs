@@ -121,6 +121,12 @@ impl Door {
         }
     }
 
+    /// Looks at how the last visit left things: what is due by now may not be applied.
+    #[inline]
+    pub(super) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.inner.lock().state)
+    }
+
     /// Lets in one who is alive.
     #[inline]
     pub(super) fn visit_alive(&self) -> Visit<'_> {

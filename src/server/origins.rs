@@ -190,6 +190,9 @@ impl Origins {
 
     /// Whether a request is of no page, of our own, or of one that is allowed by name.
     pub(crate) fn is_known(&self, parts: &Parts) -> bool {
+        if !parts.headers.contains_key(ORIGIN) {
+            return true;
+        }
         let host = match asked(parts) {
             AskedHost::Authority(host) => Some(host),
             AskedHost::Nothing | AskedHost::Odd(_) => None,

@@ -9,6 +9,7 @@ mod files;
 mod fuzz;
 mod good_jwts;
 mod narrowing;
+mod one_line;
 mod program;
 mod reload;
 pub(crate) mod served;

@@ -1,6 +1,7 @@
 //! The documents against the code: every example is read by the server's own reader or fits its
 //! schema, and everything that the server writes fits its schema and has no member that it lacks.
 
+mod events;
 mod samples;
 mod schema;
 

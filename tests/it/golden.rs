@@ -38,6 +38,8 @@ use read::Line;
 const COLUMNS: usize = 100;
 /// Up to so many commands of one line are checked one by one, of longer lines only the last.
 const CHECKED_EACH: usize = 100;
+/// Up to so many events of one command are told one by one.
+const TOLD_EACH: usize = 100;
 
 macro_rules! stories {
     ($($topic:ident)*) => {
@@ -326,7 +328,8 @@ fn apply(stage: &mut Stage, command: &Command, checked: bool) -> Vec<String> {
         Command::ClaimFirst { .. } => write::reply_of_first(&reply),
         _ => write::reply(&reply),
     }];
-    answer.extend(events.iter().map(events::event));
+    let told: Vec<String> = events.iter().map(events::event).collect();
+    answer.extend(if told.len() > TOLD_EACH { write::runs(&told) } else { told });
     match reply {
         Ok(Reply::Granted { grant, .. }) => check_grant(command, &grant),
         Ok(_) => {}

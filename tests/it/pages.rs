@@ -12,6 +12,7 @@ const OURS: &[&str] = &[
     "/",
     "/page.css",
     "/page.js",
+    "/look.js",
     "/who.js",
     "/page.svg",
     "/docs/protocol.md",
@@ -273,11 +274,13 @@ async fn the_page_may_use_what_this_server_serves_and_nothing_else() {
 async fn the_page_writes_text_and_not_markup() {
     let server = Served::start().await;
     let mut client = Client::connect(server.address).await;
-    let script = client.ask_at("GET /page.js").await;
-    let script = String::from_utf8(script.body).expect("text");
     let markup = ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "setHTML", "eval("];
-    for banned in markup {
-        assert!(!script.contains(banned), "{banned}");
+    for path in ["/page.js", "/look.js", "/who.js"] {
+        let script = client.ask_at(&format!("GET {path}")).await;
+        let script = String::from_utf8(script.body).expect("text");
+        for banned in markup {
+            assert!(!script.contains(banned), "{path}: {banned}");
+        }
     }
 }
 

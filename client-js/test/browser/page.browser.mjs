@@ -77,6 +77,54 @@ describe("the page at /", () => {
   });
 });
 
+describe("the page at /, in several tabs", () => {
+  story("who holds the lock and who waits for it is shown as it is now, with one's own place", async (tab) => {
+    const server = await serve();
+    after(() => server.kill());
+    const tabs = [];
+    for (let n = 0; n < 4; n++) {
+      const { page } = await tab(server.url, "/");
+      await shows(page, "state", /^open$/);
+      tabs.push({ page, name: await page.locator("#name").textContent() });
+    }
+    const [first, second, third, fourth] = tabs;
+    await first.page.click("#lock-button");
+    await first.page.locator("#lock[data-state=mine]").waitFor();
+    await shows(second.page, "lock-holders", new RegExp(`^${first.name} fence \\d+, since `));
+    assert.ok(await second.page.locator("#lock-waiters").isHidden(), "nobody waits");
+    for (const [n, { page }] of [second, third, fourth].entries()) {
+      await page.click("#lock-button");
+      await shows(first.page, "lock-waiting", new RegExp(`^${n + 1}$`));
+    }
+    await shows(fourth.page, "lock-who", new RegExp(`^${first.name} holds it\\. This tab is third\\.$`));
+    await until("all see all", async () => {
+      const waiters = await fourth.page.locator("#lock-waiters strong").allTextContents();
+      return waiters.join() === [second.name, third.name, "This tab"].join();
+    });
+    await shows(first.page, "lock-holders", /^This tab/);
+    await second.page.click("#lock-button");
+    await shows(fourth.page, "lock-who", /This tab is second\.$/);
+    await first.page.click("#lock-button");
+    await third.page.locator("#lock[data-state=mine]").waitFor();
+    await shows(fourth.page, "lock-who", new RegExp(`^${third.name} holds it\\. This tab is next\\.$`));
+    await shows(second.page, "lock-holders", new RegExp(`^${third.name} `));
+    if (process.env.SHOTS) await fourth.page.screenshot({ path: `${process.env.SHOTS}/looks.png`, fullPage: true });
+  });
+
+  story("who has which ticket is shown, too", async (tab) => {
+    const server = await serve();
+    after(() => server.kill());
+    const [{ page: one }, { page: two }] = [await tab(server.url, "/"), await tab(server.url, "/")];
+    for (const page of [one, two]) await shows(page, "state", /^open$/);
+    await one.click("#issue");
+    await shows(two, "tickets-free", /^3$/);
+    await two.click("#claim");
+    const name = await two.locator("#name").textContent();
+    await shows(one, "tickets-holders", new RegExp(`^${name} .*no\\. 1, fence \\d+, since `));
+    await shows(two, "tickets-holders", /^This tab /);
+  });
+});
+
 describe("the page at /, when its server goes", () => {
   // It went on to show the counts of before the cut, said nothing of it, and then "session-lost (session-lost)".
   story("the server goes: the page says so, shows no stale count, and tells in words what is lost", async (tab) => {

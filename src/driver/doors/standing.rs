@@ -36,7 +36,7 @@ impl Driver {
     /// # Errors
     /// When it cannot be promised that this is so.
     pub async fn admit(&self, session: &SessionId, asker: &Subject) -> Result<bool, Unavailable> {
-        let standing = self.visit_as_driver().standing(session, asker);
+        let standing = self.door().look(|state| state.standing(session, asker));
         match standing {
             NamedAs::Own => Ok(true),
             NamedAs::Hidden => Ok(false),

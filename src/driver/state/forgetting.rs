@@ -46,6 +46,7 @@ impl Forgetting {
     }
 
     /// Up to which number resources are to be forgotten at some time.
+    #[cfg(debug_assertions)]
     pub(super) fn last(&self) -> Option<u64> {
         self.due.back().map(|&(_, up_to)| up_to)
     }

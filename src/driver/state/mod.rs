@@ -5,6 +5,7 @@ pub(super) mod address;
 mod attachment;
 mod audited;
 mod backlog;
+#[cfg(debug_assertions)]
 mod check;
 mod due;
 mod expiry;
@@ -20,6 +21,7 @@ mod sessions;
 pub(super) mod speaker;
 pub(super) mod standing;
 mod streams;
+mod telling;
 mod timings;
 pub(super) mod turns;
 pub(super) mod undelivered;
@@ -39,7 +41,7 @@ use super::clock::WallClock;
 use super::commit::buffer::Buffer;
 use super::commit::watermark::{LogPosition, Watermark};
 use super::ids;
-use super::mode::Mode;
+use super::mode::DriverMode;
 
 use address::ReplyTo;
 use backlog::{Backlog, Serving};
@@ -57,7 +59,7 @@ use waits::Waits;
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) machine: Machine,
-    pub(super) mode: Mode,
+    pub(super) mode: DriverMode,
     pub(super) sessions: Sessions,
     pub(super) waits: Waits,
     pub(super) undelivered: UndeliveredGrants,
@@ -105,7 +107,7 @@ impl State {
         let queue = (log == Some(Order::AppendFirst)).then(TurnQueue::default);
         Self {
             machine,
-            mode: Mode::default(),
+            mode: DriverMode::default(),
             sessions: Sessions::default(),
             waits: Waits::default(),
             undelivered: UndeliveredGrants::default(),
@@ -213,8 +215,8 @@ impl State {
         told.into_iter().flatten().min().unwrap_or(At::NEVER).min(self.next_end())
     }
 
-    /// When something next ends, or goes on, by a command. With a log that orders first it is looked
-    /// for when the batch under way was applied.
+    /// When something next ends, or goes on, by a command. With a log that orders first it is
+    /// looked for when the batch under way was applied.
     fn next_end(&self) -> At {
         if self.queue.as_ref().is_some_and(TurnQueue::is_asked) {
             return At::NEVER;

@@ -216,6 +216,7 @@ impl Sessions {
     }
 
     /// Their ids, in no order that means anything.
+    #[cfg(debug_assertions)]
     pub(super) fn ids(&self) -> impl ExactSizeIterator<Item = &SessionId> {
         self.entries.keys()
     }

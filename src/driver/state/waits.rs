@@ -118,6 +118,7 @@ impl Waits {
     }
 
     /// Waits by socket, in order.
+    #[cfg(debug_assertions)]
     pub(super) fn sockets(&self) -> impl Iterator<Item = (SessionId, WaitId)> {
         self.sockets.keys().copied()
     }

@@ -63,14 +63,17 @@ impl Guest {
     /// When nobody knows, or it makes too many requests.
     pub(crate) fn of(access: &Arc<Access>, app: &App, parts: &Parts) -> Result<Self, Denied> {
         let (address, seen) = (address(parts), access.seen());
-        let shown = shown(app, parts);
-        let by_certificate = match shown {
-            Shown::Nothing if app.origins.is_known(parts) => certified(access, parts),
-            _ => None,
-        };
-        let subject = match by_certificate {
+        let last = only(shown(app, parts)).zip(peer(parts).map(|peer| &peer.last_shown));
+        let known = last.and_then(|(header, last)| last.who(header, seen));
+        let subject = match known {
             Some(subject) => subject,
-            None => access.prove(&shown, address)?,
+            None => {
+                let subject = proven(access, app, parts, address)?;
+                if let Some((header, last)) = last {
+                    last.keep(header, seen, &subject);
+                }
+                subject
+            }
         };
         Ok(Self { access: access.clone(), subject, address, seen, seat: None })
     }
@@ -192,24 +195,41 @@ pub(crate) fn too_many() -> Problem {
 
 /// Where a request comes from.
 pub(crate) fn address(parts: &Parts) -> IpAddr {
-    let peer = parts.extensions.get::<Arc<Peer>>();
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address.ip())
+    peer(parts).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.address.ip())
 }
 
-/// What a request shows. A page that nobody allowed by name is no reason to believe what browsers
-/// send by themselves.
-fn shown<'a>(app: &App, parts: &'a Parts) -> Shown<'a> {
+fn peer(parts: &Parts) -> Option<&Peer> {
+    parts.extensions.get::<Arc<Peer>>().map(|peer| &**peer)
+}
+
+/// The headers in which a request shows something. A page that nobody allowed by name is no reason
+/// to believe what browsers send by themselves.
+fn shown<'a>(app: &App, parts: &'a Parts) -> impl Iterator<Item = &'a [u8]> {
     let values = parts.headers.get_all(AUTHORIZATION).iter().map(|value| value.as_bytes());
     let is_basic = |value: &[u8]| {
         value.trim_ascii_start().get(..6).is_some_and(|it| it.eq_ignore_ascii_case(b"basic "))
     };
-    let by_itself = !app.origins.is_known(parts);
-    Shown::in_headers(values.filter(|value| !(by_itself && is_basic(value))))
+    values.filter(move |value| !is_basic(value) || app.origins.is_known(parts))
+}
+
+/// The only one of them.
+fn only<'a>(mut headers: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
+    headers.next().filter(|_| headers.next().is_none())
+}
+
+/// Who it is, by what a request shows, or by the certificate that its connection came with.
+fn proven(access: &Access, app: &App, parts: &Parts, address: IpAddr) -> Result<Subject, Denied> {
+    let shown = Shown::in_headers(shown(app, parts));
+    let by_certificate = match shown {
+        Shown::Nothing if app.origins.is_known(parts) => certified(access, parts),
+        _ => None,
+    };
+    by_certificate.map_or_else(|| access.prove(&shown, address), Ok)
 }
 
 /// Whom the certificate speaks of that a connection came with, if it is somebody known.
 fn certified(access: &Access, parts: &Parts) -> Option<Subject> {
-    let certificate = parts.extensions.get::<Arc<Peer>>()?.certificate.as_ref()?;
+    let certificate = peer(parts)?.certificate.as_ref()?;
     let names = certificate.names.iter().cloned();
     let subject = access.gate.policy().by_certificate(names, Some(certificate.ends))?;
     subject.is_good_at(access.moment().unix_s).then_some(subject)

@@ -6,6 +6,7 @@ pub(crate) mod enter;
 mod file;
 mod in_force;
 mod keeping;
+pub(crate) mod last_shown;
 mod rates;
 mod review;
 mod seats;

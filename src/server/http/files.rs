@@ -21,6 +21,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("/", include_str!("page/index.html")),
     ("/page.css", include_str!("page/page.css")),
     ("/page.js", include_str!("page/page.js")),
+    ("/look.js", include_str!("page/look.js")),
     ("/who.js", include_str!("page/who.js")),
     ("/page.svg", include_str!("page/page.svg")),
     ("/docs/protocol.md", include_str!("../../../docs/protocol.md")),

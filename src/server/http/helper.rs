@@ -10,7 +10,7 @@ macro_rules! helper {
 /// The helper: every file that a page or a reader could ask for. A test compares the list with the
 /// directory.
 pub(super) const HELPER: &[(&str, &str)] = helper![
-    "abort.js" "bytes.js" "clock.js" "codes.js" "core.js" "error.js" "holds.js" "index.d.ts"
-    "index.js" "iterators.js" "known.js" "names.js" "README.md" "requests.js" "resume.js"
-    "session.js" "tables.js" "tokens.js" "transport.js" "waitqueue.js"
+    "abort.js" "bytes.js" "clock.js" "codes.js" "core.js" "error.js" "grants.js" "hold.js"
+    "holds.js" "index.d.ts" "index.js" "iterators.js" "known.js" "locks.js" "names.js" "README.md"
+    "requests.js" "resume.js" "session.js" "tables.js" "tokens.js" "transport.js" "waitqueue.js"
 ];

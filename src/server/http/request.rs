@@ -1,5 +1,6 @@
 //! A request as the handlers see it: who asks, about what, and how the answer should look.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,12 +51,22 @@ pub(crate) struct Call {
     is_hidden: bool,
     /// Which segment of the path names something.
     named_at: usize,
+    /// What it names, read once: it is asked for before the answer and in it.
+    named: ReadOnce,
+}
+
+/// What a request names.
+#[derive(Default)]
+struct ReadOnce {
+    session: OnceCell<Result<Option<SessionId>, Problem>>,
+    resource: OnceCell<Result<Name, Problem>>,
 }
 
 impl Call {
     pub(crate) fn new(request: Request) -> Self {
         let (parts, body) = request.into_parts();
-        Self { parts, body, guest: None, is_hidden: false, named_at: 0 }
+        let named = ReadOnce::default();
+        Self { parts, body, guest: None, is_hidden: false, named_at: 0, named }
     }
 
     /// Somebody was let in.
@@ -101,7 +112,7 @@ impl Call {
 
     /// The resource that the path names.
     pub(crate) fn resource(&self) -> Result<Name, Problem> {
-        query::path_name(self.segment())
+        self.named.resource.get_or_init(|| query::path_name(self.segment())).clone()
     }
 
     /// The session that the path names. `None` for text that is nobody's id.
@@ -111,7 +122,8 @@ impl Call {
 
     /// The session that asks: by header, else by query. `None` for text that is nobody's id.
     pub(crate) fn session(&self) -> Result<Option<SessionId>, Problem> {
-        self.named_session().map(|session| session.filter(|_| !self.is_hidden))
+        let named = self.named.session.get_or_init(|| self.named_session());
+        named.clone().map(|session| session.filter(|_| !self.is_hidden))
     }
 
     /// The same where a session may be missing.

@@ -47,6 +47,7 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, app: Arc<App>, ro
         line: stream.line(),
         traffic: traffic.clone(),
         certificate: None,
+        last_shown: Arc::default(),
     };
     let Some(tls) = app.tls.clone() else {
         return serve_http(stream, peer, traffic, app, router).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderMap;
 
+use crate::server::access::last_shown::LastShown;
 use crate::server::tls::ClientCertificate;
 
 use super::idle::Traffic;
@@ -55,6 +56,8 @@ pub(crate) struct Peer {
     pub(crate) traffic: Arc<Traffic>,
     /// What its client showed while they shook hands.
     pub(crate) certificate: Option<ClientCertificate>,
+    /// What was shown last on the connection, by whichever client of a proxy's.
+    pub(crate) last_shown: Arc<LastShown>,
 }
 
 impl Peer {

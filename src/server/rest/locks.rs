@@ -8,7 +8,7 @@ use crate::server::app::App;
 use crate::server::http::request::{Call, WaitWish};
 use crate::server::http::response;
 
-use super::outcome::{Asker, Outcome, done, known, not_granted, said};
+use super::outcome::{Asking, Outcome, done, known, not_granted, said};
 use super::waiting::{self, Wanted};
 
 pub(crate) async fn lock(app: Arc<App>, mut call: Call) -> Outcome {
@@ -38,7 +38,7 @@ pub(crate) async fn unlock(app: Arc<App>, call: Call) -> Outcome {
     let (resource, fence) = (call.resource()?, call.query().fence()?);
     if call.query().flag("force")? {
         let force = |by| Command::Force { by, resource, ticket: None, fence };
-        return said(&Asker::of(&call)?.ask(&app, force).await?, "\"ok\"");
+        return said(&Asking::of(&call)?.ask(&app, force).await?, "\"ok\"");
     }
     let session = known(call.session()?)?;
     let command = Command::Unlock { session, resource, fence, by_socket: false };

@@ -69,12 +69,12 @@ pub(super) async fn done(
 }
 
 /// Who asks for what needs no session.
-pub(super) enum Asker {
+pub(super) enum Asking {
     Session(SessionId),
     Outsider(Outsider),
 }
 
-impl Asker {
+impl Asking {
     /// Who asks by a request.
     pub(super) fn of(call: &Call) -> Result<Self, Problem> {
         if let Some(session) = call.optional_session()? {

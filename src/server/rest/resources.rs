@@ -13,7 +13,7 @@ use crate::wire::listed::{self, ListedTicket, TicketList};
 use crate::wire::rest::RevivedShape;
 use crate::wire::{Problem, json, query};
 
-use super::outcome::{Asker, Outcome, bug, said};
+use super::outcome::{Asking, Outcome, bug, said};
 
 /// What the names begin with that are asked for.
 pub(crate) fn prefix(call: &Call) -> Result<String, Problem> {
@@ -90,13 +90,13 @@ pub(crate) async fn pause(app: Arc<App>, call: Call) -> Outcome {
     let (resource, paused) = (call.resource()?, call.query().truth("paused")?);
     let paused = paused.ok_or_else(|| Problem::bad("paused must be true or false"))?;
     let pause = |session| Command::Pause { session, resource, paused };
-    said(&Asker::of(&call)?.ask(&app, pause).await?, "\"Ok\"")
+    said(&Asking::of(&call)?.ask(&app, pause).await?, "\"Ok\"")
 }
 
 pub(crate) async fn revive(app: Arc<App>, call: Call) -> Outcome {
     let (resource, ticket) = (call.resource()?, call.query().optional_ticket()?);
     let revive = |session| Command::Revive { session, resource, ticket };
-    match Asker::of(&call)?.ask(&app, revive).await?.reply {
+    match Asking::of(&call)?.ask(&app, revive).await?.reply {
         Ok(Reply::Revived(revived)) => Ok(response::json(json(&RevivedShape { revived }))),
         Ok(ref reply) => Err(bug(reply)),
         Err(refusal) => Err(refusal.into()),

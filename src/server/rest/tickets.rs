@@ -12,7 +12,7 @@ use crate::wire::rest::{ClaimShape, TouchShape};
 use crate::wire::terms::{self, HOLD};
 use crate::wire::{Code, Problem, json};
 
-use super::outcome::{Asker, Outcome, bug, done, known, nobody, not_granted, said, told};
+use super::outcome::{Asking, Outcome, bug, done, known, nobody, not_granted, said, told};
 use super::waiting::{self, Wanted};
 
 pub(crate) async fn issue(app: Arc<App>, mut call: Call) -> Outcome {
@@ -106,7 +106,7 @@ pub(crate) async fn release(app: Arc<App>, call: Call) -> Outcome {
     if call.query().flag("force")? {
         terms::no_parting(&parting)?;
         let force = |by| Command::Force { by, resource, ticket: Some(ticket), fence };
-        return said(&Asker::of(&call)?.ask(&app, force).await?, "\"Ok\"");
+        return said(&Asking::of(&call)?.ask(&app, force).await?, "\"Ok\"");
     }
     let session = known(call.session()?)?;
     let by_socket = false;

@@ -206,7 +206,7 @@ impl<'de> Deserialize<'de> for Value<'de> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut texts = Some(Vec::new());
-                while let Some(Item(item)) = seq.next_element()? {
+                while let Some(ListItem(item)) = seq.next_element()? {
                     texts = texts.zip(item).map(|(mut texts, item)| {
                         texts.push(item);
                         texts
@@ -225,54 +225,54 @@ impl<'de> Deserialize<'de> for Value<'de> {
 }
 
 /// What is in a list, if it is a string. What else it is, however deep, is passed over.
-struct Item<'a>(Option<Cow<'a, str>>);
+struct ListItem<'a>(Option<Cow<'a, str>>);
 
-impl<'de> Deserialize<'de> for Item<'de> {
+impl<'de> Deserialize<'de> for ListItem<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Read;
         impl<'de> Visitor<'de> for Read {
-            type Value = Item<'de>;
+            type Value = ListItem<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("any value")
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Item(Some(Cow::Borrowed(text))))
+                Ok(ListItem(Some(Cow::Borrowed(text))))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Item(Some(Cow::Owned(text.to_owned()))))
+                Ok(ListItem(Some(Cow::Owned(text.to_owned()))))
             }
 
             fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Item(None))
+                Ok(ListItem(None))
             }
 
             fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Item(None))
+                Ok(ListItem(None))
             }
 
             fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Item(None))
+                Ok(ListItem(None))
             }
 
             fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Item(None))
+                Ok(ListItem(None))
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Item(None))
+                Ok(ListItem(None))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Item(None))
+                Ok(ListItem(None))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Item(None))
+                Ok(ListItem(None))
             }
         }
         deserializer.deserialize_any(Read)

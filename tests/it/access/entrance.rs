@@ -96,6 +96,24 @@ fn who_shows_nothing_is_anonymous_or_nobody() {
 }
 
 #[test]
+fn a_token_of_ours_alone_is_good_until_the_file_is_another() {
+    let gate = World::new().gate();
+    for name in ["builder", "spare", "ops", "meter"] {
+        assert!(show(&gate, token(name).as_str(), after(0)).expect(name).is_by_token());
+    }
+    let signed = show(&gate, &ed(json!({})), after(0)).expect("a good one");
+    let nobody = gate.prove(&Shown::Nothing, HOST, after(0)).expect("anonymous");
+    let names = [CertificateName::dns("builder.example.org")];
+    let certified = gate.policy().by_certificate(names, None).expect("somebody's");
+    let over = show(&gate, token("ops").as_str(), after(0)).expect("good").ended();
+    for (what, other) in
+        [("signed", signed), ("nothing", nobody), ("certificate", certified), ("over", over)]
+    {
+        assert!(!other.is_by_token(), "{what}");
+    }
+}
+
+#[test]
 fn headers_lead_to_the_same_somebody() {
     let gate = World::new().gate();
     let ops = token("ops");

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use ticketd::driver::Driver;
+use ticketd::server::Server;
+
 use super::{Place, said};
 use crate::support::{Client, Served, SessionInfo, in_time, until_waits};
 
@@ -116,6 +119,39 @@ async fn a_restart_goes_on_behind_what_is_there() {
     let lines: Vec<_> = place.lines().iter().map(said).collect();
     assert_eq!(lines.len(), 4);
     assert_eq!(lines[..2], lines[2..]);
+}
+
+/// What nobody could be told of had been granted all the same, and is given back.
+#[tokio::test]
+async fn a_grant_that_is_undone_has_an_end_with_that_reason() {
+    let place = Place::new();
+    let driver = Driver::gated(500);
+    let server = Server::bind_with(place.config(), driver.clone()).await.expect("a free port");
+    let address = server.address().expect("an address");
+    let serving = tokio::spawn(server.run(std::future::pending()));
+    let until_there = async |lines: usize| {
+        in_time(async {
+            while place.text().matches('\n').count() < lines {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+    let mut opening = Client::connect(address).await;
+    opening.send("POST /sessions?name=one").await;
+    until_there(1).await;
+    driver.make_durable();
+    let session = opening.answer().await.json();
+    let mut client = Client::connect(address).await;
+    client.send(&format!("POST /locks/db?sessid={}", session.as_str().expect("an id"))).await;
+    until_there(2).await;
+    client.cut();
+    until_there(3).await;
+    let lines = place.lines();
+    assert_eq!(said(&lines[1]), "one granted db");
+    assert_eq!(said(&lines[2]), "one hold-ended db undelivered");
+    assert_eq!(lines[1]["fence"], lines[2]["fence"]);
+    serving.abort();
 }
 
 #[tokio::test]

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use ticketd::machine::{
-    BlockedSession, Data, Event, Fence, Figures, Grant, HolderView, IssuedState, Kind, Limit,
-    LockGrant, LookView, LossReason, Mode, Name, Note, Party, Refusal, ReleaseReason, Reply,
-    SessionId, SessionInfo, SessionName, SessionRef, Sought, TicketGrant, Ttl, WaitEndReason,
-    WaitId, WaiterView,
+    BlockedSession, Data, Fence, Figures, Grant, HolderView, IssuedState, Kind, Limit, LockGrant,
+    LookView, Mode, Name, Party, Refusal, Reply, SessionId, SessionInfo, SessionName, SessionRef,
+    Sought, TicketGrant, Ttl, WaitId, WaiterView,
 };
 use ticketd::wire::look::Look;
 use ticketd::wire::socket::{
@@ -14,11 +13,13 @@ use ticketd::wire::socket::{
 };
 use ticketd::wire::{Code, Holder, Holders, Problem};
 
-fn name(text: &str) -> Name {
+use super::events::{events, kind_of};
+
+pub(super) fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
 }
 
-fn session_name(text: &str) -> SessionName {
+pub(super) fn session_name(text: &str) -> SessionName {
     SessionName::parse(text).expect("a name")
 }
 
@@ -35,15 +36,15 @@ fn session_ref(_: &SessionId) -> SessionRef {
     SessionRef([1; 8])
 }
 
-fn data(bytes: &[u8]) -> Data {
+pub(super) fn data(bytes: &[u8]) -> Data {
     Data::new(bytes).expect("data")
 }
 
-fn lock(mode: Mode) -> Grant {
+pub(super) fn lock(mode: Mode) -> Grant {
     Grant::Lock(LockGrant { resource: name("db"), fence: Fence(1), waiting: 2, mode })
 }
 
-fn ticket(bytes: &[u8]) -> Grant {
+pub(super) fn ticket(bytes: &[u8]) -> Grant {
     Grant::Ticket(TicketGrant {
         resource: name("jobs"),
         ticket: name("t1"),
@@ -57,7 +58,7 @@ fn ticket(bytes: &[u8]) -> Grant {
 }
 
 /// A claim that is counted and timed.
-fn timed() -> Grant {
+pub(super) fn timed() -> Grant {
     match ticket(b"x") {
         Grant::Ticket(grant) => {
             Grant::Ticket(TicketGrant { attempt: Some(2), hold_ms: Some(30_000), ..grant })
@@ -178,7 +179,7 @@ fn state() -> (StateHead, StateLists) {
     (head, lists)
 }
 
-fn several() -> Sought {
+pub(super) fn several() -> Sought {
     Sought::FirstOf([name("urgent"), name("jobs")].into())
 }
 
@@ -311,98 +312,4 @@ fn parts() -> Vec<(String, String)> {
     let mut frames: Vec<_> = frames.map(|frame| String::from_utf8(frame).expect("JSON")).collect();
     frames.pop();
     frames.into_iter().map(|frame| ("answer-part".to_owned(), frame)).collect()
-}
-
-fn events() -> Vec<Event> {
-    let to = SessionId([1; 20]);
-    let (resource, ticket_name, fence) = (name("jobs"), name("t1"), Fence(3));
-    let who = session_name("w");
-    let wait = WaitId(1);
-    let mut all: Vec<Event> = [lock(Mode::Exclusive), lock(Mode::Shared), ticket(b"x")]
-        .into_iter()
-        .chain([ticket(&[0xff]), timed()])
-        .map(|grant| Event::Granted { to, wait, grant })
-        .collect();
-    let one = Sought::One(resource.clone());
-    for (sought, reason) in [
-        (one.clone(), WaitEndReason::TimedOut),
-        (one, WaitEndReason::Forbidden),
-        (several(), WaitEndReason::TimedOut),
-    ] {
-        all.push(Event::WaitEnded { to, wait, sought, reason });
-    }
-    all.push(Event::WatchEnded { to, resource: resource.clone() });
-    all.push(Event::LockWanted { to, resource: resource.clone(), waiting: 1 });
-    for bytes in [&b"x"[..], &[0xff]] {
-        let (data, resource, ticket) = (data(bytes), resource.clone(), ticket_name.clone());
-        all.push(Event::TicketUpdated { to, resource, ticket, data, fence });
-    }
-    let forced = [LossReason::Forced(Some(who.clone())), LossReason::Forced(None)];
-    let others = [LossReason::Revoked, LossReason::IssuerGone, LossReason::TimedOut];
-    for reason in forced.clone().into_iter().chain([LossReason::Released]) {
-        let lost = Event::LockLost { to, resource: resource.clone(), fence, reason };
-        all.push(lost);
-    }
-    for reason in forced.into_iter().chain(others).chain([LossReason::Released]) {
-        let (resource, ticket) = (resource.clone(), ticket_name.clone());
-        all.push(Event::TicketRevoked { to, resource, ticket, fence, reason });
-    }
-    let (r, t, claimant) = (resource.clone(), ticket_name.clone(), who.clone());
-    all.push(Event::TicketClaimed { to, resource: r, ticket: t, claimant, fence });
-    for (reason, note, dead) in [
-        (ReleaseReason::Released, Note::parse("why").ok(), true),
-        (ReleaseReason::TimedOut, None, false),
-        (ReleaseReason::Gone, None, false),
-        (ReleaseReason::Forced, None, false),
-    ] {
-        let (resource, ticket, claimant) = (resource.clone(), ticket_name.clone(), who.clone());
-        let attempt = 2;
-        all.push(Event::TicketReleased {
-            to,
-            resource,
-            ticket,
-            claimant,
-            fence,
-            reason,
-            attempt,
-            note,
-            dead,
-        });
-    }
-    all.push(Event::TicketTaken { to, resource, ticket: ticket_name, by: who });
-    all
-}
-
-/// The schema of an event. Exhaustive, so that a new event needs a schema and a sample.
-fn kind_of(event: &Event) -> Option<String> {
-    let kind = match event {
-        Event::Granted { grant: Grant::Lock(_), .. } => "lock-granted",
-        Event::Granted { grant: Grant::Ticket(_), .. } => "ticket-granted",
-        Event::WaitEnded { .. } => "wait-ended",
-        Event::TicketUpdated { .. } => "ticket-updated",
-        Event::TicketRevoked { .. } => "ticket-revoked",
-        Event::TicketClaimed { .. } => "ticket-claimed",
-        Event::TicketReleased { .. } => "ticket-released",
-        Event::TicketTaken { .. } => "ticket-taken",
-        Event::LockWanted { .. } => "lock-wanted",
-        Event::LockLost { .. } => "lock-lost",
-        Event::WatchEnded { .. } => "watch-ended",
-        Event::Answered { .. }
-        | Event::Orphaned { .. }
-        | Event::Changed { .. }
-        | Event::SessionEnded { .. }
-        | Event::SessionOpened { .. }
-        | Event::WaitBegan { .. }
-        | Event::WaitCancelled { .. }
-        | Event::Withdrawn { .. }
-        | Event::HoldTimed { .. }
-        | Event::HoldLost { .. }
-        | Event::HoldEnded { .. }
-        | Event::DelayBegan { .. }
-        | Event::DelayEnded { .. }
-        | Event::Serving { .. }
-        | Event::Emptied { .. }
-        | Event::Forgotten { .. } => return None,
-    };
-    Some(format!("event-{kind}"))
 }

@@ -7,8 +7,13 @@ use ticketd::machine::{
     SessionId, SessionInfo, TicketGrant,
 };
 
-/// Answers of one shape whose numbers stand still or count up become one: `3 times ok then …`.
+/// Answers of one shape whose numbers stand still or count become one: `3 times ok then …`.
 pub(super) fn sum_up(answers: &[String]) -> String {
+    runs(answers).join(" then ")
+}
+
+/// Texts of one shape whose numbers stand still, or count up or down, become one.
+pub(super) fn runs(answers: &[String]) -> Vec<String> {
     let mut runs: Vec<String> = Vec::new();
     let mut left = answers;
     while let Some(first) = left.first() {
@@ -16,7 +21,7 @@ pub(super) fn sum_up(answers: &[String]) -> String {
         let steps = left.get(1).and_then(|second| steps(&pieces, &split(second)));
         let fits = |at: usize| {
             let from = pieces.iter().zip(steps.iter().flatten());
-            let wanted = from.map(|(piece, step)| piece.after(step * at as u64));
+            let wanted = from.map(|(piece, step)| piece.after(step.wrapping_mul(at as u64)));
             split(&left[at]).into_iter().eq(wanted)
         };
         let length = 1 + (1..left.len()).take_while(|&at| steps.is_some() && fits(at)).count();
@@ -25,7 +30,7 @@ pub(super) fn sum_up(answers: &[String]) -> String {
         runs.push(if length == 1 { text } else { format!("{length} times {text}") });
         left = &left[length..];
     }
-    runs.join(" then ")
+    runs
 }
 
 #[derive(PartialEq)]
@@ -38,7 +43,7 @@ impl Piece<'_> {
     fn after(&self, steps: u64) -> Self {
         match *self {
             Self::Text(text) => Self::Text(text),
-            Self::Number(number) => Self::Number(number + steps),
+            Self::Number(number) => Self::Number(number.wrapping_add(steps)),
         }
     }
 
@@ -60,9 +65,11 @@ fn split(answer: &str) -> Vec<Piece<'_>> {
         .collect()
 }
 
-/// By how much each piece grows from one answer to the next; `None` when they are not alike.
+/// By how much each piece grows from one answer to the next, or wraps round to shrink; `None`
+/// when they are not alike.
 fn steps(first: &[Piece], second: &[Piece]) -> Option<Vec<u64>> {
-    let step = |(from, to): (&Piece, &Piece)| [0, 1].into_iter().find(|&s| from.after(s) == *to);
+    let step =
+        |(from, to): (&Piece, &Piece)| [0, 1, u64::MAX].into_iter().find(|&s| from.after(s) == *to);
     (first.len() == second.len()).then(|| first.iter().zip(second).map(step).collect())?
 }
 

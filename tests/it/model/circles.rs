@@ -43,13 +43,13 @@ impl Model {
         }
         let holds = self.holds_of(resource).filter(|hold| hold.ticket.as_ref() == ticket);
         for holder in holds.filter_map(|hold| hold.holder.session()) {
+            walk.steps += 1;
+            if walk.steps > CIRCLE_STEPS_MAX {
+                return false;
+            }
             if holder == walk.caller {
                 return true;
             }
-            if walk.steps == CIRCLE_STEPS_MAX {
-                return false;
-            }
-            walk.steps += 1;
             if !self.is_blocking(holder) || !walk.seen.insert(holder) {
                 continue;
             }

@@ -3,8 +3,8 @@
 
 use ticketd::machine::{
     Command, Conduct, Data, Event, FORGET_SLICE, Fence, HOLDS_MAX, ISSUED_MAX, Limit, LockAsk,
-    Machine, Name, Reach, Refusal, Reply, RequestId, SessionId, SessionName, TicketTerms, Ttl,
-    WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitOrigin, WaitRequest, WaitTimeout,
+    Machine, Name, Reach, Refusal, Reply, RequestId, SessionId, SessionName, TICKETS_MAX,
+    TicketTerms, Ttl, WAITERS_MAX, WAITS_MAX, WATCHES_MAX, WaitOrigin, WaitRequest, WaitTimeout,
 };
 
 use super::targets::name;
@@ -206,6 +206,29 @@ fn issued() {
     desk.must(&issue(1, &other, &more));
     assert_eq!(desk.machine.counts().tickets, ISSUED_MAX + 1);
     desk.machine.check();
+}
+
+#[test]
+fn tickets() {
+    let sessions = u8::try_from(TICKETS_MAX / ISSUED_MAX).expect("is small");
+    let mut desk = Desk::new(sessions + 1);
+    let (set, other, more) = (name("set"), name("other"), name("more"));
+    for number in 0..TICKETS_MAX {
+        let who = u8::try_from(number / ISSUED_MAX).expect("is small") + 1;
+        desk.must(&issue(who, &set, &numbered(number)));
+    }
+    let late = sessions + 1;
+    desk.limited(&issue(late, &set, &more), Limit::Tickets);
+    desk.must(&issue(late, &other, &more));
+    // The session's own count is looked at first; and what is there may be taken over.
+    desk.limited(&issue(1, &set, &more), Limit::Issued);
+    desk.must(&issue(late, &set, &numbered(7)));
+    desk.limited(&issue(1, &set, &more), Limit::Tickets);
+    let (session, resource, ticket) = (session(late), set.clone(), numbered(7));
+    let (reach, fence) = (Reach::Any, None);
+    desk.must(&Command::Revoke { session, resource, ticket, reach, fence });
+    desk.must(&issue(1, &set, &more));
+    assert_eq!(desk.machine.counts().tickets, TICKETS_MAX + 1);
 }
 
 #[test]

@@ -55,7 +55,11 @@ async fn a_wrong_method_is_told_the_right_ones() {
         ("POST /sessions/x", "DELETE,GET,HEAD,PUT"),
         ("GET /locks/db", "DELETE,POST"),
         ("PUT /tickets/work", "DELETE,POST"),
-        ("OPTIONS /claims/work", "DELETE,GET,HEAD,POST"),
+        ("OPTIONS /claims/work", "DELETE,GET,HEAD,POST,PUT"),
+        ("DELETE /resources", "GET,HEAD"),
+        ("POST /resources/db", "GET,HEAD,PUT"),
+        ("GET /resources/jobs/revive", "POST"),
+        ("PUT /resources/jobs/tickets/", "GET,HEAD"),
         ("DELETE /status", "GET,HEAD"),
         ("BREW /dump/resources/db/", "GET,HEAD"),
     ] {

@@ -25,7 +25,7 @@ async fn how_a_resource_stands_is_told_to_anybody() {
         (&held["session"], &held["ticket"], &held["fence"]),
         (&json!("holder"), &json!("one"), &json!(claim.fence()))
     );
-    assert_eq!((held.get("data"), held.get("attempt"), held.get("left")), (None, None, None));
+    assert_eq!((held.get("data"), held.get("left"), &held["attempt"]), (None, None, &json!(1)));
     // It makes nothing known.
     assert_eq!(nobody.ask("GET /dump/resources/unseen").await.status, 404);
     nobody.ask("GET /resources/unseen").await;

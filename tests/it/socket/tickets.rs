@@ -25,14 +25,15 @@ async fn an_issuer_who_asks_for_it_is_told_of_claims_and_releases() {
     next.ask(json!({"op": "claim", "resource": "pool", "wait": true})).await;
     worker.ask(json!({"op": "release", "resource": "pool", "ticket": "job"})).await;
     let told = json!({"event": "ticket-released", "resource": "pool", "ticket": "job",
-                      "session": "worker", "fence": fence});
+                      "session": "worker", "fence": fence, "reason": "released", "attempt": 1});
     assert_eq!(issuer.event("ticket-released").await, told);
     let fence = next.event("ticket-granted").await["fence"].take();
     let claimed = issuer.event("ticket-claimed").await;
     assert_eq!((&claimed["session"], &claimed["fence"]), (&json!("next"), &fence));
     // A session's end releases, too.
     next.ask(json!({"op": "bye"})).await;
-    assert_eq!(issuer.event("ticket-released").await["fence"], fence);
+    let released = issuer.event("ticket-released").await;
+    assert_eq!((&released["fence"], &released["reason"]), (&fence, &json!("gone")));
     // Its own revoking is no news to it, and without notify nothing is.
     worker.ask(json!({"op": "claim", "resource": "pool"})).await;
     issuer.event("ticket-claimed").await;

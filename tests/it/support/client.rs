@@ -84,6 +84,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self
     }
 
+    /// Every request from now on bears these headers, each with its line end, and no others.
+    pub(crate) fn bear(&mut self, headers: &str) {
+        headers.clone_into(&mut self.headers);
+    }
+
     /// Sends bytes as they are. The server may have turned away already.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> bool {
         // What finds no room below TLS stays in it until it is flushed.

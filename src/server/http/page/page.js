@@ -1,7 +1,8 @@
-// The page at /: a lock and some tickets, shared by all its tabs. It is built on the helper alone,
-// but for the name of a lock's holder, which it reads in a dump.
+// The page at /: a lock and some tickets, shared by all its tabs. It is built on the helper, but for
+// who waits, which it asks for by REST.
 
 import { connect } from "./client/index.js";
+import { looking } from "./look.js";
 import { keep, kept, who } from "./who.js";
 
 const LOCK = "demo/lock";
@@ -124,19 +125,20 @@ $("close").addEventListener("click", () => {
 
 const lock = {
   state: undefined,
-  holder: "",
+  look: looking(LOCK, $("lock-holders"), $("lock-waiters"), () => lock.show()),
+  /** Its place in the queue, while it waits. */
+  position: 0,
   held: undefined,
   leaving: undefined,
   /** Why the last one was lost, as long as no other is taken. */
   lost: "",
   since: 0,
-  asked: 0,
 
   async begin(session) {
     for await (const state of session.watch(LOCK)) {
       this.state = state;
       this.show();
-      if (state.held) this.askHolder();
+      this.look.again(session.ref);
     }
   },
 
@@ -145,34 +147,19 @@ const lock = {
     this.show();
   },
 
-  /** The helper tells how many hold and wait, not who. */
-  async askHolder() {
-    const asked = ++this.asked;
-    let holder = "";
-    try {
-      const answer = await fetch(new URL(`api/v1/dump/resources/${encodeURIComponent(LOCK)}`, base), {
-        headers: who.headers(),
-      });
-      const dump = answer.ok ? await answer.json() : {};
-      // Who holds it, is told to administrators only.
-      if (answer.status === 403) this.askHolder = () => {};
-      holder = dump[LOCK]?.Tickets[LOCK]?.Issuer.Name ?? "";
-    } catch {
-      // The line is down; it is asked for again with the next change.
-    }
-    if (asked !== this.asked) return;
-    this.holder = holder;
-    this.show();
-  },
-
   async take() {
     const leaving = (this.leaving = new AbortController());
     this.since = Date.now();
+    this.position = 0;
     this.lost = "";
     $("lock-lost").hidden = true;
     this.show();
     try {
-      const held = await session.lock(LOCK, { signal: leaving.signal });
+      const onPosition = (position) => {
+        this.position = position;
+        this.show();
+      };
+      const held = await session.lock(LOCK, { signal: leaving.signal, onPosition });
       this.held = held;
       this.since = Date.now();
       held.signal.addEventListener("abort", () => this.lose(held));
@@ -208,10 +195,12 @@ const lock = {
   },
 
   show() {
-    const { held, leaving, holder, lost } = this;
+    const { held, leaving, lost } = this;
     // What is known of the others is of no use while the line is down.
     const state = session?.state === "open" ? this.state : undefined;
-    const other = holder && holder !== name ? holder : "Another tab";
+    if (!state) this.look.clear();
+    const { holder } = this.look;
+    const other = holder && holder.ref !== session?.ref ? (holder.session ?? "Nobody any more") : "Another tab";
     const is =
       held ? "mine"
       : leaving ? "waiting"
@@ -221,7 +210,7 @@ const lock = {
     $("lock").dataset.state = is;
     write("lock-who", {
       mine: session?.state === "open" ? "This tab holds it." : "This tab holds it still. The line is cut.",
-      waiting: state?.held ? `${other} holds it. This tab waits.` : "This tab waits, and keeps its place.",
+      waiting: state?.held ? `${other} holds it. ${this.place()}` : "This tab waits, and keeps its place.",
       other: `${other} holds it.`,
       free: "It is free.",
       unknown: "Not connected.",
@@ -232,6 +221,12 @@ const lock = {
     write("lock-signal", held ? "not aborted" : lost ? `aborted: ${lost}` : "–");
     document.title = { mine: "Holds the lock – ticketd", waiting: "Waits – ticketd" }[is] ?? "ticketd";
     this.tick();
+  },
+
+  /** Where it stands, as people say it. */
+  place() {
+    const words = ["waits", "is next", "is second", "is third", "is fourth", "is fifth"];
+    return `This tab ${words[this.position] ?? `is number ${this.position} in the queue`}.`;
   },
 
   /** What changes by itself stands apart, so that a screen reader need not say it each second. */
@@ -248,6 +243,7 @@ setInterval(() => lock.tick(), 1000);
 
 const tickets = {
   state: undefined,
+  look: looking(TICKETS, $("tickets-holders"), $("tickets-waiters"), () => tickets.show()),
   leaving: undefined,
   issued: 0,
 
@@ -255,6 +251,7 @@ const tickets = {
     for await (const state of session.watch(TICKETS)) {
       this.state = state;
       this.show();
+      this.look.again(session.ref);
     }
   },
 
@@ -266,6 +263,7 @@ const tickets = {
   show() {
     // What is known is of no use while the line is down.
     const state = session?.state === "open" ? this.state : undefined;
+    if (!state) this.look.clear();
     $("tickets-dots").replaceChildren();
     for (const kind of ["held", "free", "waiting"]) {
       write(`tickets-${kind}`, state ? String(state[kind]) : "–");
