@@ -65,7 +65,7 @@ const RELEASED: &str = "released";
 const TIMEOUT: &str = "timeout";
 
 /// A command that was carried out.
-pub(super) struct Carried<'a> {
+pub(super) struct DoneCommand<'a> {
     pub(super) command: &'a Command,
     pub(super) applied: &'a Applied,
     /// Who gave it, if that has no session.
@@ -77,7 +77,7 @@ pub(super) struct Carried<'a> {
 pub(super) fn tell(
     audit: &Audit,
     machine: &Machine,
-    done: &Carried<'_>,
+    done: &DoneCommand<'_>,
     endings: Vec<AuditLine>,
     events: &[Event],
     waits: impl Fn(RequestId) -> Option<SessionId>,
@@ -208,8 +208,8 @@ impl Trail<'_> {
         AuditLine { resource: Some(resource.clone()), ..line }
     }
 
-    fn replied(&self, done: &Carried<'_>) -> Option<AuditLine> {
-        let Carried { command, applied, outsider } = done;
+    fn replied(&self, done: &DoneCommand<'_>) -> Option<AuditLine> {
+        let DoneCommand { command, applied, outsider } = done;
         match (command, &applied.reply) {
             (
                 Command::Lock { session, .. }

@@ -142,7 +142,8 @@ impl State {
         let endings = self.audit.as_ref().map(|_| audited::endings(&self.machine, command));
         let applied = self.machine.apply(command, &mut self.events);
         if let Some((audit, endings)) = self.audit.as_ref().zip(endings) {
-            let done = audited::Carried { command, applied: &applied, outsider: to.as_outsider() };
+            let done =
+                audited::DoneCommand { command, applied: &applied, outsider: to.as_outsider() };
             let waits = |request| self.waits.request(request).map(|wait| wait.session);
             audited::tell(audit, &self.machine, &done, endings, &self.events, waits);
         }
