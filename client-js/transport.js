@@ -64,7 +64,8 @@ const follow = (run, bye, signal) => {
       type,
       (event) => {
         const { persisted } = /** @type {PageTransitionEvent} */ (event);
-        run(type !== "pagehide" ? "wake" : bye && !persisted ? "leave" : "hide");
+        if (type === "pagehide") run(bye && !persisted ? "leave" : "hide");
+        else if (type !== "visibilitychange" || document.visibilityState === "visible") run("wake");
       },
       { signal },
     );
