@@ -45,7 +45,7 @@ const cutting = async (t, rng, count, often) => {
 for (const [how, cuts] of [["quiet lines", 0], ["cuts", 8]]) {
   test(`readers and writers, ${how}: a writer is alone, all finish, and nothing is left`, async (t) => {
     const rng = random(t);
-    const { lines, end } = await cutting(t, rng, cuts, 40);
+    const { lines, end } = await cutting(t, rng, cuts, 100);
     const inside = new Set();
     let together = 0;
     const join = ({ url }) => connect(url, { ttl: 30_000, backoff: { min: 1, max: 30 } });
@@ -72,8 +72,8 @@ for (const [how, cuts] of [["quiet lines", 0], ["cuts", 8]]) {
     };
     const all = sessions.map((session) =>
       Promise.all(
-        Array.from({ length: 6 }, async () => {
-          for (let n = 0; n < 8; n++) await one(session);
+        Array.from({ length: 5 }, async () => {
+          for (let n = 0; n < 6; n++) await one(session);
         }),
       ),
     );
@@ -91,15 +91,14 @@ for (const [how, cuts] of [["quiet lines", 0], ["cuts", 8]]) {
   }, 90_000);
 }
 
-test("workers with holds, cuts: a ticket is in one hand at a time, and each is done", async (t) => {
+test("workers with holds, cuts: a ticket is in one hand at a time, and none is left", async (t) => {
   const rng = random(t);
-  const { lines, end } = await cutting(t, rng, 8, 60);
+  const { lines, end } = await cutting(t, rng, 8, 100);
   const total = 120;
   const boss = await connect(server.url);
   for (let n = 0; n < total; n++) await boss.issue(n % 2 ? "left" : "right", `t${n}`, "", { stay: true, hold: 500 });
   await boss.close();
   const hands = new Map();
-  const done = new Set();
   const stop = new AbortController();
   const workers = lines.map(async (line) => {
     const session = await connect(line.url, { ttl: 30_000, backoff: { min: 1, max: 30 } });
@@ -108,14 +107,13 @@ test("workers with holds, cuts: a ticket is in one hand at a time, and each is d
       const work = (async () => {
         const other = hands.get(ticket.name);
         assert.ok(!other || other.signal.aborted, `${ticket.name} is in two hands`);
-        assert.ok(!done.has(ticket.name), `${ticket.name} was done`);
         hands.set(ticket.name, ticket);
         // Some hang for longer than their hold, as if the process stood still.
         await sleep(rng() * 8);
         if (ticket.signal.aborted) return;
         hands.delete(ticket.name);
         if (rng() < 0.2) return ticket.fail("on purpose", { delay: 20 });
-        done.add(ticket.name);
+        // When it cannot be said in time, another does it again.
         await ticket.done();
       })().catch(({ code }) => assert.match(code ?? "", /^(ticket-revoked|session-lost|released|closed)$/));
       under.add(work);
@@ -124,14 +122,15 @@ test("workers with holds, cuts: a ticket is in one hand at a time, and each is d
     await Promise.all(under);
     await session.close();
   });
-  await soon("all to be done", until("all are done", () => done.size === total, 60_000), 60_000);
+  const figures = async (resource) => (await server.rest("GET", `resources/${resource}`)).body;
+  for (const resource of ["left", "right"]) {
+    await until("nothing is left", async () => {
+      const { free, held, delayed } = await figures(resource);
+      return !(free || held || delayed);
+    }, 60_000);
+  }
   stop.abort();
   await end();
   await soon("the workers to end", Promise.all(workers));
-  for (const resource of ["left", "right"]) {
-    await until("nothing is left", async () => {
-      const { body } = await server.rest("GET", `resources/${resource}`);
-      return !body.free && !body.held && !body.waiting && !body.delayed;
-    });
-  }
+  for (const resource of ["left", "right"]) await until("nobody waits", async () => !(await figures(resource)).waiting);
 }, 90_000);
