@@ -62,6 +62,7 @@ impl Progress {
     }
 
     /// The waits that are told of, in order.
+    #[cfg(debug_assertions)]
     pub(super) fn places(&self) -> impl Iterator<Item = FollowedWait> {
         self.told.keys().copied()
     }
