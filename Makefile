@@ -69,6 +69,7 @@ test: tools $(MODULES)
 # The same stories for much longer.
 soak:
 	TICKETD_KILLS=500 cargo test --locked --test it -- --nocapture keeping::kill
+	TICKETD_MISSION=100000 cargo test --locked --test it -- --nocapture keeping::mission
 
 bench:
 	cargo bench --locked $(ARGS)

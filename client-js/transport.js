@@ -63,7 +63,8 @@ const follow = (run, bye, signal) => {
     globalThis.addEventListener?.(
       type,
       (event) => {
-        if (type === "pagehide") run(bye && !(/** @type {PageTransitionEvent} */ (event).persisted) ? "leave" : "hide");
+        const { persisted } = /** @type {PageTransitionEvent} */ (event);
+        if (type === "pagehide") run(bye && !persisted ? "leave" : "hide");
         // It is hidden right after a pagehide, too.
         else if (type !== "visibilitychange" || document.visibilityState === "visible") run("wake");
       },

@@ -42,11 +42,11 @@ pub use doors::streams::{NotFollowed, ResourceStream};
 pub use doors::views::{Seen, Viewed, WHOLE_MAX};
 pub use handle::{Driver, Status};
 pub use mode::Unavailable;
+pub use outbox::bounds::MESSAGE_COST_BYTES;
 pub use outbox::coalesce::ChangeEvent;
 pub use outbox::looked::{Lefts, Looked};
-pub use outbox::message::{
-    Answered, Ending, MESSAGE_COST_BYTES, Message, WatchedHolders, WholeState,
-};
+pub use outbox::message::{Answered, Ending, Message, WholeState};
+pub use outbox::watched::WatchedHolders;
 pub use outbox::{Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
 pub use state::address::Outsider;
 pub use state::speaker::{PING_MAX_MS, ping_ms};

@@ -34,7 +34,7 @@ impl std::error::Error for Unavailable {}
 
 /// What the server does at the moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum DriverMode {
     /// It serves.
     #[default]
     Serving,
@@ -46,7 +46,7 @@ pub(super) enum Mode {
     Failed,
 }
 
-impl Mode {
+impl DriverMode {
     /// Whether commands are carried out and questions answered.
     pub(super) fn may_ask(self) -> Result<(), Unavailable> {
         match self {
@@ -102,18 +102,18 @@ mod tests {
 
     #[test]
     fn each_mode_says_why_and_is_left_only_for_what_it_may_be_left_for() {
-        let mut mode = Mode::default();
+        let mut mode = DriverMode::default();
         assert_eq!((mode.may_ask(), mode.may_stay()), (Ok(()), true));
         mode.fill_up();
         assert_eq!((mode.may_ask(), mode.may_stay()), (Err(Unavailable::Full), true));
         mode.have_room();
-        assert_eq!(mode, Mode::Serving);
+        assert_eq!(mode, DriverMode::Serving);
         mode.leave();
         assert_eq!((mode.may_ask(), mode.may_stay()), (Ok(()), false));
         assert_eq!(mode.why_unanswered(), Unavailable::Leaving);
         mode.fill_up();
         mode.have_room();
-        assert_eq!(mode, Mode::Leaving, "what ends does not serve again");
+        assert_eq!(mode, DriverMode::Leaving, "what ends does not serve again");
         assert!(mode.fail());
         mode.leave();
         assert!(!mode.fail(), "only the first failure is news");

@@ -2,7 +2,7 @@
 
 use super::command::{Kind, Mode};
 use super::names::{HOLDERS_MAX, NUMBER_END};
-use super::rows::{Held, Hold, Queue, Resource, ResourceKey, Session, Standing};
+use super::rows::{Held, Hold, Queue, Resource, ResourceKey, Session, TicketStanding};
 use super::tables::Machine;
 
 impl Machine {
@@ -185,12 +185,12 @@ impl Machine {
         let mut last = 0;
         for free in resource.free.keys(&tables.tickets, |t| &t.in_free) {
             let ticket = &tables.tickets[free];
-            assert!(ticket.standing == Standing::Free && ticket.priority == 0);
+            assert!(ticket.standing == TicketStanding::Free && ticket.priority == 0);
             assert!(ticket.place > last && ticket.resource == key);
             last = ticket.place;
         }
         let all = resource.tickets.keys(&tables.tickets, |t| &t.in_all);
-        for free in all.filter(|&ticket| tables.tickets[ticket].standing == Standing::Free) {
+        for free in all.filter(|&ticket| tables.tickets[ticket].standing == TicketStanding::Free) {
             let is_waited_for = resource.is_open() && self.first_for_ticket(free).is_some();
             assert!(!is_waited_for, "somebody waits for a free ticket");
         }
@@ -245,7 +245,7 @@ impl Machine {
             assert_eq!(issued_by.is_some(), ticket.issuer().is_none());
             assert!(ticket.issuer().is_some() || (ticket.stays && !ticket.notify));
             let delay = extra.and_then(|extra| extra.delay);
-            assert_eq!(delay.is_some(), ticket.standing == Standing::Delayed);
+            assert_eq!(delay.is_some(), ticket.standing == TicketStanding::Delayed);
             if let Some(delay) = delay {
                 assert_eq!(self.tables.delayed.get(&delay.id), Some(&key));
                 delayed += 1;

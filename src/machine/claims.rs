@@ -5,7 +5,7 @@ use super::event::{Event, LossReason, ReleaseReason};
 use super::extras::HoldExtra;
 use super::holds::ClaimEnd;
 use super::names::{Fence, Name, SessionId, WaitRequest};
-use super::rows::{Held, HoldKey, ResourceKey, SessionKey, Standing, TicketKey};
+use super::rows::{Held, HoldKey, ResourceKey, SessionKey, TicketKey, TicketStanding};
 use super::tables::Machine;
 use super::waits::Wish;
 
@@ -36,7 +36,7 @@ impl Machine {
                 return Ok(self.granted(hold, false));
             }
             let resource = self.tables.tickets[key].resource;
-            if self.tables.tickets[key].standing == Standing::Free
+            if self.tables.tickets[key].standing == TicketStanding::Free
                 && self.tables.resources[resource].is_open()
             {
                 return self.claim_free(session, key, hold_ms, out);
@@ -49,7 +49,7 @@ impl Machine {
         }
         match found.map(|key| self.tables.tickets[key].standing) {
             None => Err(Refusal::TicketNotFound),
-            Some(Standing::Held(_)) => Err(Refusal::TicketHeld),
+            Some(TicketStanding::Held(_)) => Err(Refusal::TicketHeld),
             Some(_) => Ok(Reply::NotGranted),
         }
     }

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::keys::TicketKey;
 use super::list::List;
 use super::names::{Data, DelayId, Note, PRIORITY_MAX, SessionName};
-use super::rows::TicketKey;
 
 /// Priorities above 0.
 const URGENT: usize = PRIORITY_MAX as usize;

@@ -7,7 +7,7 @@ use super::event::Event;
 use super::extras::{Delay, ResourceExtra};
 use super::list::List;
 use super::names::{DelayId, Name, REVIVE_SLICE, SessionId};
-use super::rows::{ResourceKey, Standing, Ticket, TicketKey};
+use super::rows::{ResourceKey, Ticket, TicketKey, TicketStanding};
 use super::tables::Machine;
 
 impl Machine {
@@ -30,7 +30,10 @@ impl Machine {
     pub(super) fn enter_free(&mut self, key: TicketKey) {
         let place = self.serial();
         let ticket = &mut self.tables.tickets[key];
-        assert!(ticket.standing == Standing::Free, "a ticket became free that is not to be had");
+        assert!(
+            ticket.standing == TicketStanding::Free,
+            "a ticket became free that is not to be had"
+        );
         ticket.place = place;
         let resource = ticket.resource;
         self.list_free(key);
@@ -56,7 +59,7 @@ impl Machine {
     pub(super) fn leave_free(&mut self, key: TicketKey) {
         let tables = &mut self.tables;
         let Ticket { resource, priority, place, standing, .. } = tables.tickets[key];
-        assert!(standing == Standing::Free, "a ticket that is not free was among the free");
+        assert!(standing == TicketStanding::Free, "a ticket that is not free was among the free");
         let resource = &mut tables.resources[resource];
         assert!(resource.changing, "a free ticket goes outside of a change");
         if let Some(extra) = &mut resource.extra
@@ -77,7 +80,7 @@ impl Machine {
         if self.tables.tickets[key].priority == priority {
             return;
         }
-        if standing != Standing::Free {
+        if standing != TicketStanding::Free {
             self.tables.tickets[key].priority = priority;
             return;
         }
@@ -101,8 +104,11 @@ impl Machine {
     pub(super) fn tie_delay(&mut self, key: TicketKey, delay: Delay) {
         let tables = &mut self.tables;
         let ticket = &mut tables.tickets[key];
-        assert!(ticket.standing == Standing::Free, "a ticket is delayed that is not to be had");
-        ticket.standing = Standing::Delayed;
+        assert!(
+            ticket.standing == TicketStanding::Free,
+            "a ticket is delayed that is not to be had"
+        );
+        ticket.standing = TicketStanding::Delayed;
         ticket.extra_mut().delay = Some(delay);
         let resource = &mut tables.resources[ticket.resource];
         assert!(resource.changing, "a ticket is delayed outside of a change");
@@ -115,8 +121,8 @@ impl Machine {
     pub(super) fn end_delay(&mut self, key: TicketKey, out: &mut Vec<Event>) {
         let tables = &mut self.tables;
         let ticket = &mut tables.tickets[key];
-        assert!(ticket.standing == Standing::Delayed, "a delay ended that had not begun");
-        ticket.standing = Standing::Free;
+        assert!(ticket.standing == TicketStanding::Delayed, "a delay ended that had not begun");
+        ticket.standing = TicketStanding::Free;
         let Some(delay) = ticket.extra_mut().delay.take() else {
             panic!("a delayed ticket has no delay")
         };
@@ -154,8 +160,8 @@ impl Machine {
     pub(super) fn list_dead(&mut self, key: TicketKey) {
         let tables = &mut self.tables;
         let ticket = &mut tables.tickets[key];
-        assert!(ticket.standing == Standing::Free, "a ticket dies that is not to be had");
-        ticket.standing = Standing::Dead;
+        assert!(ticket.standing == TicketStanding::Free, "a ticket dies that is not to be had");
+        ticket.standing = TicketStanding::Dead;
         let resource = &mut tables.resources[ticket.resource];
         assert!(resource.changing, "a ticket dies outside of a change");
         let list = &mut resource.extra_mut().dead;
@@ -167,8 +173,11 @@ impl Machine {
     pub(super) fn leave_dead(&mut self, key: TicketKey) {
         let tables = &mut self.tables;
         let ticket = &mut tables.tickets[key];
-        assert!(ticket.standing == Standing::Dead, "a ticket that is not dead was among the dead");
-        ticket.standing = Standing::Free;
+        assert!(
+            ticket.standing == TicketStanding::Dead,
+            "a ticket that is not dead was among the dead"
+        );
+        ticket.standing = TicketStanding::Free;
         ticket.attempts = 0;
         if let Some(extra) = &mut ticket.extra {
             extra.note = None;
@@ -196,7 +205,7 @@ impl Machine {
             Some(ticket) => {
                 let found = self.tables.find_ticket(key, ticket.as_str());
                 let found = found.ok_or(Refusal::TicketNotFound)?;
-                let is_dead = self.tables.tickets[found].standing == Standing::Dead;
+                let is_dead = self.tables.tickets[found].standing == TicketStanding::Dead;
                 is_dead.then_some(found).into_iter().collect()
             }
             None => {
@@ -235,20 +244,20 @@ impl Machine {
             let mut last = 0;
             for free in list.keys(&tables.tickets, |t| &t.in_free) {
                 let ticket = &tables.tickets[free];
-                assert!(ticket.standing == Standing::Free && ticket.priority == priority);
+                assert!(ticket.standing == TicketStanding::Free && ticket.priority == priority);
                 assert!(ticket.place > last && ticket.resource == key);
                 last = ticket.place;
             }
         }
         for &(Reverse(priority), place, free) in &extra.moved {
             let ticket = &tables.tickets[free];
-            assert!(ticket.standing == Standing::Free && ticket.resource == key);
+            assert!(ticket.standing == TicketStanding::Free && ticket.resource == key);
             assert_eq!((ticket.priority, ticket.place), (priority, place));
         }
         let mut last = 0;
         for dead in extra.dead.keys(&tables.tickets, |t| &t.in_free) {
             let ticket = &tables.tickets[dead];
-            assert!(ticket.standing == Standing::Dead && ticket.resource == key);
+            assert!(ticket.standing == TicketStanding::Dead && ticket.resource == key);
             assert!(ticket.place > last, "the dead are out of order");
             last = ticket.place;
         }
@@ -256,9 +265,9 @@ impl Machine {
         let all = resource.tickets.keys(&tables.tickets, |t| &t.in_all);
         let all: Vec<&Ticket> = all.map(|ticket| &tables.tickets[ticket]).collect();
         let standing = |it| all.iter().filter(|ticket| ticket.standing == it).count();
-        assert_eq!(standing(Standing::Delayed), extra.delayed as usize);
-        assert_eq!(standing(Standing::Dead), extra.dead.len());
-        assert_eq!(standing(Standing::Free), resource.free.len() + extra.free() as usize);
+        assert_eq!(standing(TicketStanding::Delayed), extra.delayed as usize);
+        assert_eq!(standing(TicketStanding::Dead), extra.dead.len());
+        assert_eq!(standing(TicketStanding::Free), resource.free.len() + extra.free() as usize);
         if let Some(by_age) = &extra.by_age {
             assert!(by_age.keys().copied().eq(all.iter().map(|ticket| ticket.number)));
         }

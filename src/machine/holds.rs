@@ -5,7 +5,7 @@ use super::event::{Event, LossReason, ReleaseReason};
 use super::extras::HoldExtra;
 use super::list::Link;
 use super::names::Fence;
-use super::rows::{Held, Hold, HoldKey, ResourceKey, SessionKey, Standing, TicketKey};
+use super::rows::{Held, Hold, HoldKey, ResourceKey, SessionKey, TicketKey, TicketStanding};
 use super::tables::Machine;
 
 /// How a claim ends.
@@ -67,8 +67,8 @@ impl Machine {
             }
             Held::Ticket(ticket) => {
                 let ticket = &mut tables.tickets[ticket];
-                assert!(ticket.standing == Standing::Free, "a ticket was granted twice");
-                ticket.standing = Standing::Held(key);
+                assert!(ticket.standing == TicketStanding::Free, "a ticket was granted twice");
+                ticket.standing = TicketStanding::Held(key);
                 tables.claims += 1;
             }
         }
@@ -128,9 +128,9 @@ impl Machine {
         assert!(tables.resources[resource].changing, "a hold ends outside of a change");
         if let Held::Ticket(ticket) = what {
             let ticket = &mut tables.tickets[ticket];
-            let is_held = ticket.standing == Standing::Held(key);
+            let is_held = ticket.standing == TicketStanding::Held(key);
             assert!(is_held, "a ticket is held by another hold");
-            ticket.standing = Standing::Free;
+            ticket.standing = TicketStanding::Free;
             tables.claims -= 1;
         }
         if hold.extra.is_some() {
@@ -183,7 +183,10 @@ impl Machine {
         let is_over = row.is_spent() || end.parting.is_some_and(|parting| parting.dead);
         let dead = is_over && !end.vanishes;
         let row = &self.tables.tickets[ticket];
-        assert!(row.standing == Standing::Held(key), "a claim's end is told of after it ended");
+        assert!(
+            row.standing == TicketStanding::Held(key),
+            "a claim's end is told of after it ended"
+        );
         if let (true, Some(issuer)) = (row.notify, row.issuer()) {
             let hold = &self.tables.holds[key];
             out.push(Event::TicketReleased {
@@ -315,7 +318,7 @@ impl Machine {
         let hold = &self.tables.holds[key];
         let Held::Ticket(ticket) = hold.what else { return };
         let ticket = &self.tables.tickets[ticket];
-        assert!(ticket.standing == Standing::Held(key), "a claim is told of that is not one");
+        assert!(ticket.standing == TicketStanding::Held(key), "a claim is told of that is not one");
         if let (true, Some(issuer)) = (ticket.notify, ticket.issuer()) {
             out.push(Event::TicketClaimed {
                 to: self.info(issuer).id,

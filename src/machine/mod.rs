@@ -23,6 +23,7 @@ mod force;
 mod free;
 mod holds;
 mod index;
+mod keys;
 mod list;
 mod locks;
 mod names;

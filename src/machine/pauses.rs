@@ -5,7 +5,7 @@ use super::command::{Kind, Limit, Refusal, Reply};
 use super::event::Event;
 use super::extras::Pause;
 use super::names::{Name, PAUSED_MAX, SERVE_SLICE, SessionId, WaitId};
-use super::rows::{Held, ResourceKey, Standing, TicketKey, WaitKey};
+use super::rows::{Held, ResourceKey, TicketKey, TicketStanding, WaitKey};
 use super::tables::Machine;
 
 impl Machine {
@@ -101,7 +101,8 @@ impl Machine {
             return any.filter(|_| self.fits(key, mode)).map(|wait| (wait, Held::Lock(mode)));
         }
         // A ticket may have gone to one who takes any, or its wait with its session.
-        let is_free = |ticket: TicketKey| self.tables.tickets[ticket].standing == Standing::Free;
+        let is_free =
+            |ticket: TicketKey| self.tables.tickets[ticket].standing == TicketStanding::Free;
         while named.next_if(|&(.., ticket)| !is_free(ticket)).is_some() {}
         let any =
             any.and_then(|wait| Some((self.tables.waits[wait].id, wait, self.first_free(key)?)));
@@ -118,7 +119,7 @@ impl Machine {
         let mut found: Vec<_> = named
             .filter_map(|(name, list)| {
                 let ticket = tables.find_ticket(key, name.as_str())?;
-                let is_free = tables.tickets[ticket].standing == Standing::Free;
+                let is_free = tables.tickets[ticket].standing == TicketStanding::Free;
                 let wait = list.first().filter(|_| is_free)?;
                 Some((tables.waits[wait].id, wait, ticket))
             })

@@ -6,7 +6,7 @@ use super::event::Event;
 use super::extras::HoldExtra;
 use super::locks::known;
 use super::names::{Name, WAITERS_MAX, WaitId};
-use super::rows::{Held, Queue, ResourceKey, Standing, TicketKey, Wait, WaitKey};
+use super::rows::{Held, Queue, ResourceKey, TicketKey, TicketStanding, Wait, WaitKey};
 use super::tables::Machine;
 
 impl Machine {
@@ -69,7 +69,7 @@ impl Machine {
     /// The earliest wait that accepts a ticket.
     pub(super) fn first_for_ticket(&self, ticket: TicketKey) -> Option<WaitKey> {
         let ticket = &self.tables.tickets[ticket];
-        assert!(ticket.standing == Standing::Free, "a held ticket is offered");
+        assert!(ticket.standing == TicketStanding::Free, "a held ticket is offered");
         let queue = self.tables.resources[ticket.resource].queue.as_ref()?;
         let any = queue.any.first();
         let named = queue.named.get(&ticket.name).and_then(|list| list.first());

@@ -9,24 +9,15 @@ use std::sync::Arc;
 
 use super::command::{Conduct, Figures, Kind, Mode};
 use super::extras::{HoldExtra, ResourceExtra, TicketExtra};
+pub(super) use super::keys::{
+    AccountKey, GroupKey, HoldKey, NOBODY, ResourceKey, SessionKey, TicketKey, WaitKey, WatchKey,
+};
 use super::list::{Link, List};
 use super::names::{
     Account, AccountCounts, Data, Fence, Name, RequestId, SessionInfo, WaitId, WaitOrigin,
     WaitTimeout,
 };
 use super::ranks::Ranks;
-
-pub(super) type AccountKey = u32;
-pub(super) type SessionKey = u32;
-pub(super) type ResourceKey = u32;
-pub(super) type TicketKey = u32;
-pub(super) type HoldKey = u32;
-pub(super) type WaitKey = u32;
-pub(super) type WatchKey = u32;
-pub(super) type GroupKey = u32;
-
-/// No session: the one that was there is gone.
-pub(super) const NOBODY: SessionKey = SessionKey::MAX;
 
 /// An account that has a session.
 #[derive(Clone, Debug)]
@@ -133,7 +124,7 @@ pub(super) struct Ticket {
     pub(super) resource: ResourceKey,
     /// Whose; [`NOBODY`]'s when that session is gone.
     pub(super) issuer: SessionKey,
-    pub(super) standing: Standing,
+    pub(super) standing: TicketStanding,
     pub(super) notify: bool,
     /// Whether it outlives its issuer's session.
     pub(super) stays: bool,
@@ -156,7 +147,7 @@ pub(super) struct Ticket {
 
 /// How a ticket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum TicketStanding {
     /// Anybody may take it, or it is just being offered.
     Free,
     Held(HoldKey),
@@ -306,8 +297,8 @@ impl Ticket {
     #[inline]
     pub(super) fn hold(&self) -> Option<HoldKey> {
         match self.standing {
-            Standing::Held(hold) => Some(hold),
-            Standing::Free | Standing::Delayed | Standing::Dead => None,
+            TicketStanding::Held(hold) => Some(hold),
+            TicketStanding::Free | TicketStanding::Delayed | TicketStanding::Dead => None,
         }
     }
 

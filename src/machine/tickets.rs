@@ -6,7 +6,7 @@ use super::extras::TicketExtra;
 use super::holds::ClaimEnd;
 use super::list::Link;
 use super::names::{Data, Fence, ISSUED_MAX, Name, SessionId, TICKETS_MAX};
-use super::rows::{NOBODY, ResourceKey, SessionKey, Standing, Ticket, TicketKey};
+use super::rows::{NOBODY, ResourceKey, SessionKey, Ticket, TicketKey, TicketStanding};
 use super::tables::Machine;
 
 /// A ticket as it is issued.
@@ -61,7 +61,7 @@ impl Machine {
             data: data.clone(),
             resource,
             issuer,
-            standing: Standing::Free,
+            standing: TicketStanding::Free,
             notify,
             stays: terms.stay,
             priority: terms.priority,
@@ -95,7 +95,7 @@ impl Machine {
     /// among the free. It must be the youngest of its resource.
     pub(super) fn tie_ticket(&mut self, ticket: Ticket) -> TicketKey {
         let (resource, number, stays) = (ticket.resource, ticket.number, ticket.stays);
-        assert!(ticket.standing == Standing::Free, "a new ticket is held");
+        assert!(ticket.standing == TicketStanding::Free, "a new ticket is held");
         debug_assert!(
             self.tables.find_ticket(resource, ticket.name.as_str()).is_none(),
             "a resource has two tickets of one name"
@@ -169,20 +169,20 @@ impl Machine {
             self.order_by_age(resource);
         }
         self.change(resource, |machine| match standing {
-            Standing::Free if terms.delay_ms == 0 => {}
-            Standing::Free => {
+            TicketStanding::Free if terms.delay_ms == 0 => {}
+            TicketStanding::Free => {
                 machine.leave_free(key);
                 machine.begin_delay(key, terms.delay_ms, out);
             }
-            Standing::Delayed => {
+            TicketStanding::Delayed => {
                 machine.end_delay(key, out);
                 machine.offer(key, terms.delay_ms, out);
             }
-            Standing::Dead => {
+            TicketStanding::Dead => {
                 machine.leave_dead(key);
                 machine.offer(key, terms.delay_ms, out);
             }
-            Standing::Held(_) => machine.tell_updated(key, out),
+            TicketStanding::Held(_) => machine.tell_updated(key, out),
         });
     }
 
@@ -254,10 +254,10 @@ impl Machine {
         let resource = self.tables.tickets[key].resource;
         self.change(resource, |machine| {
             match machine.tables.tickets[key].standing {
-                Standing::Held(hold) => drop(machine.end_hold(hold, out)),
-                Standing::Free => machine.leave_free(key),
-                Standing::Delayed => machine.end_delay(key, out),
-                Standing::Dead => machine.leave_dead(key),
+                TicketStanding::Held(hold) => drop(machine.end_hold(hold, out)),
+                TicketStanding::Free => machine.leave_free(key),
+                TicketStanding::Delayed => machine.end_delay(key, out),
+                TicketStanding::Dead => machine.leave_dead(key),
             }
             machine.unlist_with_issuer(key);
             let tables = &mut machine.tables;
@@ -267,7 +267,7 @@ impl Machine {
             if let Some(by_age) = row.extra.as_mut().and_then(|extra| extra.by_age.as_mut()) {
                 by_age.remove(&gone.number);
             }
-            assert!(gone.standing == Standing::Free, "a held ticket vanished");
+            assert!(gone.standing == TicketStanding::Free, "a held ticket vanished");
             tables.ticket_names.remove((resource, gone.name.as_str()), key);
         });
     }

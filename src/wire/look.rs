@@ -94,23 +94,22 @@ impl Look {
     pub(super) fn write_members(&self, object: &mut Object<'_>, most_bytes: usize) {
         object.member("resource", self.resource.as_str());
         write_all_figures(object, self.figures);
-        let mut room = most_bytes;
-        let all_holders =
-            list(object, "holders", &self.holders, &mut room, |holder, entry| holder.write(entry));
-        let all_waiters =
-            list(object, "waiters", &self.waiters, &mut room, |waiter, entry| waiter.write(entry));
+        // Holders who make much known leave room for those who wait.
+        let (holders, all_holders) =
+            list(&self.holders, most_bytes / 2, |holder, entry| holder.write(entry));
+        let (waiters, all_waiters) =
+            list(&self.waiters, most_bytes - holders.len(), |waiter, entry| waiter.write(entry));
+        object.written("holders", &holders).written("waiters", &waiters);
         object.unless_default("more", self.more || !all_holders || !all_waiters);
     }
 }
 
-/// Writes a list of as many entries as there is room for; false when some are left.
+/// A list of as many entries as there is room for, and whether that is all of them.
 fn list<T>(
-    object: &mut Object<'_>,
-    name: &'static str,
     entries: &[T],
-    room: &mut usize,
+    room_bytes: usize,
     write: impl Fn(&T, &mut Object<'_>),
-) -> bool {
+) -> (Vec<u8>, bool) {
     let mut list = vec![b'['];
     let mut is_all = true;
     for entry in entries {
@@ -121,16 +120,14 @@ fn list<T>(
         let mut written = Object::begin(&mut list);
         write(entry, &mut written);
         written.end();
-        if list.len() > *room {
+        if list.len() >= room_bytes {
             list.truncate(before);
             is_all = false;
             break;
         }
     }
     list.push(b']');
-    *room = room.saturating_sub(list.len());
-    object.written(name, &list);
-    is_all
+    (list, is_all)
 }
 
 impl LookHolder {

@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod directory;
 mod failures;
+mod first_version;
 mod flips;
 mod full_samples;
 mod owner_samples;

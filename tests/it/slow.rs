@@ -183,10 +183,13 @@ async fn who_falls_behind_reads_all_up_to_4001_and_resumes() {
             .await
             .expect("released");
     }
-    let expected = fences.iter().flat_map(|&fence| {
+    let expected = fences.iter().zip(1..).flat_map(|(&fence, attempt)| {
         [("ticket-claimed", fence), ("ticket-released", fence)].map(|(event, fence)| {
             let mut told = json!({"event": event, "resource": "r", "ticket": "t", "fence": fence});
             told["session"] = "other".into();
+            if event == "ticket-released" {
+                (told["reason"], told["attempt"]) = ("released".into(), attempt.into());
+            }
             told
         })
     });

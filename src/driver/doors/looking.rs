@@ -7,7 +7,7 @@ use crate::deadlines::At;
 use crate::driver::handle::Driver;
 use crate::driver::mode::Unavailable;
 use crate::driver::outbox::looked::Looked;
-use crate::driver::outbox::message::WatchedHolders;
+use crate::driver::outbox::watched::WatchedHolders;
 use crate::driver::state::State;
 use crate::driver::state::watched::{HOLDERS_OF_WATCHES_MAX, holders_of_watches};
 use crate::machine::{Fence, Figures, Name, TicketState, TicketStateKind, TicketView, WatchState};

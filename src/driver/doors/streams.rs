@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::driver::handle::Driver;
 use crate::driver::mode::Unavailable;
-use crate::driver::outbox::message::WatchedHolders;
 use crate::driver::outbox::stream::StreamCell;
+use crate::driver::outbox::watched::WatchedHolders;
 use crate::machine::{Figures, Name};
 
 /// Why a resource cannot be followed.

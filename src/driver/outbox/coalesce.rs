@@ -7,7 +7,7 @@ use crate::machine::{Figures, Kind};
 
 use crate::driver::commit::watermark::{LogPosition, Watermark};
 
-use super::message::WatchedHolders;
+use super::watched::WatchedHolders;
 
 /// The change-triggered events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

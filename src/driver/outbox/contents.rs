@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::driver::commit::watermark::{LogPosition, Watermark};
 use crate::machine::{Name, Sought, WaitId};
 
+use super::bounds::MESSAGE_COST_BYTES;
 use super::coalesce::CoalescedChanges;
 use super::latest::Latest;
-use super::message::{Ending, MESSAGE_COST_BYTES, Message};
+use super::message::{Ending, Message};
 
 /// Most messages that wait for a socket to read.
 pub const OUTBOX_MESSAGES_MAX: usize = 1024;

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use crate::access::Right;
 use crate::machine::{
-    BlockedSession, EndReason, Event, Fence, Figures, Grant, HolderView, LossReason, Name, Refusal,
-    Reply, SessionState, Sought, WaitId,
+    BlockedSession, EndReason, Event, Fence, Figures, Grant, LossReason, Name, Refusal, Reply,
+    SessionState, Sought, WaitId,
 };
 
+use super::bounds::MESSAGE_COST_BYTES;
 use super::coalesce::ChangeEvent;
 use super::looked::{Lefts, Looked};
+use super::watched::WatchedHolders;
 use crate::driver::mode::Unavailable;
-
-/// What a message costs beside its names and data, in bytes.
-pub const MESSAGE_COST_BYTES: usize = 64;
 
 /// Something to tell a socket.
 #[derive(Debug)]
@@ -108,28 +107,6 @@ pub struct WholeState {
     pub holders: Vec<Option<Arc<WatchedHolders>>>,
     /// There are too many for one visit: `Connection::watched_holders` gathers them.
     pub lacks_holders: bool,
-}
-
-/// Who holds a watched lock, as far as that is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WatchedHolders {
-    /// In order of their fences.
-    pub holders: Vec<HolderView>,
-    /// There are more.
-    pub more: bool,
-}
-
-impl WatchedHolders {
-    /// What it costs while it waits to be read, in bytes.
-    pub(in crate::driver) fn cost(&self) -> usize {
-        self.holders.iter().map(|holder| MESSAGE_COST_BYTES + size(holder)).sum()
-    }
-}
-
-/// How many bytes a holder's name and data have.
-pub(in crate::driver) fn size(holder: &HolderView) -> usize {
-    let data = holder.data.as_ref().map_or(0, |data| data.as_bytes().len());
-    holder.party.name().as_str().len() + data
 }
 
 /// Why a socket is to be closed by the server.

@@ -1,12 +1,14 @@
 //! What is to be told to a socket, in order, and not before it is durable. Bounded: a socket that
 //! does not read is ended, never waited for, and nothing is dropped without its being ended.
 
+pub(in crate::driver) mod bounds;
 pub(in crate::driver) mod coalesce;
 mod contents;
 pub(in crate::driver) mod latest;
 pub(in crate::driver) mod looked;
 pub(in crate::driver) mod message;
 pub(in crate::driver) mod stream;
+pub(in crate::driver) mod watched;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,11 +20,12 @@ use crate::machine::{Name, Sought, WaitId};
 use crate::driver::commit::watermark::{LogPosition, Watermark};
 use crate::driver::mode::Unavailable;
 
+use bounds::MESSAGE_COST_BYTES;
 use coalesce::{Change, CoalescedChanges};
 use contents::{Contents, Item, change_cost};
 pub use contents::{OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX};
 use latest::Latest;
-use message::{Answered, Ending, MESSAGE_COST_BYTES, Message, cost, is_paced};
+use message::{Answered, Ending, Message, cost, is_paced};
 
 /// A socket's outbox. Filled under the driver's lock, emptied by the socket's task.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::driver::commit::watermark::Watermark;
 use crate::machine::Figures;
 
 use super::latest::Latest;
-use super::message::WatchedHolders;
+use super::watched::WatchedHolders;
 
 /// How a resource stands, as watchers of each change are told: its figures, and who holds it if it
 /// is a lock.

@@ -44,7 +44,7 @@ pub(super) fn endings(machine: &Machine, command: &Command) -> Vec<AuditLine> {
                 fences.iter().filter_map(|&fence| Some((machine.timed_claim(fence)?, fence)));
             let line = |(claim, fence): (TimedClaim, Fence)| {
                 let hold = (&claim.resource, Some(&claim.ticket), fence);
-                trail.given(&claim.session, hold, "timeout")
+                trail.given(&claim.session, hold, TIMEOUT)
             };
             claims.filter_map(line).collect()
         }
@@ -52,7 +52,7 @@ pub(super) fn endings(machine: &Machine, command: &Command) -> Vec<AuditLine> {
             .iter()
             .filter_map(|&fence| {
                 let (resource, ticket, party) = machine.lost_hold(fence)?;
-                Some(trail.hold(&party, (&resource, ticket.as_ref(), fence), "delay-over"))
+                Some(trail.hold(&party, (&resource, ticket.as_ref(), fence), TIMEOUT))
             })
             .collect(),
         _ => trail.forced(command),
@@ -61,9 +61,11 @@ pub(super) fn endings(machine: &Machine, command: &Command) -> Vec<AuditLine> {
 
 /// Why a hold ended that was given back.
 const RELEASED: &str = "released";
+/// Why a hold ended whose time was up.
+const TIMEOUT: &str = "timeout";
 
 /// A command that was carried out.
-pub(super) struct Done<'a> {
+pub(super) struct DoneCommand<'a> {
     pub(super) command: &'a Command,
     pub(super) applied: &'a Applied,
     /// Who gave it, if that has no session.
@@ -75,7 +77,7 @@ pub(super) struct Done<'a> {
 pub(super) fn tell(
     audit: &Audit,
     machine: &Machine,
-    done: &Done<'_>,
+    done: &DoneCommand<'_>,
     endings: Vec<AuditLine>,
     events: &[Event],
     waits: impl Fn(RequestId) -> Option<SessionId>,
@@ -206,8 +208,8 @@ impl Trail<'_> {
         AuditLine { resource: Some(resource.clone()), ..line }
     }
 
-    fn replied(&self, done: &Done<'_>) -> Option<AuditLine> {
-        let Done { command, applied, outsider } = done;
+    fn replied(&self, done: &DoneCommand<'_>) -> Option<AuditLine> {
+        let DoneCommand { command, applied, outsider } = done;
         match (command, &applied.reply) {
             (
                 Command::Lock { session, .. }

@@ -6,8 +6,8 @@
 //! slices condemn: sessions leave their queues, what they issued vanishes, and nobody knows them
 //! any more. No slice grants anything before all that fell due are condemned. Then their holds pass
 //! on, slice by slice, in the order in which the sessions fell due. So nothing is granted to a
-//! session that ends at the same time, as if all had ended in one step. Then each of the other kinds
-//! ends, one kind behind the other.
+//! session that ends at the same time, as if all had ended in one step. Then the other kinds end,
+//! one behind the other.
 
 use crate::deadlines::At;
 use crate::driver::outbox::message::Message;

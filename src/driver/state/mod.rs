@@ -21,6 +21,7 @@ mod sessions;
 pub(super) mod speaker;
 pub(super) mod standing;
 mod streams;
+mod telling;
 mod timings;
 pub(super) mod turns;
 pub(super) mod undelivered;
@@ -40,7 +41,7 @@ use super::clock::WallClock;
 use super::commit::buffer::Buffer;
 use super::commit::watermark::{LogPosition, Watermark};
 use super::ids;
-use super::mode::Mode;
+use super::mode::DriverMode;
 
 use address::ReplyTo;
 use backlog::{Backlog, Serving};
@@ -58,7 +59,7 @@ use waits::Waits;
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) machine: Machine,
-    pub(super) mode: Mode,
+    pub(super) mode: DriverMode,
     pub(super) sessions: Sessions,
     pub(super) waits: Waits,
     pub(super) undelivered: UndeliveredGrants,
@@ -106,7 +107,7 @@ impl State {
         let queue = (log == Some(Order::AppendFirst)).then(TurnQueue::default);
         Self {
             machine,
-            mode: Mode::default(),
+            mode: DriverMode::default(),
             sessions: Sessions::default(),
             waits: Waits::default(),
             undelivered: UndeliveredGrants::default(),
@@ -141,7 +142,8 @@ impl State {
         let endings = self.audit.as_ref().map(|_| audited::endings(&self.machine, command));
         let applied = self.machine.apply(command, &mut self.events);
         if let Some((audit, endings)) = self.audit.as_ref().zip(endings) {
-            let done = audited::Done { command, applied: &applied, outsider: to.as_outsider() };
+            let done =
+                audited::DoneCommand { command, applied: &applied, outsider: to.as_outsider() };
             let waits = |request| self.waits.request(request).map(|wait| wait.session);
             audited::tell(audit, &self.machine, &done, endings, &self.events, waits);
         }
@@ -203,8 +205,8 @@ impl State {
         let is_due = self.next_end() <= now;
         match &mut self.queue {
             Some(queue) if is_due => queue.fall_due(),
-            Some(_) => {}
-            None => self.run_due(now),
+            None if is_due => self.run_due(now),
+            Some(_) | None => {}
         }
     }
 
@@ -214,8 +216,8 @@ impl State {
         told.into_iter().flatten().min().unwrap_or(At::NEVER).min(self.next_end())
     }
 
-    /// When something next ends, or goes on, by a command. With a log that orders first it is looked
-    /// for when the batch under way was applied.
+    /// When something next ends, or goes on, by a command. With a log that orders first it is
+    /// looked for when the batch under way was applied.
     fn next_end(&self) -> At {
         if self.queue.as_ref().is_some_and(TurnQueue::is_asked) {
             return At::NEVER;

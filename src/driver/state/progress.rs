@@ -4,25 +4,23 @@
 use std::collections::BTreeMap;
 
 use crate::deadlines::At;
-use crate::driver::commit::watermark::LogPosition;
 use crate::machine::{SessionId, WaitId};
 
-use super::State;
 use super::rounds::Rounds;
 
 /// How long it takes at least until a wait is told again, in ms.
 const EVERY_MS: u64 = 1000;
 /// Most waits that one visit looks at.
-const SLICE: usize = 500;
+pub(super) const PROGRESS_SLICE: usize = 500;
 
 /// A wait by socket.
-type Place = (SessionId, WaitId);
+type FollowedWait = (SessionId, WaitId);
 
 /// Waits whose sockets want to be told, and the position that each was told last.
 #[derive(Debug)]
 pub(super) struct Progress {
-    told: BTreeMap<Place, u32>,
-    rounds: Rounds<Place>,
+    pub(super) told: BTreeMap<FollowedWait, u32>,
+    pub(super) rounds: Rounds<FollowedWait>,
 }
 
 impl Default for Progress {
@@ -37,7 +35,7 @@ impl Progress {
         self.told.insert((session, wait), position);
     }
 
-    /// Somebody has left a queue.
+    /// Somebody may have left a queue.
     #[inline]
     pub(super) fn moved(&mut self) {
         if !self.told.is_empty() {
@@ -52,7 +50,7 @@ impl Progress {
 
     pub(super) fn session_ended(&mut self, session: SessionId) {
         let all = (session, WaitId(0))..=(session, WaitId(u64::MAX));
-        let waits: Vec<Place> = self.told.range(all).map(|(&place, _)| place).collect();
+        let waits: Vec<FollowedWait> = self.told.range(all).map(|(&place, _)| place).collect();
         for place in waits {
             self.told.remove(&place);
         }
@@ -64,26 +62,8 @@ impl Progress {
     }
 
     /// The waits that are told of, in order.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+    #[cfg(debug_assertions)]
+    pub(super) fn places(&self) -> impl Iterator<Item = FollowedWait> {
         self.told.keys().copied()
-    }
-}
-
-impl State {
-    /// Tells sockets where their waits stand, as many as one visit may.
-    pub(super) fn tell_progress(&mut self, now: At) {
-        let Progress { told, rounds } = &mut self.progress;
-        let position: LogPosition = self.watermark.now();
-        for place in rounds.slice(told, SLICE, now) {
-            let (session, wait) = place;
-            if let Some(socket) = self.sessions.socket(&session)
-                && let Some(last) = told.get_mut(&place)
-                && let Some((sought, stands)) = self.machine.position_of(wait)
-                && stands != *last
-            {
-                *last = stands;
-                socket.push_moved(wait, (sought, stands), position);
-            }
-        }
     }
 }

@@ -136,6 +136,7 @@ impl State {
     ) {
         let ended = self.waits.request_ended(request, &mut self.deadlines);
         if let Some((session, sender)) = ended {
+            self.progress.moved();
             self.sessions.unpin(&session, &mut self.deadlines, now);
             self.pin_until(position, session);
             if let Some(sender) = sender {

@@ -131,6 +131,7 @@ impl Timings {
     }
 
     /// Claims, or lost holds, in order.
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn fences(&self, are_lost: bool) -> Vec<Fence> {
         let of_kind = self.holds.iter().filter(|(_, hold)| hold.is_lost == are_lost);
         let mut fences: Vec<Fence> = of_kind.map(|(&fence, _)| fence).collect();
@@ -139,6 +140,7 @@ impl Timings {
     }
 
     /// Delays, in order.
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn delays(&self) -> Vec<DelayId> {
         let mut delays: Vec<DelayId> = self.delays.keys().copied().collect();
         delays.sort_unstable();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::deadlines::At;
 use crate::driver::outbox::looked::{Lefts, Looked};
-use crate::driver::outbox::message::{WatchedHolders, size};
 use crate::driver::outbox::stream::WatchedState;
+use crate::driver::outbox::watched::{WatchedHolders, size};
 use crate::machine::{Fence, Figures, Kind, Machine, Name, WatchState};
 
 use super::State;

@@ -3,7 +3,7 @@
 use super::types::{HolderView, LookView, TicketState, TicketView, TimedClaim, WaiterView};
 use crate::machine::command::{Figures, Kind, Mode};
 use crate::machine::names::{Fence, Name, WaitId};
-use crate::machine::rows::{Held, HoldKey, ResourceKey, Standing, Ticket, TicketKey};
+use crate::machine::rows::{Held, HoldKey, ResourceKey, Ticket, TicketKey, TicketStanding};
 use crate::machine::tables::Machine;
 
 /// How a ticket stands, without when that ends.
@@ -184,10 +184,10 @@ impl Machine {
     /// How a ticket stands.
     pub(super) fn state_of(&self, ticket: &Ticket) -> TicketState {
         match ticket.standing {
-            Standing::Free => TicketState::Free,
-            Standing::Held(_) => TicketState::Held,
-            Standing::Dead => TicketState::Dead,
-            Standing::Delayed => {
+            TicketStanding::Free => TicketState::Free,
+            TicketStanding::Held(_) => TicketState::Held,
+            TicketStanding::Dead => TicketState::Dead,
+            TicketStanding::Delayed => {
                 let delay = ticket.extra.as_ref().and_then(|extra| extra.delay);
                 TicketState::Delayed { until_ms: delay.map_or(0, |delay| delay.until_ms) }
             }

@@ -10,7 +10,7 @@ use crate::machine::command::{Kind, Mode, Party, TicketTerms};
 use crate::machine::extras::Pause;
 use crate::machine::names::SessionInfo;
 use crate::machine::rows::{
-    Held, HoldKey, Resource, ResourceKey, Session, SessionKey, Standing, TicketKey,
+    Held, HoldKey, Resource, ResourceKey, Session, SessionKey, TicketKey, TicketStanding,
 };
 use crate::machine::tables::Machine;
 
@@ -147,7 +147,7 @@ impl Machine {
             },
             attempts: ticket.attempts,
             delay,
-            dead: ticket.standing == Standing::Dead,
+            dead: ticket.standing == TicketStanding::Dead,
             note: extra.and_then(|extra| extra.note.clone()),
         }
     }

@@ -14,8 +14,8 @@ use crate::machine::extras::{Delay, HoldExtra, Pause, TicketExtra};
 use crate::machine::list::Link;
 use crate::machine::names::{SessionId, SessionName, WaitId};
 use crate::machine::rows::{
-    Group, GroupKey, Held, Hold, NOBODY, ResourceKey, SessionKey, Standing, Ticket, TicketKey,
-    Wait, Watch,
+    Group, GroupKey, Held, Hold, NOBODY, ResourceKey, SessionKey, Ticket, TicketKey,
+    TicketStanding, Wait, Watch,
 };
 use crate::machine::tables::Machine;
 
@@ -158,7 +158,7 @@ impl Machine {
             data: from.data.clone(),
             resource,
             issuer,
-            standing: Standing::Free,
+            standing: TicketStanding::Free,
             notify: from.notify,
             stays: terms.stay,
             priority: terms.priority,

@@ -153,3 +153,83 @@ async fn a_grant_that_is_undone_has_an_end_with_that_reason() {
     assert_eq!(lines[1]["fence"], lines[2]["fence"]);
     serving.abort();
 }
+
+#[tokio::test]
+async fn what_is_done_by_force_is_told_with_who_did_it() {
+    let place = Place::new();
+    let served = Served::with(place.config()).await;
+    let mut one = SessionInfo::open(served.address, "one").await;
+    let mut two = SessionInfo::open(served.address, "two").await;
+    one.ask("POST /locks/db?mode=shared").await;
+    two.ask("POST /locks/db?mode=shared").await;
+    two.ask("POST /locks/db?steal=true").await;
+    let mut nobody = Client::connect(served.address).await;
+    nobody.ask("DELETE /locks/db?force=true").await;
+    nobody.ask("DELETE /locks/db?force=true").await;
+    one.issue("jobs", "t", "").await;
+    two.claim("jobs").await;
+    one.ask("DELETE /claims/jobs?name=t&force=true").await;
+    nobody.ask("PUT /resources/jobs?paused=true").await;
+    one.ask("PUT /resources/jobs?paused=false").await;
+    served.stop().await;
+    let lines = place.lines();
+    assert_eq!(
+        lines[2..].iter().map(said).collect::<Vec<_>>(),
+        [
+            "one granted db",
+            "two granted db",
+            "one hold-ended db forced",
+            "two hold-ended db forced",
+            "two granted db",
+            "two hold-ended db forced",
+            "forced db",
+            "two granted jobs t",
+            "two hold-ended jobs t forced",
+            "one forced jobs t",
+            "paused jobs",
+            "one resumed jobs",
+        ]
+    );
+    let by = |line: usize| &lines[2 + line]["by"];
+    assert_eq!(by(2), &lines[1]["ref"], "two did it");
+    assert_eq!((by(3), by(5)), (&Value::Null, &Value::Null), "its own, and by nobody");
+    assert_eq!(by(8), &lines[0]["ref"], "one did it");
+    assert!(lines[8]["address"].as_str().is_some_and(|from| from.starts_with("127.0.0.1")));
+}
+
+#[tokio::test]
+async fn what_ends_by_itself_is_told_and_what_is_lost_twice() {
+    let place = Place::new();
+    let served = Served::with(place.config()).await;
+    let mut issuer = SessionInfo::open(served.address, "issuer").await;
+    issuer.issue("jobs", "t", "").await;
+    issuer.ask("POST /claims/jobs?hold=1000").await;
+    let mut next = SessionInfo::open(served.address, "next").await;
+    next.ask("POST /claims/jobs?wait=60000").await;
+    let mut client = Client::connect(served.address).await;
+    let opened = client.ask("POST /sessions?name=brief&ttl=1000&delay=300").await;
+    let brief = opened.json().as_str().expect("an id").to_owned();
+    client.ask(&format!("POST /locks/db?sessid={brief}")).await;
+    drop(client);
+    next.ask("POST /locks/db?wait=60000").await;
+    served.stop().await;
+    let lines = place.lines();
+    let told: Vec<_> = lines[1..].iter().map(said).collect();
+    assert_eq!(
+        told,
+        [
+            "issuer granted jobs t",
+            "next session-opened",
+            "issuer hold-ended jobs t timeout",
+            "next granted jobs t",
+            "brief session-opened",
+            "brief granted db",
+            "brief hold-lost db expired",
+            "brief session-ended expired",
+            "brief hold-ended db timeout",
+            "next granted db",
+        ]
+    );
+    assert_eq!(lines[7]["fence"], lines[9]["fence"], "it is the same hold");
+    assert_eq!((&lines[7]["ref"], &lines[9]["ref"]), (&lines[6]["ref"], &Value::Null));
+}

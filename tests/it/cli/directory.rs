@@ -111,7 +111,7 @@ async fn a_start_tells_what_it_restored() {
     bytes.extend_from_within(bytes.len() - 500..);
     fs::write(&log, bytes).expect("can be written");
     let said = stopped(Program::start(&options(&dir)).await).await;
-    let figures = "sessions=1 resources=3 tickets=1 locks=2 commands=5 ms=";
+    let figures = "sessions=1 resources=3 tickets=1 locks=2 commands=6 ms=";
     let line = said.lines().find(|line| line.contains("restored from 00000001.ticketd"));
     assert!(line.is_some_and(|line| line.contains(figures)), "{said}");
     assert!(said.contains("an unfinished write at record "), "{said}");

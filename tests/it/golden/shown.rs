@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::iter::once;
 
 use ticketd::machine::{
-    Counts, Fence, Figures, Grant, HolderView, IssuedState, Kind, LookView, Mode, Name, Owner,
-    Party, Refusal, ResourceView, SessionId, SessionInfo, SessionState, SessionView, TicketState,
-    TicketView, TimedClaim, WaitState, WaitTimeout, WaiterView, WatchState,
+    Counts, Data, Fence, Figures, Grant, HolderView, IssuedState, Kind, LookView, Mode, Name,
+    Owner, Party, Refusal, ResourceView, SessionId, SessionInfo, SessionState, SessionView,
+    TicketState, TicketView, TimedClaim, WaitState, WaitTimeout, WaiterView, WatchState,
 };
 
 use super::events::sought;
@@ -170,10 +170,15 @@ pub(super) fn look(view: &LookView) -> Vec<String> {
 fn holder_view(view: &HolderView) -> String {
     let HolderView { party: who, ticket, fence, since_ms, mode: held, data, .. } = view;
     let what = ticket.as_ref().map(|ticket| format!(" {ticket}")).unwrap_or_default();
-    let known = data.as_ref().map(super::write::data).unwrap_or_default();
+    let known = data.as_ref().map(known).unwrap_or_default();
     let (attempt, hold) = (behind("attempt", view.attempt), behind("for", view.hold_ms));
     let (who, mode, fence) = (party(who), mode(*held), fence.0);
     format!("held{what} by {who} fence {fence}{mode}{known}{attempt}{hold} since {since_ms}")
+}
+
+/// An empty value would be one that is made known.
+fn known(value: &Data) -> String {
+    if value.as_bytes().is_empty() { " empty".to_owned() } else { data(value) }
 }
 
 fn waiter_view(view: &WaiterView) -> String {

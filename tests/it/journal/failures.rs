@@ -1,16 +1,20 @@
 //! Each call to the store fails in turn. After a final failure nothing is acknowledged and nothing
 //! touched any more; after a full disk the same batch goes through.
 
+use std::sync::LazyLock;
+
 use ticketd::journal::{
     Crash, CrashStore, Fault, NoSnapshot, OpenError, Recovered, StorageFailure,
 };
 use ticketd::log::Batch;
-use ticketd::machine::Snapshot;
+use ticketd::machine::{Command, Snapshot};
 
 use super::support::{JournalWriter, open, snapshots};
 use crate::random;
 
 const COMMANDS: usize = 240;
+/// What every run appends. To draw it takes longer than to append it.
+static HISTORY: LazyLock<Vec<Command>> = LazyLock::new(|| random::accepted(21, COMMANDS));
 
 /// What a run came to.
 struct Run {
@@ -24,13 +28,13 @@ struct Run {
 
 /// Opens, appends by twos and threes, makes snapshots, and stops at the first final failure.
 fn run(memory: &CrashStore, retry: bool) -> Option<Run> {
-    let history = random::accepted(21, COMMANDS);
+    let history = &*HISTORY;
     let recovered = match open(memory) {
         Err(OpenError::Failed(StorageFailure::Full)) if retry => open(memory).ok()?,
         other => other.ok()?,
     };
     let mut keeper = boot(recovered, retry).ok()?;
-    let snapshots = snapshots(&keeper.machine, &history);
+    let snapshots = snapshots(&keeper.machine, history);
     let mut failure = None;
     let mut tried = 0;
     for (number, commands) in history.chunks(3).enumerate() {

@@ -8,7 +8,8 @@ use ticketd::machine::{
     TicketTerms, Ttl, WaitOrigin, WaitRequest, WaitSnapshot, WaitTimeout,
 };
 
-use super::samples::{decode, encode, name, sample, snapshot};
+use super::first_version::snapshot;
+use super::samples::{decode, encode, name, sample};
 
 const SESSION: SessionId = SessionId(*b"twenty bytes of ksui");
 const CLOCK_MS: u64 = 1_800_000_000_042;

@@ -3,7 +3,8 @@
 use ticketd::log::codec::{Reader, decode_command, encode_command};
 use ticketd::machine::{Command, Owner, Reach, SessionId, WaitId};
 
-use super::samples::{decode, encode, name, sample, snapshot};
+use super::first_version::snapshot;
+use super::samples::{decode, encode, name, sample};
 
 /// Owners are written since 0.3, where a session has one.
 #[test]

@@ -137,8 +137,10 @@ impl Model {
 
     pub(super) fn ripen(&mut self, delays: &[DelayId]) -> Answer {
         for &due in delays {
-            let is_due = |ticket: &&Ticket| matches!(ticket.standing, Standing::Delayed { delay, .. } if delay == due);
-            let ticket = self.tickets.iter().find(is_due);
+            let ticket = self.tickets.iter().find(|ticket| match ticket.standing {
+                Standing::Delayed { delay, .. } => delay == due,
+                _ => false,
+            });
             if let Some((resource, name)) = ticket.map(|it| (it.resource.clone(), it.name.clone()))
             {
                 self.end_delay(&resource, &name);

@@ -33,6 +33,15 @@ pub(super) fn now() -> Instant {
 #[derive(Clone, Copy)]
 pub(super) struct Place(pub(super) SocketAddr);
 
+/// A request with further members.
+pub(super) fn with(mut request: Value, members: Value) -> Value {
+    let Value::Object(members) = members else { panic!("no members: {members}") };
+    for (name, value) in members {
+        request[name] = value;
+    }
+    request
+}
+
 /// A server in this process.
 pub(super) struct Running {
     place: Place,

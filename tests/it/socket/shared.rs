@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Client, start};
+use super::client::{Client, start, with};
 
 impl Client {
     /// Asks for a lock in shared mode, without waiting.
@@ -15,7 +15,9 @@ impl Client {
         let list = told["holders"].as_array().unwrap_or_else(|| panic!("no holders: {told}"));
         let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
         list.iter()
-            .map(|it| (text(&it["session"]), it["fence"].as_u64().unwrap(), text(&it["data"])))
+            .map(|it| {
+                (text(&it["session"]), it["fence"].as_u64().expect("a fence"), text(&it["data"]))
+            })
             .collect()
     }
 }
@@ -86,7 +88,7 @@ async fn who_leads_and_where_is_seen_by_all_who_watch() {
     let state = observer.ask(watch).await;
     assert_eq!(state["holders"], json!([]), "nobody leads");
     let ask = json!({"op": "lock", "resource": "elected", "data": "here"});
-    let fence = leader.ask(ask).await["fence"].as_u64().unwrap();
+    let fence = leader.ask(ask).await["fence"].as_u64().expect("a fence");
     let changed = observer.event("resource-changed").await;
     assert_eq!(Client::holders(&changed), [("leader".into(), fence, "here".into())]);
     assert_eq!(changed["holders"][0]["ref"].as_str().map(str::len), Some(16));
@@ -141,9 +143,8 @@ async fn a_lock_is_taken_at_once_and_who_waits_waits_on() {
     assert!(again["fence"].as_u64() > stolen["fence"].as_u64());
     thief.quiet().await;
     for wrong in [json!({"mode": "shared"}), json!({"fence": 7})] {
-        let mut ask = json!({"op": "lock", "resource": "db", "steal": true});
-        ask.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
-        assert_eq!(thief.refused(ask).await, "bad-request", "{wrong}");
+        let ask = json!({"op": "lock", "resource": "db", "steal": true});
+        assert_eq!(thief.refused(with(ask, wrong.clone())).await, "bad-request", "{wrong}");
     }
     thief.unlock("db").await;
     waiter.event("lock-granted").await;
@@ -154,11 +155,8 @@ async fn grants_are_ended_by_force_all_or_one() {
     let server = start().await;
     let (mut a, mut b, mut ops) =
         (server.open("a").await, server.open("b").await, server.open("ops").await);
-    let force = |members: Value| {
-        let mut unlock = json!({"op": "unlock", "resource": "page", "force": true});
-        unlock.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-        unlock
-    };
+    let force =
+        |members: Value| with(json!({"op": "unlock", "resource": "page", "force": true}), members);
     assert_eq!(ops.refused(force(json!({}))).await, "resource-not-found");
     let first = a.share("page").await["fence"].take();
     let second = b.share("page").await["fence"].take();

@@ -2,20 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Client, Running, start};
+use super::client::{Client, Running, start, with};
 
 /// An op about `job` in `jobs`, with further members.
 fn about(op: &str, members: Value) -> Value {
-    let mut request = json!({"op": op, "resource": "jobs", "ticket": "job"});
-    request.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-    request
+    with(json!({"op": op, "resource": "jobs", "ticket": "job"}), members)
 }
 
 impl Client {
     /// Claims a ticket of `jobs`: what is told of it.
     async fn work(&mut self, members: Value) -> Value {
-        let mut claim = about("claim", members);
-        claim.as_object_mut().unwrap().remove("ticket");
+        let claim = with(json!({"op": "claim", "resource": "jobs"}), members);
         let ok = self.ask(claim).await;
         assert_eq!(ok["granted"], true, "{ok}");
         ok["ticket"].clone()

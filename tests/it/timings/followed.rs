@@ -71,6 +71,25 @@ async fn what_was_not_told_of_a_wait_is_dropped_when_it_ends() {
     assert_eq!(heard(&last), ["granted"]);
 }
 
+/// Requests stand in the same queue.
+#[tokio::test(start_paused = true)]
+async fn who_waits_behind_a_request_is_told_when_that_leaves() {
+    let driver = driver();
+    let (holder, last) = (connect(&driver, "holder"), connect(&driver, "last"));
+    command(&holder, lock(holder.session()));
+    let asks = driver.open(new_session("asks", 86_400_000), None).await.expect("it works");
+    let waiting = driver.request_waiting(asks, 60_000, |wish| {
+        let (session, resource, ask) = (asks, name("db"), LockAsk::default());
+        Command::Lock { session, resource, wait_request: Some(wish), ask }
+    });
+    let mut waiting = Box::pin(waiting);
+    assert!((&mut waiting).now_or_never().is_none());
+    assert_eq!(following(&last), "place 2");
+    drop(waiting);
+    pass(1).await;
+    assert_eq!(heard(&last), ["moved to 1"]);
+}
+
 /// What a watcher is told of a lock: its figures, and the data of those who hold it.
 type Told = (u32, Option<Vec<Vec<u8>>>);
 
