@@ -17,6 +17,7 @@ const OURS: &[&str] = &[
     "/page.svg",
     "/docs/protocol.md",
     "/docs/asyncapi.yaml",
+    "/docs/openapi.yaml",
     "/docs/durability.md",
 ];
 
@@ -65,7 +66,7 @@ async fn every_published_file_of_the_helper_is_served_as_it_is() {
         assert_eq!(answer.status, 200, "{name} is not in src/server/http/helper.rs");
         assert!(answer.body == file(&format!("client-js/{name}")).as_bytes(), "{name}");
     }
-    for name in ["protocol.md", "asyncapi.yaml", "durability.md"] {
+    for name in ["protocol.md", "asyncapi.yaml", "openapi.yaml", "durability.md"] {
         let answer = client.ask_at(&format!("GET /docs/{name}")).await;
         assert!(answer.body == file(&format!("docs/{name}")).as_bytes(), "{name}");
     }

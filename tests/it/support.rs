@@ -1,7 +1,9 @@
 //! What the stories are told with: a server in this process or in one of its own, and a client of
 //! it.
 
+mod asked;
 mod client;
+mod described;
 mod dir;
 mod program;
 mod session;

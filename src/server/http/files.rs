@@ -27,6 +27,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("/docs/protocol.md", include_str!("../../../docs/protocol.md")),
     ("/docs/access.md", include_str!("../../../docs/access.md")),
     ("/docs/asyncapi.yaml", include_str!("../../../docs/asyncapi.yaml")),
+    ("/docs/openapi.yaml", include_str!("../../../docs/openapi.yaml")),
     ("/docs/durability.md", include_str!("../../../docs/durability.md")),
 ];
 

@@ -216,3 +216,7 @@ impl Ask {
 fn refuse(request: &Request, status: StatusCode) -> HttpAnswer {
     response::refusal(status, request::wants_documents(request.headers()))
 }
+
+#[cfg(test)]
+#[path = "routes_tests.rs"]
+mod tests;

@@ -7,7 +7,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::{in_time, not_yet};
+use super::asked::{Asked, Requests};
+use super::{described, in_time, not_yet};
 
 /// An answer as it came.
 #[derive(Debug)]
@@ -50,8 +51,8 @@ pub(crate) struct Client<S = TcpStream> {
     stream: BufReader<S>,
     /// Headers that every request bears, each with its line end.
     headers: String,
-    /// Whether the answer that comes next has no body, whatever it says.
-    head: bool,
+    /// What is not answered yet.
+    requests: Requests,
 }
 
 impl Client {
@@ -74,7 +75,7 @@ impl Client {
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// A client at the end of a stream.
     pub(crate) fn over(stream: S) -> Self {
-        Self { stream: BufReader::new(stream), headers: String::new(), head: false }
+        Self { stream: BufReader::new(stream), headers: String::new(), requests: Requests::new() }
     }
 
     /// Every request from now on bears this header.
@@ -91,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Sends bytes as they are. The server may have turned away already.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> bool {
+        self.requests.sent(bytes);
         // What finds no room below TLS stays in it until it is flushed.
         in_time(self.stream.write_all(bytes)).await.is_ok()
             && in_time(self.stream.flush()).await.is_ok()
@@ -116,7 +118,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     async fn try_send(&mut self, method: &str, path: &str, body: &[u8]) -> bool {
-        self.head = method == "HEAD";
         let (headers, length) = (&self.headers, body.len());
         let head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}");
         let length = match method {
@@ -156,13 +157,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Asks for a stream: the answer without its body, of which [`Self::piece`] reads on.
     pub(crate) async fn open_stream(&mut self, request: &str) -> Answer {
         self.send(request).await;
-        in_time(self.read_head()).await.expect("an answer")
+        let (answer, asked) = in_time(self.read_head()).await.expect("an answer");
+        if let Some(asked) = asked {
+            described::hold(&asked, &answer, None);
+        }
+        answer
     }
 
     /// The next piece of a stream; `None` at its end.
     pub(crate) async fn piece(&mut self) -> Option<String> {
         let chunk = in_time(self.read_chunk()).await?;
-        (!chunk.is_empty()).then(|| String::from_utf8(chunk).expect("text"))
+        let piece = String::from_utf8(chunk).expect("text");
+        described::hold_event(&piece);
+        (!piece.is_empty()).then_some(piece)
     }
 
     /// Reads the next answer.
@@ -180,7 +187,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         not_yet(self.stream.fill_buf()).await
     }
 
-    async fn read_head(&mut self) -> Option<Answer> {
+    /// An answer without its body, and what it answers, unless that is no request.
+    async fn read_head(&mut self) -> Option<(Answer, Option<Asked>)> {
         let first = self.read_line().await?;
         let rest = first.strip_prefix("HTTP/1.1 ").or_else(|| first.strip_prefix("HTTP/1.0 "));
         let status = rest.and_then(|rest| rest.get(..3)?.parse().ok());
@@ -191,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             let Some((name, value)) = line.split_once(':') else { break };
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
-        Some(Answer { status, headers, body: Vec::new() })
+        Some((Answer { status, headers, body: Vec::new() }, self.requests.next()))
     }
 
     async fn read_chunk(&mut self) -> Option<Vec<u8>> {
@@ -202,23 +210,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     async fn read_answer(&mut self) -> Option<Answer> {
-        let mut answer = self.read_head().await?;
-        let status = answer.status;
-        if self.head || status == 304 {
-            return Some(answer);
+        let (mut answer, asked) = self.read_head().await?;
+        let is_head = asked.as_ref().is_some_and(|asked| asked.method == "HEAD");
+        if !is_head && answer.status != 304 {
+            answer.body = self.read_body(&answer).await?;
         }
-        if answer.header("transfer-encoding") == "chunked" {
-            loop {
-                let chunk = self.read_chunk().await?;
-                if chunk.is_empty() {
-                    return Some(answer);
-                }
-                answer.body.extend(chunk);
-            }
+        if let Some(asked) = asked {
+            described::hold(&asked, &answer, Some(&answer.body));
         }
-        let length = answer.header("content-length").parse().expect("a length");
-        answer.body = self.read_bytes(length).await?;
         Some(answer)
+    }
+
+    async fn read_body(&mut self, answer: &Answer) -> Option<Vec<u8>> {
+        if answer.header("transfer-encoding") != "chunked" {
+            let length = answer.header("content-length").parse().expect("a length");
+            return self.read_bytes(length).await;
+        }
+        let mut body = Vec::new();
+        loop {
+            let chunk = self.read_chunk().await?;
+            if chunk.is_empty() {
+                return Some(body);
+            }
+            body.extend(chunk);
+        }
     }
 
     async fn read_line(&mut self) -> Option<String> {
