@@ -91,17 +91,25 @@ impl Requests {
             let found = headers.find(|header| header.name.eq_ignore_ascii_case(name));
             found.map(|header| String::from_utf8_lossy(header.value).to_ascii_lowercase())
         };
+        let lengths = request.headers.iter();
+        let lengths = lengths.filter(|header| header.name.eq_ignore_ascii_case("content-length"));
+        self.following = match (value("transfer-encoding"), value("content-length")) {
+            (Some(_), _) => Following::Chunks,
+            (None, None) => Following::Head,
+            (None, Some(length)) => match length.parse() {
+                Ok(length) if lengths.count() == 1 => Following::Body(length),
+                _ => {
+                    self.following = Following::Nonsense;
+                    return true;
+                }
+            },
+        };
         let path = request.path.unwrap_or_default();
         self.asked.push_back(Asked {
             method: request.method.unwrap_or_default().to_owned(),
             path: path.split('?').next().unwrap_or_default().to_owned(),
             documents: value("accept").is_some_and(|it| it.contains("application/problem+json")),
         });
-        self.following = match (value("transfer-encoding"), value("content-length")) {
-            (Some(_), _) => Following::Chunks,
-            (None, None) => Following::Head,
-            (None, Some(length)) => length.parse().map_or(Following::Nonsense, Following::Body),
-        };
         self.unread.drain(..length);
         true
     }
