@@ -57,6 +57,7 @@ async fn shake_patiently(mut stream: Lingering, config: Arc<ServerConfig>) -> Sh
 /// An answer to plain HTTP. It is made by hand: hyper serves who shook hands.
 fn refusal() -> String {
     let length = PLAIN.len();
-    let head = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n";
-    format!("{head}content-length: {length}\r\n\r\n{PLAIN}")
+    let media = "text/plain; charset=utf-8";
+    let head = format!("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: {media}");
+    format!("{head}\r\ncontent-length: {length}\r\n\r\n{PLAIN}")
 }

@@ -1,0 +1,3 @@
+"""What schemathesis is told beyond the description."""
+
+import schemathesis
