@@ -3,7 +3,6 @@
 //! is not part of the state: a restored machine begins anew.
 
 use super::command::{Command, Kind};
-use super::event::EndReason;
 
 /// How something came to be held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
