@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{oneshot, watch};
 
 use crate::log::Order;
-use crate::machine::{Counts, Fence, Machine};
+use crate::machine::{Counts, Fence, Machine, Tally};
 use crate::notices::Notices;
 
 use super::clock::{Clock, WallClock};
@@ -45,8 +45,12 @@ impl fmt::Debug for Driver {
 pub struct Status {
     /// How many there are of everything.
     pub counts: Counts,
+    /// What has happened since the start.
+    pub tally: Tally,
     /// Requests carried out since the start.
     pub operations: u64,
+    /// No new sessions are taken.
+    pub is_draining: bool,
     /// What is kept on disk, if anything is.
     pub persistence: Option<PersistenceStatus>,
 }
@@ -224,11 +228,12 @@ impl Driver {
     #[must_use]
     pub fn status(&self) -> Status {
         let visit = self.visit_as_driver();
-        let (counts, operations) = (visit.machine.counts(), visit.operations);
+        let (counts, tally) = (visit.machine.counts(), *visit.machine.tally());
+        let (operations, is_draining) = (visit.operations, visit.draining);
         drop(visit);
         // Nothing can panic under its lock.
         let persistence = self.0.persistence.lock().ok().and_then(|status| status.clone());
-        Status { counts, operations, persistence }
+        Status { counts, tally, operations, is_draining, persistence }
     }
 
     /// Answers all requests that wait as if their time were up; from now on none waits.

@@ -36,6 +36,7 @@ mod visit;
 mod writer;
 
 pub use commit::watermark::LogPosition;
+pub use doors::draining::Readiness;
 pub use doors::request::{Answer, NewSession, Pin};
 pub use doors::socket::{Asked, Connection, NotAttached, reason};
 pub use doors::streams::{NotFollowed, ResourceStream};

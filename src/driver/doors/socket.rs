@@ -79,6 +79,7 @@ impl Driver {
         subject: Option<&Subject>,
     ) -> Result<Connection, Unavailable> {
         let mut visit = self.visit()?;
+        visit.may_open()?;
         let (session, ttl, now) = (ids::new_session_id(), new.ttl, visit.now);
         visit.submit(new.opening(session), ReplyTo::Nobody, now);
         if let Some(owner) = subject.and_then(Subject::owner).cloned() {

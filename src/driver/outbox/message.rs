@@ -45,6 +45,8 @@ pub enum Message {
     },
     /// Its proof ends in so many ms.
     TokenExpiring(u32),
+    /// Whether the server takes no new sessions.
+    Draining(bool),
     /// The server is about to stop; in how many ms.
     GoingAway(u32),
 }
@@ -195,6 +197,7 @@ pub(in crate::driver) fn cost(message: &Message) -> usize {
             Message::Event(_)
             | Message::Answer(..)
             | Message::TokenExpiring(_)
+            | Message::Draining(_)
             | Message::GoingAway(_) => 0,
         }
 }

@@ -60,6 +60,8 @@ use waits::Waits;
 pub(super) struct State {
     pub(super) machine: Machine,
     pub(super) mode: DriverMode,
+    /// No new sessions are taken.
+    pub(super) draining: bool,
     pub(super) sessions: Sessions,
     pub(super) waits: Waits,
     pub(super) undelivered: UndeliveredGrants,
@@ -108,6 +110,7 @@ impl State {
         Self {
             machine,
             mode: DriverMode::default(),
+            draining: false,
             sessions: Sessions::default(),
             waits: Waits::default(),
             undelivered: UndeliveredGrants::default(),

@@ -71,6 +71,7 @@ fn json(message: Message, out: &mut Vec<u8>) -> Option<()> {
             SocketEvent::WaitMoved { wait, sought, position }.write(out);
         }
         Message::TokenExpiring(left_ms) => SocketEvent::TokenExpiring { left_ms }.write(out),
+        Message::Draining(on) => SocketEvent::Draining { on }.write(out),
         Message::GoingAway(after_ms) => SocketEvent::GoingAway { after_ms }.write(out),
     }
     Some(())

@@ -8,10 +8,9 @@ use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use tokio::sync::watch;
 
 use crate::audit::{Audit, AuditLine, AuditWhat};
-use crate::server::looks::{LOOK_EVERY, Looks, Print};
+use crate::server::looks::{Looks, Print, RereadAsked};
 
 use super::certificate::last_second;
 use super::config::config;
@@ -50,16 +49,11 @@ impl Tls {
     /// one, is told.
     pub(crate) async fn keep_up(
         self: Arc<Self>,
-        mut asked: watch::Receiver<()>,
+        mut asked: RereadAsked,
         audit: Option<Audit>,
     ) {
         let mut looks = Looks::new(self.first);
-        loop {
-            let is_asked = match tokio::time::timeout(LOOK_EVERY, asked.changed()).await {
-                Ok(Ok(())) => true,
-                Ok(Err(_)) => return,
-                Err(_) => false,
-            };
+        while let Some(is_asked) = asked.next().await {
             let files = self.files.clone();
             let read = move || if is_asked { Some(files.read()) } else { files.read_again() };
             let Ok(Some(read)) = tokio::task::spawn_blocking(read).await else { continue };
@@ -74,6 +68,9 @@ impl Tls {
             }
             let line = self.take(read);
             audit.iter().for_each(|audit| audit.tell(line.clone()));
+            if is_asked {
+                asked.done();
+            }
         }
     }
 
@@ -131,6 +128,8 @@ mod tests {
 
     use rcgen::{CertificateParams, KeyPair};
 
+    use crate::server::looks::{LOOK_EVERY, Rereader};
+
     use super::*;
 
     /// Files in a directory that goes with this.
@@ -175,8 +174,8 @@ mod tests {
         let files = Files::new();
         files.put(true);
         let tls = Arc::new(Tls::load(files.paths()).unwrap());
-        let asked = watch::Sender::new(());
-        let keeping = tokio::spawn(tls.clone().keep_up(asked.subscribe(), None));
+        let asked = Rereader::default();
+        let keeping = tokio::spawn(tls.clone().keep_up(asked.hear(), None));
         let first = tls.config();
         let is = |config: &Arc<ServerConfig>| Arc::ptr_eq(config, &tls.config());
         looks(3).await;
@@ -195,7 +194,7 @@ mod tests {
         looks(3).await;
         assert!(is(&second), "neither another's key nor none is a new one");
         files.put(true);
-        asked.send_replace(());
+        asked.read_again();
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert!(!is(&second), "who asks does not wait");
         drop(asked);
