@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::Right;
-use crate::machine::{Command, Fence, Name, Reply, TicketStateKind};
+use crate::machine::{Command, Fence, NUMBER_END, Name, Reply, TicketStateKind};
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
@@ -35,9 +35,9 @@ pub(crate) async fn list(app: Arc<App>, call: Call) -> Outcome {
 
 pub(crate) async fn look(app: Arc<App>, call: Call) -> Outcome {
     let (resource, limit) = (call.resource()?, call.query().limit()?);
+    let ticket = call.query().get("ticket")?;
+    let ticket = ticket.map(|text| query::name(&text, "ticket")).transpose()?;
     if let Some(fence) = call.query().fence()? {
-        let ticket = call.query().get("ticket")?;
-        let ticket = ticket.map(|text| query::name(&text, "ticket")).transpose()?;
         return is_good(&app, &resource, ticket.as_ref(), fence).await;
     }
     let look = shown::look(app.driver.look(&resource, limit).await?);
@@ -58,10 +58,8 @@ pub(crate) async fn tickets(app: Arc<App>, call: Call) -> Outcome {
         None => None,
         Some(text) => Some(state(&text)?),
     };
-    let after = match call.query().get("after")? {
-        None => 0,
-        Some(text) => text.parse().map_err(|_| Problem::bad("after must be a ticket's number"))?,
-    };
+    let after = call.query().get("after")?.map(|text| number(&text)).transpose()?;
+    let after = after.unwrap_or_default();
     let mut page = app.driver.tickets_page(resource.as_str(), state, after, limit + 1).await?;
     let more = page.len() > limit;
     page.truncate(limit);
@@ -74,6 +72,11 @@ pub(crate) async fn tickets(app: Arc<App>, call: Call) -> Outcome {
         tickets.map(|(view, left_ms)| ListedTicket::new(view, *left_ms, with_data, session_ref));
     let list = TicketList { tickets: tickets.collect(), after };
     Ok(response::json(json(&list)))
+}
+
+fn number(text: &str) -> Result<u64, Problem> {
+    let number = text.parse().ok().filter(|&number| number < NUMBER_END);
+    number.ok_or_else(|| Problem::bad("after must be a ticket's number"))
 }
 
 fn state(text: &str) -> Result<TicketStateKind, Problem> {

@@ -9,6 +9,8 @@ use axum::http::header::{
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -53,7 +55,7 @@ pub(crate) async fn upgrade(app: &Arc<App>, call: Call) -> HttpAnswer {
             [(CONNECTION, UPGRADES), (UPGRADE, WEBSOCKET), (SEC_WEBSOCKET_VERSION, VERSION)];
         return refused(StatusCode::UPGRADE_REQUIRED, documents, headers);
     };
-    let Some(key) = parts.headers.get(SEC_WEBSOCKET_KEY) else {
+    let Some(key) = parts.headers.get(SEC_WEBSOCKET_KEY).filter(|key| is_key(key)) else {
         return response::refusal(StatusCode::BAD_REQUEST, documents);
     };
     let answer = switching(key, &parts.headers);
@@ -106,6 +108,11 @@ fn is_meant(headers: &HeaderMap) -> bool {
     lists(headers, &CONNECTION, "upgrade")
         && lists(headers, &UPGRADE, "websocket")
         && headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == VERSION)
+}
+
+/// Whether it is 16 bytes in base64. (RFC 6455, section 4.2.1)
+fn is_key(key: &HeaderValue) -> bool {
+    BASE64.decode(key).is_ok_and(|nonce| nonce.len() == 16)
 }
 
 /// Whether a header has this among its items, which may stand on several lines.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use jsonschema::Validator;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::asked::Asked;
 use super::client::Answer;
@@ -31,12 +31,10 @@ pub(crate) fn hold(asked: &Asked, answer: &Answer, body: Option<&[u8]>) {
 /// The same of what came by an event stream.
 #[track_caller]
 pub(crate) fn hold_event(piece: &str) {
-    let path = "/paths/~1api~1v1~1resources~1{resource}~1events/get/responses/200/content";
-    let media = DESCRIPTION.root.pointer(path).expect("the stream's answer");
-    let schema = &media["text/event-stream"]["x-event-data"];
+    let schema = json!({"$ref": "#/components/schemas/ResourceChanged"});
     for data in piece.lines().filter_map(|line| line.strip_prefix("data: ")) {
         let data = serde_json::from_str(data).expect("JSON");
-        if let Err(why) = DESCRIPTION.fits(schema, &data) {
+        if let Err(why) = DESCRIPTION.fits(&schema, &data) {
             panic!("docs/openapi.yaml: an event: {data}: {why}");
         }
     }
@@ -115,7 +113,7 @@ impl Description {
             let one_host = responses["OneHost"].clone();
             let refused = responses[name].clone();
             let status = if name == "NotFound" { "404" } else { "405" };
-            serde_json::json!({ status: refused, "400": one_host })
+            json!({ status: refused, "400": one_host })
         };
         let Some((_, item)) = found else {
             return Ok(is_ours.then(|| generic("NotFound")));
