@@ -1,5 +1,6 @@
 //! What is counted and measured for those who watch the server: whoever counts waits for nobody.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,26 @@ impl Counter {
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A moment, to measure from it what takes less than an hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment(u32);
+
+impl Moment {
+    /// Now.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "differences are taken of what is left")]
+    pub fn now() -> Self {
+        static START: OnceLock<Stopwatch> = OnceLock::new();
+        Self(START.get_or_init(Stopwatch::start).elapsed().as_micros() as u32)
+    }
+
+    /// How much later this one is, in µs.
+    #[must_use]
+    pub fn since_us(self, before: Self) -> u64 {
+        self.0.wrapping_sub(before.0).into()
     }
 }
 

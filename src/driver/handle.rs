@@ -11,6 +11,7 @@ use crate::notices::Notices;
 
 use super::clock::{Clock, WallClock};
 use super::commit::watermark::{LogPosition, Watermark};
+use super::meters::DriverMeters;
 use super::mode::Unavailable;
 use super::state::State;
 use super::state::queue::Turn;
@@ -32,6 +33,7 @@ struct Shared {
     /// Why nothing can be kept any more.
     failure: watch::Sender<Option<String>>,
     notices: Arc<Notices>,
+    meters: Arc<DriverMeters>,
 }
 
 impl fmt::Debug for Driver {
@@ -97,9 +99,11 @@ impl Driver {
         let now = clock.now(true).0;
         state.start(fence, now);
         let (notices, failure) = (state.notices.clone(), watch::Sender::new(None));
+        let meters = state.meters.clone();
         let door = Door::new(state, clock);
         let (order, persistence) = (log.unwrap_or(Order::ApplyFirst), Mutex::default());
-        Self(Arc::new(Shared { order, door, watermark, persistence, failure, notices }))
+        let shared = Shared { order, door, watermark, persistence, failure, notices, meters };
+        Self(Arc::new(shared))
     }
 
     pub(super) fn door(&self) -> &Door {
@@ -222,6 +226,12 @@ impl Driver {
     #[must_use]
     pub fn notices(&self) -> Arc<Notices> {
         self.0.notices.clone()
+    }
+
+    /// What the driver measures.
+    #[must_use]
+    pub fn meters(&self) -> Arc<DriverMeters> {
+        self.0.meters.clone()
     }
 
     /// Figures for the status page.

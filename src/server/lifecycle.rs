@@ -67,14 +67,25 @@ impl Server {
     /// # Errors
     /// [`NotStarted`]: nothing is served then.
     pub async fn bind(config: Config) -> Result<Self, NotStarted> {
+        Self::bind_on(config, None).await
+    }
+
+    /// The same over a port that somebody else has taken, if there is one.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub async fn bind_on(
+        config: Config,
+        socket: Option<std::net::TcpListener>,
+    ) -> Result<Self, NotStarted> {
         let opened = Opened::of(&config)?;
         let Some(persistence) = config.persistence.clone() else {
             let driver = Driver::new(config.expire_ms);
-            return Self::listen(config, opened, driver).await;
+            return Self::listen(config, opened, driver, socket).await;
         };
         let written = JournalWriter::open(config.expire_ms, persistence);
         let (driver, journal) = written.map_err(NotStarted::Persistence)?;
-        let server = Self::listen(config, opened, driver).await?;
+        let server = Self::listen(config, opened, driver, socket).await?;
         Ok(Self { journal: Some(journal), ..server })
     }
 
@@ -84,19 +95,35 @@ impl Server {
     /// When the address makes no sense or is taken, or the certificate is not good.
     pub async fn bind_with(config: Config, driver: Driver) -> Result<Self, NotStarted> {
         let opened = Opened::of(&config)?;
-        Self::listen(config, opened, driver).await
+        Self::listen(config, opened, driver, None).await
+    }
+
+    /// Looks whether a server could be started by this, as far as its files say. Takes no port and
+    /// opens no journal.
+    ///
+    /// # Errors
+    /// [`NotStarted`].
+    pub async fn check(config: &Config) -> Result<(), NotStarted> {
+        config.tls.clone().map(Tls::load).transpose().map_err(NotStarted::Tls)?;
+        accept::resolve(&config.listen).await.map_err(NotStarted::Listening)?;
+        Ok(())
     }
 
     async fn listen(
         config: Config,
         Opened { tls, audit }: Opened,
         driver: Driver,
+        socket: Option<std::net::TcpListener>,
     ) -> Result<Self, NotStarted> {
         if let Some(audit) = &audit {
             driver.audit(audit.clone());
             config.access.iter().for_each(|access| access.audit(audit.clone()));
         }
-        let listener = accept::bind(&config.listen).await.map_err(NotStarted::Listening)?;
+        let listener = match socket {
+            Some(socket) => accept::take(socket),
+            None => accept::bind(&config.listen).await,
+        };
+        let listener = listener.map_err(NotStarted::Listening)?;
         let address = listener.local_addr().map_err(NotStarted::Listening)?;
         let loopback = address.ip().to_canonical().is_loopback();
         let app = Arc::new(App::new(config, tls, driver, loopback));

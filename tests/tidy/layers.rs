@@ -26,7 +26,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
 
 /// Single modules that may name more than their layer does.
 const DOORS: &[(&[&str], &[&str])] = &[
-    (&["cli", "serve"], &["server"]),
+    (&["cli", "serve"], &["server", "access"]),
     (&["cli", "check"], &["journal"]),
     (&["cli", "backup"], &["journal"]),
     (&["cli", "token"], &["access", "machine"]),

@@ -90,6 +90,13 @@ pub(crate) fn denied(denied: &Denied, documents: bool) -> HttpAnswer {
     answer
 }
 
+/// Figures of now.
+pub(crate) fn figures(media: &'static str, text: String) -> HttpAnswer {
+    let mut answer = typed(StatusCode::OK, HeaderValue::from_static(media), text);
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
 /// A word, which whoever keeps it has of yesterday.
 pub(crate) fn word(status: StatusCode, word: &'static str) -> HttpAnswer {
     let mut answer = typed(status, TEXT, word);

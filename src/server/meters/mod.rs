@@ -1,19 +1,16 @@
 //! What the server counts and measures of itself, and how it is shown.
 
+mod figures;
 mod op;
+mod process;
+mod scrape;
 
 use crate::meters::{Counter, Histogram};
 use crate::wire::Code;
 use crate::wire::socket::close;
 
 pub(crate) use op::Op;
-
-/// By which way a request comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    Rest,
-    Socket,
-}
+pub(crate) use scrape::{Exposition, Seen, written};
 
 /// How a request ends, but for [`Code::ALL`].
 const OK: usize = 0;
@@ -50,6 +47,15 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// One was answered, so long after it had come. Its op was made from [`Op`].
+    #[inline]
+    pub(crate) fn answered_at(&self, op: u8, ended: Ended, took_us: u64) {
+        if let Some(by_end) = self.by_op.get(usize::from(op)) {
+            by_end[ended.index()].count();
+            self.seconds.measure_us(took_us);
+        }
+    }
+
     /// One was answered.
     #[inline]
     pub(crate) fn answered(&self, op: Op, ended: Ended) {
@@ -87,13 +93,6 @@ const CLOSES: [u16; 12] = [
     1006,
 ];
 
-/// A file that is read again while the server runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReadAgain {
-    Access,
-    Certificate,
-}
-
 /// What the server counts and measures.
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
@@ -108,6 +107,12 @@ impl Meters {
     pub(crate) fn closed(&self, code: Option<u16>) {
         let known = code.and_then(|code| CLOSES.iter().position(|&known| known == code));
         self.closed[known.unwrap_or(CLOSES.len() - 1)].count();
+    }
+
+    /// How many were closed that did not read.
+    fn too_slow(&self) -> u64 {
+        let at = CLOSES.iter().position(|&code| code == close::TOO_SLOW);
+        at.map_or(0, |at| self.closed[at].get())
     }
 
     /// A socket has tried to take a session over.

@@ -5,7 +5,6 @@ use crate::wire::socket;
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-#[expect(missing_docs, reason = "the names are the contract's")]
 pub(crate) enum Op {
     Hello,
     Auth,
@@ -106,6 +105,30 @@ impl Op {
             Self::Drain => "drain",
             Self::Other => "other",
         }
+    }
+
+    /// Whether it is asked by REST.
+    pub(crate) fn is_of_rest(self) -> bool {
+        !matches!(
+            self,
+            Self::Auth | Self::Force | Self::Cancel | Self::Watch | Self::Unwatch
+        )
+    }
+
+    /// Whether it is asked by sockets.
+    pub(crate) fn is_of_sockets(self) -> bool {
+        !matches!(
+            self,
+            Self::Sessions
+                | Self::Claims
+                | Self::Resources
+                | Self::Tickets
+                | Self::Events
+                | Self::Dump
+                | Self::Status
+                | Self::Metrics
+                | Self::Drain
+        )
     }
 
     /// What a request on a socket asks.

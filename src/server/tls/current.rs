@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::RwLock;
@@ -10,6 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::audit::{Audit, AuditLine, AuditWhat};
+use crate::meters::Counter;
 use crate::server::looks::{Looks, Print, RereadAsked};
 
 use super::certificate::last_second;
@@ -23,6 +25,10 @@ pub(crate) struct Tls {
     /// What lay in the files at start.
     first: Print,
     current: RwLock<Arc<ServerConfig>>,
+    /// When the certificate ends, in s since 1970; 0 when that cannot be told.
+    ends_s: AtomicU64,
+    /// How often the files were read again and counted, and how often not.
+    reloads: (Counter, Counter),
 }
 
 impl fmt::Debug for Tls {
@@ -37,12 +43,28 @@ impl Tls {
         let bytes = files.read()?;
         let config = config(&files, &bytes)?;
         tell(&files, &bytes);
-        Ok(Self { first: bytes.print(), files, current: RwLock::new(Arc::new(config)) })
+        Ok(Self {
+            first: bytes.print(),
+            files,
+            current: RwLock::new(Arc::new(config)),
+            ends_s: AtomicU64::new(end_of(&bytes).unwrap_or_default()),
+            reloads: Default::default(),
+        })
     }
 
     /// What the next handshake is made with; those that were made keep theirs.
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         self.current.read().clone()
+    }
+
+    /// When the certificate ends that is shown, in s since 1970.
+    pub(crate) fn ends_s(&self) -> Option<u64> {
+        Some(self.ends_s.load(Ordering::Relaxed)).filter(|&ends_s| ends_s > 0)
+    }
+
+    /// How often the files were read again and counted, and how often not.
+    pub(crate) fn reloads(&self) -> (u64, u64) {
+        (self.reloads.0.get(), self.reloads.1.get())
     }
 
     /// Reads the files again whenever `asked` changes, and when they have. The trail, if there is
@@ -80,11 +102,14 @@ impl Tls {
         match made {
             Ok((config, bytes)) => {
                 *self.current.write() = Arc::new(config);
+                self.ends_s.store(end_of(&bytes).unwrap_or_default(), Ordering::Relaxed);
+                self.reloads.0.count();
                 tell(&self.files, &bytes);
                 let reason = Some(self.files.certificate.display().to_string().into());
                 AuditLine { reason, ..AuditLine::new(AuditWhat::Reloaded) }
             }
             Err(why) => {
+                self.reloads.1.count();
                 tracing::error!("the old certificate stays: {why}");
                 let reason = Some(why.to_string().into());
                 AuditLine { reason, ..AuditLine::new(AuditWhat::ReloadRefused) }
@@ -93,11 +118,15 @@ impl Tls {
     }
 }
 
+/// When the certificate ends, in s since 1970.
+fn end_of(bytes: &TlsBytes) -> Option<u64> {
+    let first = CertificateDer::from_pem_slice(&bytes.certificate).ok();
+    first.and_then(|certificate| last_second(&certificate))
+}
+
 /// Tells what was read, and what is odd about it.
 fn tell(files: &TlsFiles, bytes: &TlsBytes) {
-    let first = CertificateDer::from_pem_slice(&bytes.certificate).ok();
-    let end = first.and_then(|certificate| last_second(&certificate));
-    let end = end.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    let end = end_of(bytes).and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     let path = files.certificate.display();
     match end {
         Some(end) if end < now() => {
