@@ -92,6 +92,10 @@ async fn tickets_are_listed_in_pages_in_order_of_their_age() {
     assert_eq!(free["tickets"].as_array().map(Vec::len), Some(5));
     let nothing = one.ask("GET /resources/nowhere/tickets").await.said();
     assert_eq!(nothing, "200 {\"tickets\":[],\"after\":null}");
+    // A number that no ticket has was taken, and so was text that is no name.
+    for request in ["jobs/tickets?after=9007199254740992", "jobs?ticket=%01"] {
+        assert_eq!(one.ask(&format!("GET /resources/{request}")).await.status, 422, "{request}");
+    }
     server.stop().await;
 }
 

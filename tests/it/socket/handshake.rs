@@ -62,8 +62,13 @@ async fn who_asks_for_something_else_is_told_what_there_is() {
         assert!(head.contains("connection: upgrade"), "{headers:?}: {head}");
         assert!(head.contains("sec-websocket-version: 13\r\n"), "{headers:?}: {head}");
     }
-    let head = head(&server, &[upgrade[0], upgrade[1], VERSION]).await;
-    assert!(head.starts_with("http/1.1 400 "), "without a key: {head}");
+    // A key is 16 bytes in base64; whatever stood there was one. (RFC 6455, section 4.2.1)
+    for key in ["", "Sec-WebSocket-Key: dGhlIHNhbXBsZQ==", "Sec-WebSocket-Key: none"] {
+        let headers = [upgrade[0], upgrade[1], VERSION, key];
+        let headers = if key.is_empty() { &headers[..3] } else { &headers };
+        let head = head(&server, headers).await;
+        assert!(head.starts_with("http/1.1 400 "), "{key:?}: {head}");
+    }
 }
 
 #[tokio::test]
