@@ -196,7 +196,7 @@ pub(super) fn watchers(watchers: impl Iterator<Item = (SessionId, bool)>) -> Vec
 }
 
 pub(super) fn counts(counts: Counts) -> String {
-    let Counts { sessions, resources, tickets, locks, claims, waits, watches } = counts;
+    let Counts { sessions, resources, tickets, locks, claims, waits, watches, .. } = counts;
     format!(
         "sessions {sessions} resources {resources} tickets {tickets} locks {locks} \
          claims {claims} waits {waits} watches {watches}"

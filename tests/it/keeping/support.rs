@@ -244,9 +244,10 @@ pub(super) fn heard(connection: &Connection) -> Vec<String> {
     while let Some(next) = connection.outbox().try_next() {
         all.push(match next {
             Next::Message(Message::Answer(id, answered)) => {
-                let id = id.map_or_else(|| "?".to_owned(), |id| id.to_string());
+                let id = id.id.map_or_else(|| "?".to_owned(), |id| id.to_string());
                 format!("{id} {}", short(&answered))
             }
+            Next::Message(Message::Draining(on)) => format!("draining {on}"),
             Next::Message(Message::Event(event)) => format!("{event:?}")
                 .split_once(' ')
                 .map_or(String::new(), |(kind, _)| kind.to_owned()),

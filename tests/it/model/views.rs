@@ -54,6 +54,8 @@ impl Model {
             claims: self.holds.len() - locks,
             waits: self.standing(),
             watches: self.watches.len(),
+            delayed: 0,
+            dead: 0,
         }
     }
 
