@@ -69,7 +69,12 @@ pub struct Deadlines<T> {
 
 impl<T> Default for Deadlines<T> {
     fn default() -> Self {
-        Self { entries: Slab::new(), queue: BinaryHeap::new(), next_number: 0, popped: At::default() }
+        Self {
+            entries: Slab::new(),
+            queue: BinaryHeap::new(),
+            next_number: 0,
+            popped: At::default(),
+        }
     }
 }
 

@@ -49,7 +49,8 @@ fn status(url: &Url) -> io::Result<u16> {
 fn ask(mut stream: TcpStream, host: &str, port: u16) -> io::Result<u16> {
     stream.set_read_timeout(Some(ANSWER_MAX))?;
     stream.set_write_timeout(Some(ANSWER_MAX))?;
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX_BYTES).read_to_end(&mut answer)?;

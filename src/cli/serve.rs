@@ -10,8 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::Pattern;
 use crate::server::{
-    Access, AllowedOrigin, AuditTarget, Bounds, Config, Durability, NotStarted,
-    PersistenceConfig, Server, TlsFiles,
+    Access, AllowedOrigin, AuditTarget, Bounds, Config, Durability, NotStarted, PersistenceConfig,
+    Server, TlsFiles,
 };
 
 use super::log::Log;
@@ -65,7 +65,8 @@ fn config(options: &Options) -> Result<Config, String> {
     let pattern = |text: &String| {
         Pattern::parse(text).map_err(|why| format!("--metrics-resource {text:?}: {why}"))
     };
-    let metrics_resources = options.metrics_resource.iter().map(pattern).collect::<Result<_, _>>()?;
+    let metrics_resources =
+        options.metrics_resource.iter().map(pattern).collect::<Result<_, _>>()?;
     let access = options.access.as_deref().map(Access::load).transpose();
     Ok(Config {
         access: access.map_err(|why| why.to_string())?,

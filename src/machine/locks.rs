@@ -56,9 +56,8 @@ impl Machine {
         // Nothing below can refuse.
         let key = self.resource_entry(name);
         let (what, extra) = (Held::Lock(ask.mode), known(ask.data.clone()));
-        let hold = self.change(key, |machine| {
-            machine.begin_hold(session, key, what, extra, GrantHow::AtOnce)
-        });
+        let hold = self
+            .change(key, |machine| machine.begin_hold(session, key, what, extra, GrantHow::AtOnce));
         assert!(self.lock_hold(key, session) == Some(hold), "a lock was granted to nobody");
         Ok(self.granted(hold, true))
     }

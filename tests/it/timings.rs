@@ -73,7 +73,9 @@ fn ask(socket: &Connection, asked: Asked) -> String {
     assert!(socket.ask([(Some(1), asked)]), "it speaks for its session");
     loop {
         match socket.outbox().try_next() {
-            Some(Next::Message(Message::Answer(Some(1), answered))) => return short(&answered),
+            Some(Next::Message(Message::Answer(RequestMark { id: Some(1), .. }, answered))) => {
+                return short(&answered);
+            }
             // What was due before it.
             Some(Next::Message(Message::Event(_))) => {}
             other => panic!("{other:?}"),

@@ -14,10 +14,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &["machine"]),
     ("log", &["machine"]),
     ("journal", &["log", "machine"]),
-    (
-        "driver",
-        &["machine", "access", "audit", "deadlines", "log", "journal", "notices", "meters"],
-    ),
+    ("driver", &["machine", "access", "audit", "deadlines", "log", "journal", "notices", "meters"]),
     ("server", &["driver", "wire", "machine", "access", "audit", "notices", "meters"]),
     ("client", &["wire"]),
     ("cli", &["client", "wire"]),

@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(kept.after(3).await, (1, 1));
         kept.write("access.toml", file(&new));
         assert_eq!(kept.at_once().await, (2, 1), "also if it is as before");
-        kept.asked = watch::Sender::new(());
+        kept.asked = Rereader::default();
         (&mut kept.keeping).await.unwrap();
     }
 

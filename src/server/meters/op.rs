@@ -109,10 +109,7 @@ impl Op {
 
     /// Whether it is asked by REST.
     pub(crate) fn is_of_rest(self) -> bool {
-        !matches!(
-            self,
-            Self::Auth | Self::Force | Self::Cancel | Self::Watch | Self::Unwatch
-        )
+        !matches!(self, Self::Auth | Self::Force | Self::Cancel | Self::Watch | Self::Unwatch)
     }
 
     /// Whether it is asked by sockets.

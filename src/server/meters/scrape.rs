@@ -114,8 +114,12 @@ fn tell_counts(figures: &mut Figures, app: &App, status: &Status) {
     figures.gauge("ticketd_connections", "Open connections, sockets included", connections);
     figures.gauge("ticketd_resources", "Known resources", count(counts.resources));
     let free = counts.tickets - counts.claims - counts.delayed - counts.dead;
-    let states =
-        [("free", free), ("held", counts.claims), ("delayed", counts.delayed), ("dead", counts.dead)];
+    let states = [
+        ("free", free),
+        ("held", counts.claims),
+        ("delayed", counts.delayed),
+        ("dead", counts.dead),
+    ];
     let states = states.map(|(state, tickets)| (one("state", state), count(tickets)));
     figures.gauges("ticketd_tickets", "Tickets, by how they stand", states);
     figures.gauge("ticketd_locks_held", "Grants of locks in force", count(counts.locks));
@@ -181,9 +185,7 @@ fn tell_requests(figures: &mut Figures, meters: &Meters) {
     let help = "How long requests took that did not wait in a queue";
     figures.measured("ticketd_request_seconds", help, took);
     let closed = CLOSES.into_iter().zip(&meters.closed);
-    let closed = closed.map(|(code, count)| {
-        (vec![("code", code.to_string().into())], count.get())
-    });
+    let closed = closed.map(|(code, count)| (vec![("code", code.to_string().into())], count.get()));
     let help = "Sockets that were closed, by the code; 1006 stands for lines that were cut";
     figures.counters("ticketd_sockets_closed", help, closed);
     let help = "Sockets that were cut because they did not read what they were told";

@@ -33,7 +33,8 @@ pub(super) async fn feed_state<K: Outgoing>(
     let held = connection.pin();
     if state.lacks_issued || state.lacks_holders {
         let completed = complete(connection, &mut state);
-        if let Err(why) = beating(sink, connection, meters, pulse.as_deref_mut(), completed).await? {
+        if let Err(why) = beating(sink, connection, meters, pulse.as_deref_mut(), completed).await?
+        {
             return feed(sink, meters, Message::Answer(mark, why), &mut Vec::new()).await;
         }
     }

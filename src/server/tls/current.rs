@@ -69,11 +69,7 @@ impl Tls {
 
     /// Reads the files again whenever `asked` changes, and when they have. The trail, if there is
     /// one, is told.
-    pub(crate) async fn keep_up(
-        self: Arc<Self>,
-        mut asked: RereadAsked,
-        audit: Option<Audit>,
-    ) {
+    pub(crate) async fn keep_up(self: Arc<Self>, mut asked: RereadAsked, audit: Option<Audit>) {
         let mut looks = Looks::new(self.first);
         while let Some(is_asked) = asked.next().await {
             let files = self.files.clone();
@@ -126,7 +122,8 @@ fn end_of(bytes: &TlsBytes) -> Option<u64> {
 
 /// Tells what was read, and what is odd about it.
 fn tell(files: &TlsFiles, bytes: &TlsBytes) {
-    let end = end_of(bytes).and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    let end =
+        end_of(bytes).and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     let path = files.certificate.display();
     match end {
         Some(end) if end < now() => {

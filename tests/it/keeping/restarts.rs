@@ -80,7 +80,11 @@ fn epoch_of(house: &House, socket: &ticketd::driver::Connection) -> String {
     use ticketd::driver::{Answered, Asked, Message, Next};
     assert!(socket.ask([(Some(9), Asked::State)]));
     while let Some(next) = socket.outbox().try_next() {
-        if let Next::Message(Message::Answer(Some(9), Answered::State(state))) = next {
+        if let Next::Message(Message::Answer(
+            RequestMark { id: Some(9), .. },
+            Answered::State(state),
+        )) = next
+        {
             return state.epoch.to_string();
         }
     }

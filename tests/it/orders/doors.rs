@@ -169,7 +169,7 @@ async fn a_socket_is_answered_in_order() {
     let ids: Vec<_> = all[..5]
         .iter()
         .map(|next| match next {
-            Next::Message(Message::Answer(id, answered)) => (*id, answered),
+            Next::Message(Message::Answer(mark, answered)) => (mark.id, answered),
             other => panic!("{other:?}"),
         })
         .collect();
@@ -251,7 +251,9 @@ async fn a_broken_log_is_told_to_all() {
     assert_eq!(asked.map(drop), Err(Unavailable::Failed));
     assert_eq!(looked.now_or_never(), Some(Err(Unavailable::Failed)));
     let told = told(&socket);
-    let [Next::Message(Message::Answer(Some(0), answered)), rest @ ..] = &told[..] else {
+    let [Next::Message(Message::Answer(RequestMark { id: Some(0), .. }, answered)), rest @ ..] =
+        &told[..]
+    else {
         panic!("its hello is not answered: {told:?}")
     };
     assert!(matches!(answered, Answered::Unavailable(Unavailable::Failed)), "{answered:?}");

@@ -118,6 +118,7 @@ fn with(mut object: Value, more: Value) -> Value {
 
 fn context(driver: &Driver) -> Context {
     Context {
+        meters: std::sync::Arc::default(),
         driver: driver.clone(),
         source: "here".into(),
         stopping: CancellationToken::new(),
