@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use ticketd::driver::{
-    Answer, Answered, Asked, Connection, Driver, Message, NewSession, Next, Outsider,
+    Answer, Answered, Asked, Connection, Driver, Message, NewSession, Next, Outsider, RequestMark,
 };
 use ticketd::machine::{
     Command, Conduct, Data, Event, Fence, LockAsk, Machine, Name, Parting, Refusal, Reply,

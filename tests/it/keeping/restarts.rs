@@ -77,7 +77,7 @@ async fn sessions_and_what_they_have_are_there_again() {
 }
 
 fn epoch_of(house: &House, socket: &ticketd::driver::Connection) -> String {
-    use ticketd::driver::{Answered, Asked, Message, Next};
+    use ticketd::driver::{Answered, Asked, Message, Next, RequestMark};
     assert!(socket.ask([(Some(9), Asked::State)]));
     while let Some(next) = socket.outbox().try_next() {
         if let Next::Message(Message::Answer(

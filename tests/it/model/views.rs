@@ -46,6 +46,10 @@ impl Model {
     /// See [`ticketd::machine::Machine::counts`].
     pub(crate) fn counts(&self) -> Counts {
         let locks = self.holds.iter().filter(|hold| hold.ticket.is_none()).count();
+        let stand = |suits: fn(&Standing) -> bool| {
+            let standing = self.tickets.iter().filter(|ticket| suits(&ticket.standing));
+            standing.filter(|it| self.claim(&it.resource, &it.name).is_none()).count()
+        };
         Counts {
             sessions: self.sessions.len(),
             resources: self.known.len(),
@@ -54,8 +58,8 @@ impl Model {
             claims: self.holds.len() - locks,
             waits: self.standing(),
             watches: self.watches.len(),
-            delayed: 0,
-            dead: 0,
+            delayed: stand(|standing| matches!(standing, Standing::Delayed { .. })),
+            dead: stand(|standing| matches!(standing, Standing::Dead(_))),
         }
     }
 

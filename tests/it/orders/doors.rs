@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use ticketd::driver::{Answered, Asked, Connection, Cycle, Ending, Message, Next, Unavailable};
+use ticketd::driver::{
+    Answered, Asked, Connection, Cycle, Ending, Message, Next, RequestMark, Unavailable,
+};
 use ticketd::log::LogFailure;
 use ticketd::log::testing::MemoryLog;
 use ticketd::machine::{
