@@ -59,6 +59,7 @@ test: tools $(MODULES)
 	cargo build --locked
 	cd client-js && node_modules/.bin/tsc -p .
 	cd client-js && $(NODE_TEST) test/*.test.mjs
+	tests/schemathesis/run
 	@if node $(FIND_CHROMIUM) >/dev/null; then \
 	  echo 'cd client-js && $(NODE_TEST) test/browser/*.browser.mjs'; \
 	  cd client-js && $(NODE_TEST) test/browser/*.browser.mjs; \

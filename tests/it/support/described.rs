@@ -119,7 +119,10 @@ impl Description {
             return Ok(is_ours.then(|| generic("NotFound")));
         };
         let method = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
-        match item.get(&method) {
+        // Of a handshake there is no HEAD.
+        let is_asked =
+            |operation: &&Value| asked.method != "HEAD" || operation["responses"]["101"].is_null();
+        match item.get(&method).filter(is_asked) {
             Some(operation) => Ok(Some(operation["responses"].clone())),
             // A browser asks what a page of an allowed origin may do.
             None if method == "options" && answer.status == 200 => Ok(None),
