@@ -24,7 +24,7 @@ fn every_route_is_described_and_nothing_else() {
             assert!(names.insert(name.to_owned()), "{name} is the name of two");
         }
     }
-    let routes = ROUTES.iter().map(|route| format!("{} {}", route.method, route.path));
+    let routes = ROUTES.into_iter().map(|route| format!("{} {}", route.method, route.path));
     let others = BESIDE_THE_TABLE.iter().map(|(method, path)| format!("{method} {path}"));
     let answered: BTreeSet<_> = routes.chain(others).collect();
     let only = |some: &BTreeSet<String>, others| {
