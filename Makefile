@@ -59,7 +59,12 @@ test: tools $(MODULES)
 	cargo build --locked
 	cd client-js && node_modules/.bin/tsc -p .
 	cd client-js && $(NODE_TEST) test/*.test.mjs
-	tests/schemathesis/run
+	@if command -v python3 >/dev/null; then \
+	  echo tests/schemathesis/run; \
+	  tests/schemathesis/run; \
+	else \
+	  echo 'The description is NOT tested with schemathesis: there is no Python 3 here.'; \
+	fi
 	@if node $(FIND_CHROMIUM) >/dev/null; then \
 	  echo 'cd client-js && $(NODE_TEST) test/browser/*.browser.mjs'; \
 	  cd client-js && $(NODE_TEST) test/browser/*.browser.mjs; \
