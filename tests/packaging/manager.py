@@ -30,6 +30,8 @@ class Manager:
         """Runs the server as systemd would: its pid is in LISTEN_PID, the port is descriptor 3."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKETD_")}
         environment["NOTIFY_SOCKET"] = str(self.notify_path)
+        # As in the unit; it must not count when there is a port.
+        environment["TICKETD_LISTEN"] = "127.0.0.1:0"
         # The shell's pid is the server's after exec.
         script = 'exec "$@"'
         passed = []
@@ -42,6 +44,8 @@ class Manager:
             passed = [taken]
         if watchdog_us:
             script = f"export WATCHDOG_USEC={watchdog_us} WATCHDOG_PID=$$; {script}"
+        if self.service:
+            self.log.close()
         self.log = tempfile.TemporaryFile("w+")
         words = ["bash", "-c", script, "ticketd", str(program), *map(str, options)]
         self.service = subprocess.Popen(
@@ -101,5 +105,7 @@ class Manager:
         if self.service and self.service.poll() is None:
             self.signal(signal.SIGKILL)
             self.service.wait(PATIENCE)
+        if self.service:
+            self.log.close()
         self.notify.close()
         self.port_socket.close()

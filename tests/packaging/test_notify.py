@@ -26,7 +26,7 @@ class Notify(Case):
         # Who connects before the server is there waits in the port's queue.
         with socket.create_connection(("127.0.0.1", self.manager.port)) as early:
             early.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            self.manager.start("--listen", "127.0.0.1:1")
+            self.manager.start()
             _, lines = self.manager.hear("READY=1")
             self.assertTrue(any(line.startswith("STATUS=") for line in lines), lines)
             early.settimeout(10)
@@ -35,12 +35,12 @@ class Notify(Case):
         self.assertTrue(self.healthy())
 
     def test_a_port_that_is_meant_for_another_is_left_alone(self):
-        self.manager.start("--listen", "127.0.0.1:0", listen_pid="1")
+        self.manager.start(listen_pid="1")
         self.manager.hear("READY=1")
         self.assertNotIn(f":{self.manager.port}", self.manager.said())
 
     def test_without_a_port_it_listens_where_it_is_told(self):
-        self.manager.start("--listen", "127.0.0.1:0", fds=0)
+        self.manager.start(fds=0)
         self.manager.hear("READY=1")
         self.assertIn(" serves http://127.0.0.1:", self.manager.said())
 
