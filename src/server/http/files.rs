@@ -28,6 +28,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("/docs/access.md", include_str!("../../../docs/access.md")),
     ("/docs/asyncapi.yaml", include_str!("../../../docs/asyncapi.yaml")),
     ("/docs/durability.md", include_str!("../../../docs/durability.md")),
+    ("/docs/operation.md", include_str!("../../../docs/operation.md")),
 ];
 
 /// What stands in for the directory of the helper; each is a way from there.
