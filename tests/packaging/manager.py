@@ -46,7 +46,7 @@ class Manager:
             script = f"export WATCHDOG_USEC={watchdog_us} WATCHDOG_PID=$$; {script}"
         if self.service:
             self.log.close()
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("a+")
         words = ["bash", "-c", script, "ticketd", str(program), *map(str, options)]
         self.service = subprocess.Popen(
             words, env=environment, pass_fds=passed, stdout=self.log, stderr=self.log, text=True

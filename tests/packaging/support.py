@@ -67,7 +67,7 @@ class Server:
 
     def __init__(self, *options, port=0):
         words = [TICKETD, "--listen", f"127.0.0.1:{port}", *options]
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("a+")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TICKETD_")}
         self.process = subprocess.Popen(
             words, stdout=subprocess.PIPE, stderr=self.log, env=environment, text=True
