@@ -9,7 +9,9 @@ import tomllib
 import unittest
 
 from dockerfile import Ignored, stages
-from support import LONG, PACKAGING, ROOT, TICKETD, Case, Client, answers, free_port, program, run, until
+from support import (
+    LONG, PACKAGING, ROOT, TICKETD, Case, Certificate, Client, answers, free_port, program, run, until,
+)
 
 # What Debian's C library is in the base. What a program needs of a newer one is not there.
 GLIBC = (2, 36)
@@ -121,6 +123,15 @@ class Image(Case):
         self.assertEqual(owners.returncode, 0, owners.stderr)
         packages = {line.split(":")[0] for line in owners.stdout.splitlines()}
         self.assertEqual(packages - IN_BASE, set())
+
+    def test_the_health_check_knows_a_server_with_tls(self):
+        certificate = Certificate(self.directory)
+        options = ("--tls-cert", str(certificate.path), "--tls-key", str(certificate.key))
+        port = self.serving(*options).port
+        check = [TICKETD, "healthcheck", "--url"]
+        self.assertEqual(run(*check, f"https://localhost:{port}").returncode, 0)
+        self.assertEqual(run(*check, f"http://localhost:{port}").returncode, 1)
+        self.assertEqual(run(*check, f"https://localhost:{free_port()}").returncode, 1)
 
     def test_it_runs_in_its_place(self):
         self.runs_in_its_place(TICKETD)
