@@ -57,6 +57,7 @@ test: tools $(MODULES)
 	  cargo test --locked --no-fail-fast --tests; \
 	fi
 	cargo build --locked
+	tests/packaging/check
 	cd client-js && node_modules/.bin/tsc -p .
 	cd client-js && $(NODE_TEST) test/*.test.mjs
 	@if command -v python3 >/dev/null; then \
@@ -76,6 +77,9 @@ test: tools $(MODULES)
 soak:
 	TICKETD_KILLS=500 cargo test --locked --test it -- --nocapture keeping::kill
 	TICKETD_MISSION=100000 cargo test --locked --test it -- --nocapture keeping::mission
+	cargo build --locked
+	tests/packaging/check install
+	tests/packaging/check --long
 
 bench:
 	cargo bench --locked $(ARGS)
@@ -94,6 +98,7 @@ tools:
 	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a * 100 + +b < $(subst .,,$(NODE_VERSION))))' \
 	  2>/dev/null || { echo 'The helper in client-js needs Node >= $(NODE_VERSION) to be tested: install it.'; exit 1; }
 	@node $(FIND_CHROMIUM) install || [ $$? = 2 ]
+	@tests/packaging/check install
 	@cargo deny --version >/dev/null 2>&1 \
 	  || { echo 'There is no cargo-deny here; building it into $(TOOLS), once.'; \
 	       cargo install --quiet --debug --locked --root $(TOOLS) cargo-deny@$(DENY_VERSION); } \

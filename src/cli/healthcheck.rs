@@ -18,6 +18,7 @@ const ANSWER_MAX_BYTES: u64 = 4096;
 pub(super) fn run(url: &Url) -> ExitCode {
     match status(url) {
         Ok(200) => ExitCode::SUCCESS,
+        Ok(400) if url.scheme() == "https" => ExitCode::SUCCESS,
         Ok(status) => {
             complain(&format!("{url} answers {status}"));
             ExitCode::FAILURE
@@ -30,7 +31,7 @@ pub(super) fn run(url: &Url) -> ExitCode {
 }
 
 /// What asking for `/healthz` is answered. A server that speaks TLS is well if it takes up a
-/// connection and shakes hands with nobody: it is asked for plain HTTP, and ends that.
+/// connection and shakes hands with nobody: it is asked for plain HTTP, and answers that with 400.
 fn status(url: &Url) -> io::Result<u16> {
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what);
     let host = url.host_str().ok_or_else(|| invalid("there is no host"))?;

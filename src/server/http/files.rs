@@ -29,6 +29,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("/docs/asyncapi.yaml", include_str!("../../../docs/asyncapi.yaml")),
     ("/docs/openapi.yaml", include_str!("../../../docs/openapi.yaml")),
     ("/docs/durability.md", include_str!("../../../docs/durability.md")),
+    ("/docs/operation.md", include_str!("../../../docs/operation.md")),
 ];
 
 /// What stands in for the directory of the helper; each is a way from there.
