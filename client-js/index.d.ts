@@ -85,7 +85,10 @@ export interface RequestOptions {
   mode?: LockMode;
   /** Do not wait: the callback is given null when it is not free. */
   ifAvailable?: boolean;
-  /** Takes it from whoever holds it, at once and before all who wait. */
+  /**
+   * Takes it from whoever holds it, at once and before all who wait. It is sent once: when the line is cut before the
+   * answer, and the lock is not held by it after, it rejects with "unavailable". It may have been taken, and lost again.
+   */
   steal?: boolean;
   /** Ends the wait. */
   signal?: AbortSignal;

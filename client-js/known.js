@@ -12,7 +12,8 @@
  *
  * @typedef {object} Pending A request that is not answered yet.
  * @property {Request & { id: number }} message @property {boolean} [sent] On this connection, or on the one before.
- * @property {number} at When it was. @property {Then} then @property {Hold} [of] What asks it.
+ * @property {number} at When it was. @property {number} since What it is granted has a higher fence.
+ * @property {Then} then @property {Hold} [of] What asks it.
  *
  * @typedef {{ resource: string, ticket?: string, fence?: number }} Row What a hold is called on the wire.
  *

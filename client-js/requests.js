@@ -35,6 +35,7 @@ export class Requests extends Known {
   post(request) {
     if (request.sent) return;
     request.at = this.now();
+    request.since = this.seen;
     request.sent = this.send(request.message);
   }
 
@@ -42,7 +43,7 @@ export class Requests extends Known {
   ask(members, then = never, of) {
     const { over } = this;
     const id = (this.#last += 2);
-    const /** @type {Pending} */ request = { message: { id, ...members }, then, of, at: 0 };
+    const /** @type {Pending} */ request = { message: { id, ...members }, then, of, at: 0, since: 0 };
     if (over) queueMicrotask(() => then(undefined, over, 0));
     else {
       this.pending.set(id, request);

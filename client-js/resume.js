@@ -37,9 +37,15 @@ const all = function* ({ first, holds, pending, queues, waits, watched }, { rows
   for (const row of state.holds) if (row.ticket && holds.has(row.fence)) yield ["updated", row];
   // What was asked and not answered. Locks, claims and their waits are for the queues; watches may be asked for again,
   // and so may tickets be issued: one is this session's still, or was not there.
-  for (const [id, { message, sent, of }] of pending) {
-    const { op, fence, new: only } = message;
+  for (const [id, { message, sent, since, of }] of pending) {
+    const { op, resource, fence, new: only, steal } = message;
     const key = keyOf(message);
+    // A second theft might rob whoever came in between.
+    if (steal && sent) {
+      const at = unknown.findIndex((row) => row.resource === resource && !row.mode && row.fence > since);
+      const [row] = at < 0 ? [] : unknown.splice(at, 1);
+      yield ["settle", id, row && { granted: true, fence: row.fence }, new TicketdError("unavailable", "cut")];
+    }
     // An update would take it back.
     if (of?.ended) yield ["settle", id, undefined, of.ended];
     // Work that one could not say was done may be another's by now.

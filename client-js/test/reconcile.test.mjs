@@ -80,6 +80,8 @@ const issue = { op: "issue", resource: "j", ticket: "a" };
 const ISSUED = { resource: "j", ticket: "a" };
 const touch = { ...release, op: "touch" };
 const value = { ...unlock, op: "lock", data: "x" };
+const steal = { op: "lock", resource: "db", steal: true };
+const stolen = ["settle", 2, { granted: true, fence: 9 }, "unavailable"];
 const ended = new TicketdError("ticket-revoked");
 const unsent = { sent: false };
 const SETTLED = ["settle", 2, {}, "ticket-revoked"];
@@ -103,6 +105,10 @@ for (const [about, message, more, lists, expected] of [
   ["a touch of what is lost", touch, { of: { ended } }, {}, REFUSED],
   ["a new value of a lock that is still held", value, { of: {} }, { holds: [lock("db", 1)] }],
   ["watch", { op: "watch", resource: "j" }, {}, {}],
+  ["steal, carried out", steal, { since: 8 }, { holds: [lock("db", 9)] }, stolen],
+  ["steal, not carried out", steal, { since: 8 }, {}, ["settle", 2, undefined, "unavailable"]],
+  ["steal, not carried out, of what REST has", steal, { since: 9 }, { holds: [lock("db", 9)] }, ["settle", 2, undefined, "unavailable"]],
+  ["steal, never sent", steal, unsent, { holds: [lock("db", 9)] }],
 ]) {
   test(`asked and not answered: ${about}${expected ? "" : "; asked again"}`, () => {
     assert.deepEqual(actions({ pending: [asked({ id: 2, ...message }, more)] }, lists), expected ? [expected] : []);
@@ -146,6 +152,13 @@ test("asked and sent: its wait is found by what it is for, and each stands for o
     actions(queues({ ...one, wait: 9, asked: new Map() }, { ...two, key: {} }), { waits: [waits[1]] }),
     [["place", "j", 9], ["place", "j", undefined]],
   );
+});
+
+test("stolen: it is the thief's, and no other's who waits for it", () => {
+  const pending = [asked({ id: 2, ...steal }, { since: 8 })];
+  const all = queues(queue("lock", "db", { wait: 7 }));
+  const holds = [lock("db", 9)];
+  assert.deepEqual(actions({ pending, ...all }, { holds }), [stolen, ["place", "db", undefined]]);
 });
 
 test("asked and not sent, or only held: nothing is done about a queue", () => {

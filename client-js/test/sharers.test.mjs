@@ -312,3 +312,47 @@ test("query() tells how it is when what was asked before is answered", async (t)
   const row = (mode) => ({ name: "db", mode, clientId: "" });
   assert.deepEqual(await now, { held: [row("shared"), row("shared")], pending: [row("exclusive")] });
 });
+
+// A thief whose line was cut asked again on the next one, and robbed whoever had taken the lock in between.
+test("steal, cut: it is never asked for twice; what the state shows is its, else it is told that it may have been", async (t) => {
+  const STEAL = { op: "lock", resource: "db", steal: true };
+  for (const [about, holds, fence] of [
+    ["carried out", [lockHold("db", 9)], 9],
+    ["not carried out, or robbed since", []],
+    ["not carried out, and REST has had the lock for this session", [lockHold("db", 3)]],
+    ["not carried out, and another in this session shares it", [{ ...lockHold("db", 9), mode: "shared" }]],
+  ]) {
+    await t.test(about, async (t) => {
+      const world = await begun(t);
+      await world.resumed({ holds: [lockHold("db", 3)] });
+      const thief = request(world, "db", { steal: true });
+      world.line.takes(STEAL);
+      await world.resumed({ holds });
+      world.line.quiet();
+      if (fence) assert.equal((await thief.held).fence, fence);
+      else await assert.rejects(thief.over, { code: "unavailable", retryable: true });
+    });
+  }
+  await t.test("asked while the line is down, it is sent once", async (t) => {
+    const world = await begun(t);
+    world.cut();
+    const thief = request(world, "db", { steal: true });
+    await world.resume();
+    world.line.takes(STEAL);
+    await world.resumed();
+    world.line.quiet();
+    await assert.rejects(thief.over, { code: "unavailable" });
+  });
+  await t.test("who held it here holds it still when nothing was stolen", async (t) => {
+    const world = await begun(t);
+    const one = request(world, "db");
+    world.line.ok(world.line.takes(LOCK("db")), { granted: true, fence: 5, waiting: 0 });
+    const { signal } = await one.held;
+    const thief = request(world, "db", { steal: true });
+    world.line.takes(STEAL);
+    await world.resumed({ holds: [lockHold("db", 5)] });
+    world.line.quiet();
+    await assert.rejects(thief.over, { code: "unavailable" });
+    assert.ok(!signal.aborted);
+  });
+});
