@@ -87,10 +87,6 @@ impl Call {
         self.parts
     }
 
-    pub(crate) fn headers(&self) -> &HeaderMap {
-        &self.parts.headers
-    }
-
     /// Whether errors should be problem documents (RFC 9457).
     pub(crate) fn wants_documents(&self) -> bool {
         wants_documents(&self.parts.headers)

@@ -118,17 +118,17 @@ fn files_router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for file in files::all() {
         let app = app.clone();
-        let answer = async |_, call: Call| Ok(file.answer(call.headers()));
+        let answer = async |_, call: Call| Ok(file.answer(call.parts()));
         router = router.route(file.path, get(async move |it| run(app, it, None, answer).await));
     }
     let with_app = app.clone();
     let package = async |_, call: Call| match files::package() {
-        Some(file) => Ok(file.answer(call.headers())),
+        Some(file) => Ok(file.answer(call.parts())),
         None => Err(Problem::new(Code::Internal, "the package cannot be made")),
     };
     router =
         router.route(files::PACKAGE, get(async move |it| run(with_app, it, None, package).await));
-    for (path, way) in files::DIRECTORY {
+    for (path, way) in files::DIRECTORIES {
         let app = app.clone();
         let redirect = async move |_, _| Ok(files::redirect(way));
         router = router.route(path, get(async move |it| run(app, it, None, redirect).await));
