@@ -113,7 +113,7 @@ export function revive(resource, what) {
   const one = typeof what === "object" ? what : undefined;
   return confirmed({
     title: one ? "Revive this ticket?" : "Revive all that are dead?",
-    text: "It is tried again, with no attempt counted. What is dead has no holder, so no fence is sent.",
+    text: `${one ? "It is" : "They are"} tried again, with no attempt counted. What is dead has no holder, so no fence is sent.`,
     facts: [
       ["Resource", written(resource)],
       ...(one

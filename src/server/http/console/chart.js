@@ -1,6 +1,6 @@
 // Small charts: how a figure was in the last ten minutes.
 
-import { make, write } from "./dom.js";
+import { length, make, write } from "./dom.js";
 import { SPAN_MS } from "./figures.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -8,6 +8,8 @@ const WIDTH = 300;
 const HEIGHT = 60;
 /** A longer time without a figure is a gap, in ms. */
 const GAP_MS = 7000;
+/** What is drawn at least, while not much is known, in ms. */
+const SHORTEST_MS = 60_000;
 
 function shape(tag, attributes) {
   const element = document.createElementNS(SVG, tag);
@@ -39,7 +41,7 @@ export function chart(title, say) {
   svg.append(area, line);
   const value = make("b", "–");
   const range = make("small", "\u00a0");
-  const element = make("li.chart", make("h3", title), value, svg, range);
+  const element = make("li.chart", make("h2", title), value, svg, range);
 
   const show = (points) => {
     const now = Date.now();
@@ -47,7 +49,8 @@ export function chart(title, say) {
     if (!shown.length) return svg.setAttribute("aria-label", `${title}: nothing is known yet`);
     const values = shown.map((point) => point.value);
     const [least, most] = [Math.min(...values), Math.max(...values)];
-    const x = ({ at }) => (WIDTH * (1 - (now - at) / SPAN_MS)).toFixed(1);
+    const span = Math.max(SHORTEST_MS, now - shown[0].at);
+    const x = ({ at }) => (WIDTH * (1 - (now - at) / span)).toFixed(1);
     const y = ({ value }) => (HEIGHT - 2 - (HEIGHT - 4) * (most ? value / most : 0)).toFixed(1);
     const drawn = [...parts(shown)].map((part) => ({ part, line: part.map((point) => `${x(point)} ${y(point)}`).join("L") }));
     line.setAttribute("d", drawn.map(({ line }) => `M${line}`).join(""));
@@ -56,8 +59,9 @@ export function chart(title, say) {
       drawn.map(({ part, line }) => `M${x(part[0])} ${HEIGHT}L${line}L${x(part.at(-1))} ${HEIGHT}Z`).join(""),
     );
     write(value, say(values.at(-1)));
-    write(range, least === most ? "steady" : `${say(least)} to ${say(most)}`);
-    svg.setAttribute("aria-label", `${title}, last ten minutes: now ${say(values.at(-1))}, from ${say(least)} to ${say(most)}`);
+    const bounds = say(least) === say(most) ? "steady" : `from ${say(least)} to ${say(most)}`;
+    write(range, `${bounds}, in ${length(now - shown[0].at)}`);
+    svg.setAttribute("aria-label", `${title}: now ${say(values.at(-1))}, ${range.textContent}`);
   };
   return { element, show };
 }

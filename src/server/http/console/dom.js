@@ -81,7 +81,11 @@ export function keep(list, items, key, draw, update) {
     if (element === before) before = before.nextElementSibling;
     else list.insertBefore(element, before);
   }
-  for (const gone of old.values()) gone.remove();
+  for (const gone of old.values()) {
+    const focused = gone.contains(document.activeElement);
+    gone.remove();
+    if (focused) document.getElementById("main").focus({ preventScroll: true });
+  }
 }
 
 /** Tells what has been done, once. */

@@ -147,7 +147,10 @@ export function resource(main, signal, name) {
     shown.hidden = false;
     const words = [state.kind === null ? "empty" : state.kind, ...(state.paused ? ["paused"] : [])];
     keep(badges, words, (word) => word, (word) => make("span.badge", word), () => {});
-    keep(counts, FIGURES, (name) => name, (name) => make(`li.${name}`, make("b"), ` ${name}`), (item, name) => write(item.firstChild, number(state[name] ?? 0)));
+    keep(counts, FIGURES, (name) => name, (name) => make(`li.${name}`, make("b"), ` ${name}`), (item, name) => {
+      write(item.firstChild, number(state[name] ?? 0));
+      item.toggleAttribute("data-none", !state[name]);
+    });
     write(both.holders.heading, state.kind === "tickets" ? "Who has claimed" : "Who holds it");
     both.show(state);
     control.show(state, limit);

@@ -46,8 +46,8 @@ function form(prefix, order, again) {
   const select = make("select", { id: "order" },
     ...Object.entries(ORDERS).map(([value, words]) => make("option", { value, selected: value === order }, words)));
   const element = make("form.row.ask", { role: "search", submit: (event) => (event.preventDefault(), again()) },
-    make("label", { for: "prefix" }, "Names begin with"), field,
-    make("label", { for: "order" }, "Order"), select,
+    make("span.field.wide", make("label", { for: "prefix" }, "Names begin with"), field),
+    make("span.field", make("label", { for: "order" }, "Order"), select),
     make("button", "Read again"));
   let timer;
   field.addEventListener("input", () => {

@@ -34,7 +34,7 @@ function search(ref) {
     event.preventDefault();
     location.hash = `#/sessions/${field.value.trim()}`;
   };
-  return make("form.row.ask", { role: "search", submit: go }, make("label", { for: "ref" }, "Ref"), field, make("button", "Find"),
+  return make("form.row.ask", { role: "search", submit: go }, make("span.field.wide", make("label", { for: "ref" }, "Ref"), field), make("button", "Find"),
     ref && make("a.button", { href: "#/sessions" }, "All sessions"));
 }
 

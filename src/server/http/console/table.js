@@ -15,7 +15,7 @@ export function table(label, columns, key, actions) {
   const body = make("tbody", { role: "rowgroup" });
   const element = make("table", { role: "table", "aria-label": label },
     make("thead", { role: "rowgroup" },
-      make("tr", { role: "row" }, ...head.map((name) => make("th", { role: "columnheader", scope: "col" }, name)))),
+      make("tr", { role: "row" }, ...head.map((name) => make(name === "actions" ? "th.actions" : "th", { role: "columnheader", scope: "col" }, name)))),
     body);
 
   function draw(row) {
