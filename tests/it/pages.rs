@@ -10,15 +10,7 @@ use crate::support::{Client, Served};
 
 /// Those that each test of all pages asks for; the helper's files, the documents and the console's
 /// come from their directories.
-const OURS: &[&str] = &[
-    "/",
-    "/page.css",
-    "/page.js",
-    "/look.js",
-    "/who.js",
-    "/page.svg",
-    "/docs/",
-];
+const OURS: &[&str] = &["/", "/page.css", "/page.js", "/look.js", "/who.js", "/page.svg", "/docs/"];
 
 /// A file of this repository.
 fn file(path: &str) -> String {
@@ -132,7 +124,7 @@ async fn each_page_has_its_type_and_nobody_guesses_another() {
     for path in all() {
         let answer = client.ask_at(&format!("GET {path}")).await;
         let media = match path.rsplit('.').next() {
-            Some("/") => "text/html; charset=utf-8",
+            _ if path.ends_with('/') => "text/html; charset=utf-8",
             Some("js") => "text/javascript; charset=utf-8",
             Some("css") => "text/css; charset=utf-8",
             Some("svg") => "image/svg+xml",
@@ -322,7 +314,8 @@ async fn the_policy_names_the_sockets_of_the_asked_host() {
         ("a,b", ";"),
     ] {
         let mut client = Client::connect(server.address).await;
-        let answer = client.raw(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        client.write(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await;
+        let answer = client.answer().await;
         let policy = answer.header("content-security-policy");
         assert!(policy.contains(&format!("connect-src 'self'{sockets}")), "{host}: {policy}");
     }

@@ -25,7 +25,10 @@ macro_rules! document {
 pub(super) const DOCUMENTS: &[Document] = &[
     document!("protocol.md", "The protocol: REST and the WebSocket, for whoever writes a client."),
     document!("asyncapi.yaml", "The WebSocket's messages as schemas (AsyncAPI), for programs."),
-    document!("access.md", "Who may come in, and what each may do: tokens, rights, the audit trail."),
+    document!(
+        "access.md",
+        "Who may come in, and what each may do: tokens, rights, the audit trail."
+    ),
     document!("durability.md", "What is kept on disk, when, and what a crash can take."),
 ];
 
