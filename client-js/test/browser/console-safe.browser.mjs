@@ -140,6 +140,7 @@ describe("the console, of a server whose names are strange", () => {
     assert.equal(await page.evaluate(() => globalThis.hit), undefined);
     assert.equal(await page.locator("main img").count(), 0);
     await at(page, server.url, "sessions");
+    await shows(page, "main [role=status]", /^9 sessions on this page/);
     const all = await page.locator("table[aria-label=Sessions] td:first-child").allTextContents();
     assert.deepEqual(all.sort(), Object.values(NAMES).sort());
   });

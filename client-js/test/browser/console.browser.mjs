@@ -169,6 +169,24 @@ describe("the console", () => {
     assert.equal((await server.rest("GET", "resources/db")).body.held, 0);
   }, { broken: REFUSED });
 
+  // Browsers have six connections to a server: eight streams would leave none to ask with.
+  story("eight windows look at one server, and each sees what changes; a hidden one gives its stream back", async (tab) => {
+    const server = await served();
+    const tabs = [];
+    for (let n = 0; n < 8; n++) {
+      tabs.push(await tab(server.url, "/console/#/resource/db"));
+      await shows(tabs[n].page, "main [role=status]", /^Nothing stands here\./);
+    }
+    await queue(server.url, "db", ["one"]);
+    for (const { page } of tabs) await shows(page, "main [role=status]", /^Held by one, /);
+    const ended = tabs[0].page.waitForEvent("requestfailed", (request) => request.url().endsWith("/events"));
+    await tabs[0].window("minimized");
+    await ended;
+    await tabs[0].window("normal");
+    await queue(server.url, "db", ["two"]);
+    await shows(tabs[0].page, "main [role=status]", /^Held by one, fence \d+\. 1 waits/);
+  });
+
   story("the server goes and comes: what is shown says that it is old, and goes on by itself", async (tab) => {
     const server = await served();
     const { page } = await tab(server.url, "/console/#/resource/db");

@@ -37,6 +37,8 @@ function place() {
 function open(show) {
   leaving.abort();
   leaving = new AbortController();
+  // A question is about what was shown.
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   main.replaceChildren();
   document.title = `${show(main, leaving.signal)} – ticketd console`;
 }

@@ -12,6 +12,9 @@ import { make, write } from "./dom.js";
  * @property {Record<string, string>} [refused] What a refusal means here, by its code.
  */
 
+/** Refusals that do not tell whether it was done. */
+const PERHAPS = /^(unreachable|unavailable|internal)$/;
+
 let last = 0;
 
 /** Shows the question; resolves when it is answered, with whether it was done. @param {Question} question */
@@ -45,7 +48,8 @@ export function confirmed({ title, text, warning, facts = [], button, run, done 
       done(answer);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      write(why, refused[error.code] ?? error.words);
+      const perhaps = PERHAPS.test(error.code) ? " It may have been done or not." : "";
+      write(why, `${refused[error.code] ?? error.words}${perhaps}`);
       // It can be tried again where that may help.
       if (refused[error.code] || error.status === 403) {
         go.hidden = true;

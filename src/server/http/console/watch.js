@@ -8,8 +8,11 @@ import { pause, seen } from "./seen.js";
 const LOOK_MS = 2000;
 /** As long as the next look would come too soon to be read, in ms. */
 const LEAST_MS = 250;
-/** After a stream that broke, in ms. */
+/** After a stream that broke, and when others have all that there may be, in ms. */
 const AGAIN_MS = 1000;
+const CROWDED_MS = 10_000;
+/** Browsers have six connections to a server, for all their tabs: so many may be kept by streams. */
+const STREAMS = 3;
 
 /**
  * Runs once at a time, however often that is wanted, and not too often.
@@ -40,6 +43,21 @@ function whileSeen(signal) {
   return AbortSignal.any([signal, hidden.signal]);
 }
 
+/**
+ * Runs that as one of few among all tabs. A browser that cannot tell them apart does without.
+ * @param {() => Promise<void>} run @returns {Promise<boolean>} Whether it ran.
+ */
+async function asOneOfFew(run) {
+  for (let n = 0; n < STREAMS; n++) {
+    const ran = await navigator.locks?.request(`ticketd console stream ${n}`, { ifAvailable: true }, async (lock) => {
+      if (lock) await run();
+      return lock !== null;
+    });
+    if (ran) return true;
+  }
+  return false;
+}
+
 /** Reads an event stream. @param {string} name @param {AbortSignal} signal @param {() => void} changed */
 async function stream(name, signal, changed) {
   const answer = await send("GET", `resources/${segment(name)}/events`, { signal, accept: "text/event-stream, application/problem+json" });
@@ -59,15 +77,16 @@ export async function follow(name, signal, changed) {
   const timer = setInterval(() => document.hidden || changed(), LOOK_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
   while (!signal.aborted) {
+    let ran = true;
     try {
       await seen(signal);
       changed();
-      await stream(name, whileSeen(signal), changed);
+      ran = await asOneOfFew(() => stream(name, whileSeen(signal), changed));
     } catch (error) {
       // Who may not be told each time looks now and then.
       if (signal.aborted || error.status === 401 || error.status === 403) return;
     }
-    await pause(AGAIN_MS * (1 + Math.random()), signal).catch(() => {});
+    await pause((ran ? AGAIN_MS : CROWDED_MS) * (1 + Math.random()), signal).catch(() => {});
   }
 }
 
