@@ -63,11 +63,13 @@ pub struct Deadlines<T> {
     entries: Slab<Entry<T>>,
     queue: BinaryHeap<Reverse<(At, u64, u32)>>,
     next_number: u64,
+    /// When what was popped last was due.
+    popped: At,
 }
 
 impl<T> Default for Deadlines<T> {
     fn default() -> Self {
-        Self { entries: Slab::new(), queue: BinaryHeap::new(), next_number: 0 }
+        Self { entries: Slab::new(), queue: BinaryHeap::new(), next_number: 0, popped: At::default() }
     }
 }
 
@@ -116,6 +118,12 @@ impl<T: Copy> Deadlines<T> {
         self.queue.peek().map(|&Reverse((at, ..))| at)
     }
 
+    /// When what was popped last was due.
+    #[must_use]
+    pub fn popped(&self) -> At {
+        self.popped
+    }
+
     /// The next one that is due at `now`. It stays entered, suspended, until it is set or removed.
     /// Each look at the queue takes one of `looks`; `None` when these are used up, too, which shows
     /// in [`Self::next`].
@@ -132,7 +140,7 @@ impl<T: Copy> Deadlines<T> {
             };
             entry.queued = At::NEVER;
             if entry.due <= now {
-                entry.due = At::NEVER;
+                self.popped = std::mem::replace(&mut entry.due, At::NEVER);
                 return Some((Slot(key), entry.what));
             }
             self.enqueue(key);

@@ -13,6 +13,7 @@
 //! | `access`: who may come in, and what each may do; pure | machine |
 //! | `audit`: the trail of grants, ends and refusals, and its file | machine |
 //! | `deadlines`: when sessions and waits run out; pure | machine |
+//! | `meters`: what is counted and measured | nothing |
 //! | `log`: what a log of commands promises, and its bytes; pure | machine |
 //! | [`wire`]: bytes to types and back | machine |
 //! | `journal`: that log on one disk | log, machine |
@@ -41,6 +42,8 @@ pub mod journal;
 #[cfg(feature = "server")]
 pub mod log;
 pub mod machine;
+#[cfg(feature = "server")]
+pub mod meters;
 #[cfg(feature = "server")]
 pub mod notices;
 #[cfg(feature = "server")]

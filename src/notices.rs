@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::meters::Counter;
+
 /// How long a kind is silent after a line.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -61,18 +63,28 @@ struct Quiet {
 
 /// What was told, and what was not.
 #[derive(Debug, Default)]
-pub struct Notices([Mutex<Quiet>; NoticeKind::ALL.len()]);
+pub struct Notices {
+    quiet: [Mutex<Quiet>; NoticeKind::ALL.len()],
+    counts: [Counter; NoticeKind::ALL.len()],
+}
 
 impl Notices {
     fn quiet(&self, kind: NoticeKind) -> MutexGuard<'_, Quiet> {
-        match self.0[kind as usize].lock() {
+        match self.quiet[kind as usize].lock() {
             Ok(quiet) => quiet,
             Err(poisoned) => poisoned.into_inner(),
         }
     }
 
+    /// How often something of a kind was refused.
+    #[must_use]
+    pub fn count(&self, kind: NoticeKind) -> u64 {
+        self.counts[kind as usize].get()
+    }
+
     /// Tells that something was refused, now or with others a little later.
     pub fn refused(self: &Arc<Self>, kind: NoticeKind, what: impl fmt::Display) {
+        self.counts[kind as usize].count();
         // Without a runtime nobody would come back.
         let runtime = tokio::runtime::Handle::try_current().ok();
         {

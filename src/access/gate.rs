@@ -66,6 +66,12 @@ impl Denied {
         }
     }
 
+    /// Whether it is told that it asks too often, and not who it would have to be.
+    #[must_use]
+    pub fn is_put_off(&self) -> bool {
+        self.retry_after().is_some()
+    }
+
     /// After how many seconds to come again; with it the answer is 429, without it 401.
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {

@@ -23,6 +23,12 @@ impl Pattern {
         Ok(Self { text: stem.unwrap_or(text).into(), open: stem.is_some() })
     }
 
+    /// What all names that belong to it begin with.
+    #[must_use]
+    pub fn stem(&self) -> &str {
+        &self.text
+    }
+
     /// Whether the name belongs to it.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {

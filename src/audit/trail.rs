@@ -9,6 +9,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use crate::machine::{SessionId, SessionRef};
+use crate::meters::Counter;
 
 use super::line::AuditLine;
 use super::writer::{AuditJob, AuditWriter, Opening, open_file};
@@ -35,6 +36,8 @@ pub struct Audit {
     jobs: SyncSender<AuditJob>,
     /// Lines that are missing, and nobody has been told of.
     lost: Arc<AtomicU64>,
+    /// All lines that were left out.
+    lost_in_all: Arc<Counter>,
     /// The file is to be opened anew.
     reopening: Arc<AtomicBool>,
 }
@@ -66,7 +69,8 @@ impl Audit {
 
     fn start(mut opening: Opening, session_ref: fn(&SessionId) -> SessionRef) -> io::Result<Self> {
         let (jobs, to_do) = sync_channel(LINES_WAITING_MAX);
-        let audit = Self { jobs, lost: Arc::default(), reopening: Arc::default() };
+        let (lost_in_all, reopening) = (Arc::default(), Arc::default());
+        let audit = Self { jobs, lost: Arc::default(), lost_in_all, reopening };
         let (lost, reopening) = (audit.lost.clone(), audit.reopening.clone());
         let writer = AuditWriter::new(opening()?, opening, lost, reopening, session_ref);
         let thread = std::thread::Builder::new().name("audit".to_owned());
@@ -81,7 +85,14 @@ impl Audit {
         let job = AuditJob::Line { before, at: now(), line: Box::new(line) };
         if self.jobs.try_send(job).is_err() {
             self.lost.fetch_add(before + 1, Ordering::Relaxed);
+            self.lost_in_all.count();
         }
+    }
+
+    /// How many lines were left out since the start.
+    #[must_use]
+    pub fn lost_in_all(&self) -> u64 {
+        self.lost_in_all.get()
     }
 
     /// The file is opened anew, before the next line is written: it may have been moved away.

@@ -41,7 +41,7 @@ impl Log {
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub(super) fn start(level: u8) -> io::Result<Self> {
+    pub(super) fn start(level: u8, json: bool) -> io::Result<Self> {
         let ours = match level {
             0 => "off",
             1 => "warn",
@@ -55,14 +55,18 @@ impl Log {
             Some(Err(why)) => (EnvFilter::new(ours), Some(why)),
             None => (EnvFilter::new(ours), None),
         };
-        let ansi = io::IsTerminal::is_terminal(&io::stderr());
+        let ansi = !json && io::IsTerminal::is_terminal(&io::stderr());
         let log = Self::to(io::stderr(), ansi)?;
         let writer = log.clone();
-        tracing_subscriber::fmt()
+        let lines = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(move || writer.clone())
-            .with_ansi(ansi)
-            .init();
+            .with_ansi(ansi);
+        if json {
+            lines.json().flatten_event(true).init();
+        } else {
+            lines.init();
+        }
         if let Some(why) = ignored {
             tracing::warn!(%why, "RUST_LOG is ignored");
         }

@@ -2,10 +2,12 @@
 
 mod backup;
 mod check;
+mod healthcheck;
 mod log;
 mod options;
 mod report;
 mod serve;
+mod systemd;
 mod token;
 
 use std::io::Write;
@@ -23,6 +25,8 @@ pub fn main() -> ExitCode {
         Ok(Words { command: Some(Verb::Check { dir, repair }), .. }) => check::run(&dir, repair),
         Ok(Words { command: Some(Verb::Backup { dir, target }), .. }) => backup::run(&dir, &target),
         Ok(Words { command: Some(Verb::Token { name, admin }), .. }) => token::run(&name, admin),
+        Ok(Words { command: Some(Verb::Healthcheck { url }), .. }) => healthcheck::run(&url),
+        Ok(Words { command: Some(Verb::Serve(options)), .. }) => serve::run(&options),
         Ok(Words { command: None, options }) => serve::run(&options),
         Err(why) if matches!(why.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             let _ = write!(std::io::stdout(), "{why}");

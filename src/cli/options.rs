@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use url::Url;
+
 use crate::wire::{AllowedOrigin, KnownHost, Network};
 
 /// A coordination server that pushes: sessions, tickets, locks, fair queues.
@@ -21,6 +23,14 @@ pub(super) struct Words {
 /// What to do instead of serving.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// Serve; the same as without a command
+    Serve(Box<Options>),
+    /// Ask a server whether it is well: 0 if it is, else 1
+    Healthcheck {
+        /// The server's address
+        #[arg(long, env = "TICKETD_URL", default_value = "http://127.0.0.1:8001")]
+        url: Url,
+    },
     /// Look at a journal: what is in it, and whether it is whole. Changes nothing
     Check {
         /// The journal's directory
@@ -96,6 +106,20 @@ pub(super) struct Options {
     #[arg(long, env = "TICKETD_LOGLEVEL", value_name = "0-3", default_value_t = 2)]
     #[arg(value_parser = clap::value_parser!(u8).range(0..=3), allow_negative_numbers = true)]
     pub(super) loglevel: u8,
+
+    /// How the log is written: for people, or a JSON object a line
+    #[arg(long, env = "TICKETD_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(value_parser = ["text", "json"])]
+    pub(super) log_format: String,
+
+    /// Resources that /metrics tells of one by one: a name, or the beginning of names and a *;
+    /// repeatable. The first 1000 are told of
+    #[arg(long, env = "TICKETD_METRICS_RESOURCE", value_name = "PATTERN", value_delimiter = ',')]
+    pub(super) metrics_resource: Vec<String>,
+
+    /// Read all options and files, say whether they are good, and end with 0 or 2
+    #[arg(long)]
+    pub(super) check_config: bool,
 
     /// Origin whose pages may use this server, such as https://example.org; repeatable; * for all
     #[arg(long, env = "TICKETD_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]

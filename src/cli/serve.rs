@@ -2,19 +2,22 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
+use crate::access::Pattern;
 use crate::server::{
-    Access, AccessFault, AllowedOrigin, AuditTarget, Bounds, Config, Durability, NotStarted,
+    Access, AllowedOrigin, AuditTarget, Bounds, Config, Durability, NotStarted,
     PersistenceConfig, Server, TlsFiles,
 };
 
 use super::log::Log;
 use super::options::Options;
 use super::report::complain;
+use super::systemd;
 
 /// Why the server did not start, or ended by itself, and the code that tells it.
 struct Ended {
@@ -40,7 +43,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
         complain("--durability needs --snappath: without it nothing is kept");
         return ExitCode::from(2);
     }
-    let log = match Log::start(options.loglevel) {
+    let log = match Log::start(options.loglevel, options.log_format == "json") {
         Ok(log) => log,
         Err(why) => {
             complain(&format!("cannot start: {why}"));
@@ -58,15 +61,21 @@ pub(super) fn run(options: &Options) -> ExitCode {
     ended.map_or_else(|ended| ended.code.into(), |()| ExitCode::SUCCESS)
 }
 
-fn config(options: &Options) -> Result<Config, AccessFault> {
+fn config(options: &Options) -> Result<Config, String> {
+    let pattern = |text: &String| {
+        Pattern::parse(text).map_err(|why| format!("--metrics-resource {text:?}: {why}"))
+    };
+    let metrics_resources = options.metrics_resource.iter().map(pattern).collect::<Result<_, _>>()?;
+    let access = options.access.as_deref().map(Access::load).transpose();
     Ok(Config {
-        access: options.access.as_deref().map(Access::load).transpose()?,
+        access: access.map_err(|why| why.to_string())?,
         listen: options.listen.clone(),
         expire_ms: options.expire,
         idle_ms: options.idle,
         trust_proxies: options.trust_proxy.clone(),
         allow_origins: options.allow_origin.clone(),
         hosts: options.host.clone(),
+        metrics_resources,
         bounds: Bounds { connections: options.max_connections, rate: options.rate },
         audit: options.audit.clone().map(|path| match path.to_str() {
             Some("-") => AuditTarget::Stderr,
@@ -92,34 +101,66 @@ async fn serve(options: &Options) -> Result<(), Ended> {
     let listen_for = |kind| signal(kind).map_err(|why| format!("cannot listen for signals: {why}"));
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
-    // Without files that can be read again a hang-up ends the server, like any other program.
-    let files = [&options.tls_cert, &options.access, &options.audit];
-    let mut hang_up = match files.iter().any(|file| file.is_some()) {
-        true => Some(listen_for(SignalKind::hangup())?),
-        false => None,
-    };
-    let config = config(options).map_err(|why| Ended::called_wrongly(why.to_string()))?;
-    let server = Server::bind(config).await.map_err(|why| match why {
-        NotStarted::Listening(why) => format!("cannot listen on {}: {why}", options.listen).into(),
-        NotStarted::Tls(why) => Ended::called_wrongly(why.to_string()),
-        why @ (NotStarted::Audit(_) | NotStarted::Persistence(_)) => why.to_string().into(),
-    })?;
+    let mut hang_up = listen_for(SignalKind::hangup())?;
+    let mut drain = listen_for(SignalKind::user_defined1())?;
+    let mut undrain = listen_for(SignalKind::user_defined2())?;
+    let config = config(options).map_err(Ended::called_wrongly)?;
+    if options.check_config {
+        Server::check(&config).await.map_err(|why| {
+            let Ended { why, .. } = not_started(why, options);
+            Ended::called_wrongly(why)
+        })?;
+        let _ = writeln!(io::stdout(), "the configuration is good");
+        return Ok(());
+    }
+    let server = Server::bind_on(config, systemd::socket()?).await;
+    let server = server.map_err(|why| not_started(why, options))?;
     let address = server.address().map_err(|why| format!("cannot listen: {why}"))?;
     let scheme = if options.tls_cert.is_some() { "https" } else { "http" };
     // Nobody may be reading: that is no reason not to serve.
     let _ = writeln!(io::stdout(), "ticketd serves {scheme}://{address}");
     warn(options, address);
-    let rereader = server.rereader();
+    systemd::ready();
+    let (rereader, drainer, heart) = (server.rereader(), server.drainer(), server.heart());
     let stop = async {
+        let mut feeding = pin!(systemd::feed(heart));
         loop {
             tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
-                () = heard(hang_up.as_mut()) => rereader.read_again(),
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => {
+                    tracing::info!("SIGHUP: what can be read again is");
+                    systemd::reloading();
+                    rereader.read_wholly().await;
+                    systemd::ready();
+                }
+                _ = drain.recv() => {
+                    drainer(true);
+                    systemd::status("no new sessions are taken");
+                }
+                _ = undrain.recv() => {
+                    drainer(false);
+                    systemd::status("serving");
+                }
+                () = &mut feeding => {}
             }
         }
+        systemd::stopping();
     };
     Ok(server.run(stop).await?)
+}
+
+/// Why the server did not start. What is wrong with how it was called is told apart.
+fn not_started(why: NotStarted, options: &Options) -> Ended {
+    match why {
+        NotStarted::Listening(why) => {
+            let is_wrong = why.kind() == io::ErrorKind::InvalidInput;
+            let why = format!("cannot listen on {}: {why}", options.listen);
+            if is_wrong { Ended::called_wrongly(why) } else { why.into() }
+        }
+        NotStarted::Tls(why) => Ended::called_wrongly(why.to_string()),
+        why @ (NotStarted::Audit(_) | NotStarted::Persistence(_)) => why.to_string().into(),
+    }
 }
 
 /// Says who can do what was hardly meant.
@@ -140,14 +181,6 @@ fn warn(options: &Options, address: SocketAddr) {
         tracing::warn!(
             "--allow-origin '*': any page that a browser near {address} shows can use this server"
         );
-    }
-}
-
-/// Waits for a signal, if it is listened for.
-async fn heard(signal: Option<&mut Signal>) {
-    match signal {
-        Some(signal) => _ = signal.recv().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{oneshot, watch};
 
 use crate::log::Order;
-use crate::machine::{Counts, Fence, Machine};
+use crate::machine::{Counts, Fence, Machine, Tally};
 use crate::notices::Notices;
 
 use super::clock::{Clock, WallClock};
 use super::commit::watermark::{LogPosition, Watermark};
+use super::meters::DriverMeters;
 use super::mode::Unavailable;
 use super::state::State;
 use super::state::queue::Turn;
@@ -32,6 +33,7 @@ struct Shared {
     /// Why nothing can be kept any more.
     failure: watch::Sender<Option<String>>,
     notices: Arc<Notices>,
+    meters: Arc<DriverMeters>,
 }
 
 impl fmt::Debug for Driver {
@@ -45,8 +47,12 @@ impl fmt::Debug for Driver {
 pub struct Status {
     /// How many there are of everything.
     pub counts: Counts,
+    /// What has happened since the start.
+    pub tally: Tally,
     /// Requests carried out since the start.
     pub operations: u64,
+    /// No new sessions are taken.
+    pub is_draining: bool,
     /// What is kept on disk, if anything is.
     pub persistence: Option<PersistenceStatus>,
 }
@@ -93,9 +99,11 @@ impl Driver {
         let now = clock.now(true).0;
         state.start(fence, now);
         let (notices, failure) = (state.notices.clone(), watch::Sender::new(None));
+        let meters = state.meters.clone();
         let door = Door::new(state, clock);
         let (order, persistence) = (log.unwrap_or(Order::ApplyFirst), Mutex::default());
-        Self(Arc::new(Shared { order, door, watermark, persistence, failure, notices }))
+        let shared = Shared { order, door, watermark, persistence, failure, notices, meters };
+        Self(Arc::new(shared))
     }
 
     pub(super) fn door(&self) -> &Door {
@@ -220,15 +228,22 @@ impl Driver {
         self.0.notices.clone()
     }
 
+    /// What the driver measures.
+    #[must_use]
+    pub fn meters(&self) -> Arc<DriverMeters> {
+        self.0.meters.clone()
+    }
+
     /// Figures for the status page.
     #[must_use]
     pub fn status(&self) -> Status {
         let visit = self.visit_as_driver();
-        let (counts, operations) = (visit.machine.counts(), visit.operations);
+        let (counts, tally) = (visit.machine.counts(), *visit.machine.tally());
+        let (operations, is_draining) = (visit.operations, visit.draining);
         drop(visit);
         // Nothing can panic under its lock.
         let persistence = self.0.persistence.lock().ok().and_then(|status| status.clone());
-        Status { counts, operations, persistence }
+        Status { counts, tally, operations, is_draining, persistence }
     }
 
     /// Answers all requests that wait as if their time were up; from now on none waits.

@@ -20,7 +20,7 @@
 //! tables and outboxes. Nothing is awaited meanwhile. Each answer and event bears a log position
 //! and leaves when all that was applied up to there is durable.
 //!
-//! Floors, lowest first: clock, mode, ids · commit · outbox · state · visit · timer, handle ·
+//! Floors, lowest first: clock, meters, mode, ids · commit · outbox · state · visit · timer, handle ·
 //! doors · writer. None names one above it.
 
 mod clock;
@@ -28,6 +28,7 @@ mod commit;
 mod doors;
 mod handle;
 mod ids;
+mod meters;
 mod mode;
 mod outbox;
 mod state;
@@ -36,16 +37,18 @@ mod visit;
 mod writer;
 
 pub use commit::watermark::LogPosition;
+pub use doors::draining::Readiness;
 pub use doors::request::{Answer, NewSession, Pin};
 pub use doors::socket::{Asked, Connection, NotAttached, reason};
 pub use doors::streams::{NotFollowed, ResourceStream};
 pub use doors::views::{Seen, Viewed, WHOLE_MAX};
 pub use handle::{Driver, Status};
+pub use meters::DriverMeters;
 pub use mode::Unavailable;
 pub use outbox::bounds::MESSAGE_COST_BYTES;
 pub use outbox::coalesce::ChangeEvent;
 pub use outbox::looked::{Lefts, Looked};
-pub use outbox::message::{Answered, Ending, Message, WholeState};
+pub use outbox::message::{Answered, Ending, Message, RequestMark, WholeState};
 pub use outbox::watched::WatchedHolders;
 pub use outbox::{Next, OUTBOX_BYTES_MAX, OUTBOX_MESSAGES_MAX, Outbox};
 pub use state::address::Outsider;

@@ -18,6 +18,8 @@ pub enum Unavailable {
     Leaving,
     /// It can keep nothing any more, and ends.
     Failed,
+    /// It takes no new sessions.
+    Draining,
 }
 
 impl fmt::Display for Unavailable {
@@ -26,6 +28,7 @@ impl fmt::Display for Unavailable {
             Self::Full => "the server's disk is full: it does nothing until there is room",
             Self::Leaving => "the server is going away",
             Self::Failed => "the server cannot keep anything any more and is going away",
+            Self::Draining => "the server takes no new sessions at the moment",
         })
     }
 }

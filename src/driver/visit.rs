@@ -5,6 +5,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
@@ -65,6 +66,8 @@ pub(super) struct Door {
     pub(super) earlier: Notify,
     /// When the timer wakes, in µs of the driver's clock.
     wakes: AtomicU64,
+    /// How often the timer has come.
+    ticks: AtomicU64,
     /// Wakes the journal writer.
     pub(super) waker: Arc<WriterWaker>,
 }
@@ -88,6 +91,7 @@ impl Door {
             inner: Mutex::new(UnderLock { state, clock }),
             earlier: Notify::new(),
             wakes: AtomicU64::new(u64::MAX),
+            ticks: AtomicU64::new(0),
             waker: Arc::default(),
         }
     }
@@ -127,6 +131,16 @@ impl Door {
         look(&self.inner.lock().state)
     }
 
+    /// How often the timer has come.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// Whether the lock is to be had within a while.
+    pub(super) fn can_be_had(&self, within: Duration) -> bool {
+        self.inner.try_lock_for(within).is_some()
+    }
+
     /// Lets in one who is alive.
     #[inline]
     pub(super) fn visit_alive(&self) -> Visit<'_> {
@@ -156,6 +170,7 @@ impl Visit<'_> {
             Some(self.inner.clock.wake(next))
         };
         self.door.wakes.store(self.inner.next_due().as_micros(), Ordering::Relaxed);
+        self.door.ticks.fetch_add(1, Ordering::Relaxed);
         let goes_on = self.has_backlog() && !self.inner.clock.is_stopped();
         if goes_on { Tick::AtOnce } else { wake.map_or(Tick::WhenWoken, Tick::At) }
     }

@@ -5,6 +5,7 @@ use super::command::{Applied, Command, Refusal, Reply};
 use super::event::{Event, WaitEndReason};
 use super::extras::Pause;
 use super::tables::Machine;
+use super::tally::CLOCK_MAX_MS;
 use super::tickets::Issue;
 
 impl Machine {
@@ -15,6 +16,7 @@ impl Machine {
     pub fn apply(&mut self, command: &Command, events: &mut Vec<Event>) -> Applied {
         assert!(self.touched.is_empty() && self.freed.is_empty(), "a command was left half done");
         let (mark, fence, told) = (self.emptied_mark, self.next_fence, events.len());
+        self.count_for(command);
         let reply = self.carry_out(command, events);
         if !self.touched.is_empty() {
             self.announce_changes(events);
@@ -110,7 +112,7 @@ impl Machine {
             C::Pause { session, resource, paused } => self.pause(*session, resource, *paused, out),
             C::Serve { resource } => Ok(self.serve(resource, out)),
             C::Clock { ms } => {
-                self.clock_ms = *ms;
+                self.clock_ms = (*ms).min(CLOCK_MAX_MS);
                 Ok(Reply::Done)
             }
             C::Forget { up_to } => Ok(self.forget(*up_to, out)),

@@ -7,6 +7,7 @@ use super::holds::ClaimEnd;
 use super::names::{Fence, Name, SessionId, WaitRequest};
 use super::rows::{Held, HoldKey, ResourceKey, SessionKey, TicketKey, TicketStanding};
 use super::tables::Machine;
+use super::tally::GrantHow;
 use super::waits::Wish;
 
 /// A claim, as who has it names it.
@@ -97,7 +98,8 @@ impl Machine {
         let extra = self.lasting(ticket, hold_ms);
         let hold = self.change(resource, |machine| {
             machine.leave_free(ticket);
-            machine.begin_hold(session, resource, Held::Ticket(ticket), extra)
+            let what = Held::Ticket(ticket);
+            machine.begin_hold(session, resource, what, extra, GrantHow::AtOnce)
         });
         assert!(self.ticket_hold(ticket, session) == Some(hold), "a claim was given to nobody");
         self.tell_of_claim(hold, out);

@@ -166,6 +166,7 @@ impl Machine {
         assert!(resource.changing, "a ticket dies outside of a change");
         let list = &mut resource.extra_mut().dead;
         list.push(&mut tables.tickets, key, |t| &mut t.in_free);
+        tables.dead += 1;
     }
 
     /// A ticket is no longer among the dead. It is in no list then, and what was counted of it is
@@ -186,6 +187,7 @@ impl Machine {
         assert!(resource.changing, "a dead ticket goes outside of a change");
         let list = &mut resource.extra_mut().dead;
         list.remove(&mut tables.tickets, key, |t| &mut t.in_free);
+        tables.dead -= 1;
     }
 
     pub(super) fn revive(

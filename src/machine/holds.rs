@@ -7,6 +7,7 @@ use super::list::Link;
 use super::names::Fence;
 use super::rows::{Held, Hold, HoldKey, ResourceKey, SessionKey, TicketKey, TicketStanding};
 use super::tables::Machine;
+use super::tally::GrantHow;
 
 /// How a claim ends.
 #[derive(Clone, Copy, Debug)]
@@ -35,16 +36,18 @@ impl Machine {
         resource: ResourceKey,
         what: Held,
         extra: Option<Box<HoldExtra>>,
+        how: GrantHow,
     ) -> HoldKey {
         assert!(!self.tables.sessions[session].ending, "one that ends is granted more");
-        let (fence, since_ms) = (self.fence(), self.clock_ms);
+        self.count_grant(what, how);
+        let (fence, since) = (self.fence(), self.now());
         let (in_session, in_resource) = (Link::default(), Link::default());
         self.tie_hold(Hold {
             session,
             resource,
             what,
             fence,
-            since_ms,
+            since,
             extra,
             in_session,
             in_resource,
@@ -144,7 +147,9 @@ impl Machine {
         let list = &mut tables.resources[resource].holds;
         list.remove(&mut tables.holds, key, |h| &mut h.in_resource);
         self.touch_holders_by(what, resource);
-        self.tables.holds.remove(key)
+        let hold = self.tables.holds.remove(key);
+        self.count_hold(what, hold.since);
+        hold
     }
 
     #[inline]

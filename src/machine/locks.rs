@@ -7,6 +7,7 @@ use super::holds::ClaimEnd;
 use super::names::{Data, Fence, HOLDERS_MAX, HOLDS_MAX, Name, SessionId, WaitRequest};
 use super::rows::{Held, HoldKey, ResourceKey, SessionKey};
 use super::tables::Machine;
+use super::tally::GrantHow;
 use super::waits::Wish;
 
 /// What a hold has that makes a value known.
@@ -55,7 +56,9 @@ impl Machine {
         // Nothing below can refuse.
         let key = self.resource_entry(name);
         let (what, extra) = (Held::Lock(ask.mode), known(ask.data.clone()));
-        let hold = self.change(key, |machine| machine.begin_hold(session, key, what, extra));
+        let hold = self.change(key, |machine| {
+            machine.begin_hold(session, key, what, extra, GrantHow::AtOnce)
+        });
         assert!(self.lock_hold(key, session) == Some(hold), "a lock was granted to nobody");
         Ok(self.granted(hold, true))
     }
@@ -130,7 +133,8 @@ impl Machine {
                 }
                 machine.end_hold(hold, out);
             }
-            machine.begin_hold(session, key, Held::Lock(Mode::Exclusive), extra)
+            let what = Held::Lock(Mode::Exclusive);
+            machine.begin_hold(session, key, what, extra, GrantHow::Stolen)
         });
         Ok(self.granted(hold, true))
     }

@@ -17,6 +17,7 @@ mod check;
 mod circles;
 mod claims;
 mod command;
+mod counting;
 mod event;
 mod extras;
 mod force;
@@ -37,6 +38,7 @@ mod sessions;
 mod several;
 mod snapshot;
 mod tables;
+mod tally;
 mod tickets;
 mod waits;
 mod watches;
@@ -65,3 +67,4 @@ pub use snapshot::{
     Snapshot, SnapshotParty, TicketSnapshot, WaitSnapshot, WatchSnapshot,
 };
 pub use tables::Machine;
+pub use tally::{Durations, GrantHow, HoldEnd, KindTally, Tally};

@@ -8,6 +8,7 @@ use super::locks::known;
 use super::names::{Name, WAITERS_MAX, WaitId};
 use super::rows::{Held, Queue, ResourceKey, TicketKey, TicketStanding, Wait, WaitKey};
 use super::tables::Machine;
+use super::tally::GrantHow;
 
 impl Machine {
     /// Grants as long as the first wait that fits is next. To be called in every change that frees
@@ -21,14 +22,15 @@ impl Machine {
     /// A wait is granted, and leaves its queue, or all in which it stands.
     pub(super) fn grant_wait(&mut self, wait: WaitKey, what: Held, out: &mut Vec<Event>) {
         let row = &mut self.tables.waits[wait];
-        let (session, resource) = (row.session, row.resource);
+        let (session, resource, since) = (row.session, row.resource, row.since);
         let (data, hold_ms) = (row.data.take(), row.hold_ms);
         let extra: Option<Box<HoldExtra>> = match what {
             Held::Lock(_) => known(data),
             Held::Ticket(ticket) => self.lasting(ticket, hold_ms),
         };
         let places = self.places(wait);
-        let hold = self.begin_hold(session, resource, what, extra);
+        self.count_wait(what, since);
+        let hold = self.begin_hold(session, resource, what, extra, GrantHow::Waited);
         for place in places.into_iter().filter(|&place| place != wait) {
             let resource = self.tables.waits[place].resource;
             self.change(resource, |machine| machine.leave_queue(place));

@@ -18,6 +18,7 @@ use super::names::{
     WaitTimeout,
 };
 use super::ranks::Ranks;
+use super::tally::Since;
 
 /// An account that has a session.
 #[derive(Clone, Debug)]
@@ -91,8 +92,8 @@ pub(super) struct Hold {
     pub(super) resource: ResourceKey,
     pub(super) what: Held,
     pub(super) fence: Fence,
-    /// When it was granted, in ms since 1970.
-    pub(super) since_ms: u64,
+    /// When it was granted.
+    pub(super) since: Since,
     /// What few holds have.
     pub(super) extra: Option<Box<HoldExtra>>,
     pub(super) in_session: Link,
@@ -185,8 +186,7 @@ pub(super) struct Wait {
     pub(super) data: Option<Data>,
     /// How long the claim lasts, in ms, if it says so.
     pub(super) hold_ms: Option<u32>,
-    /// Since when, in ms since 1970.
-    pub(super) since_ms: u64,
+    pub(super) since: Since,
     /// The wait's places, if it stands in several queues, and the how manieth this is.
     pub(super) group: Option<(GroupKey, u8)>,
     pub(super) in_queue: Link,

@@ -76,6 +76,7 @@ impl Machine {
             let session = &mut self.tables.sessions[key];
             session.ending = false;
             out.push(Event::SessionEnded { session: session.info.id, why: EndReason::Expired });
+            self.count_session(EndReason::Expired);
         }
         Reply::Done
     }
@@ -130,6 +131,7 @@ impl Machine {
                 assert!(self.tables.condemned > 0, "the condemned were miscounted");
                 self.tables.condemned -= 1;
             } else {
+                self.count_session(why);
                 out.push(Event::SessionEnded { session: gone.info.id, why });
             }
         }

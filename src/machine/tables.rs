@@ -14,6 +14,7 @@ use super::rows::{
     AccountKey, AccountRow, Group, Hold, HoldKey, Resource, ResourceKey, Session, SessionKey,
     Ticket, TicketKey, Wait, WaitKey, Watch, WatchKey,
 };
+use super::tally::Teller;
 
 /// A watched resource that the command under way has touched.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ pub(super) struct Tables {
     pub(super) condemned: usize,
     /// Known resources, in order of their names.
     pub(super) known: BTreeMap<Name, ResourceKey>,
+    /// Tickets that go to nobody any more.
+    pub(super) dead: usize,
     /// Resources that are paused.
     pub(super) paused: usize,
     /// Holds of tickets; all others are of locks.
@@ -132,6 +135,8 @@ pub struct Machine {
     pub(super) touched: Vec<Touched>,
     /// Tickets that the change under way has made free, to be offered to those who wait.
     pub(super) freed: VecDeque<TicketKey>,
+    /// Counts what happens.
+    pub(super) teller: Teller,
 }
 
 impl Default for Machine {
@@ -154,6 +159,7 @@ impl Machine {
             nodes: BTreeSet::new(),
             touched: Vec::new(),
             freed: VecDeque::new(),
+            teller: Teller::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use super::list::Link;
 use super::names::{Data, Fence, ISSUED_MAX, Name, SessionId, TICKETS_MAX};
 use super::rows::{NOBODY, ResourceKey, SessionKey, Ticket, TicketKey, TicketStanding};
 use super::tables::Machine;
+use super::tally::HoldEnd;
 
 /// A ticket as it is issued.
 #[derive(Clone, Copy, Debug)]
@@ -285,7 +286,7 @@ impl Machine {
                 ticket.extra_mut().issued_by = Some(name);
             } else {
                 self.tell_claimant(key, LossReason::IssuerGone, out);
-                self.vanish(key, out);
+                self.count_as(HoldEnd::IssuerGone, |machine| machine.vanish(key, out));
             }
         }
     }

@@ -116,7 +116,7 @@ impl Machine {
             mode: wish.mode,
             data: wish.data.clone(),
             hold_ms: wish.hold_ms,
-            since_ms: self.clock_ms,
+            since: self.now(),
             group: None,
             in_queue: Link::default(),
             in_session: Link::default(),

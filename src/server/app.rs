@@ -13,6 +13,7 @@ use crate::notices::Notices;
 use crate::wire::Problem;
 
 use super::config::Config;
+use super::meters::Meters;
 use super::net::limits::AddressLimits;
 use super::net::peer::Peer;
 use super::net::proxies::Proxies;
@@ -40,6 +41,8 @@ pub(crate) struct App {
     pub(crate) tasks: TaskTracker,
     /// What addresses take.
     pub(crate) limits: Arc<AddressLimits>,
+    /// What is counted and measured.
+    pub(crate) meters: Arc<Meters>,
     /// Open sockets.
     pub(crate) sockets: Arc<AtomicUsize>,
     /// Those of them that have not said `hello`.
@@ -66,6 +69,7 @@ impl App {
             started: Started::now(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            meters: Arc::default(),
             sockets: Arc::default(),
             nameless: Arc::default(),
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::access::Pattern;
 use crate::audit::AuditTarget;
 use crate::driver::PersistenceConfig;
 use crate::wire::{AllowedOrigin, KnownHost, Network};
@@ -30,6 +31,8 @@ pub struct Config {
     pub trust_proxies: Vec<Network>,
     /// Who may come in, and what each may do; `None` lets everybody do everything.
     pub access: Option<Arc<Access>>,
+    /// Resources that are told of one by one to who asks for figures.
+    pub metrics_resources: Vec<Pattern>,
     /// Where it is told who was granted what, what ended, and who was refused.
     pub audit: Option<AuditTarget>,
     /// The certificate that it shows; `None` speaks plain HTTP.
@@ -49,6 +52,7 @@ impl Default for Config {
             bounds: Bounds::default(),
             trust_proxies: Vec::new(),
             access: None,
+            metrics_resources: Vec::new(),
             audit: None,
             tls: None,
             persistence: None,

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::audit::Audit;
@@ -18,6 +17,7 @@ use super::access::review_all;
 use super::app::App;
 use super::config::Config;
 use super::http::routes;
+use super::looks::Rereader;
 use super::net::accept;
 use super::refs::session_ref;
 use super::tls::{Tls, TlsFault};
@@ -33,17 +33,6 @@ pub struct Server {
     journal: Option<JournalWriter>,
     audit: Option<Audit>,
     rereader: Rereader,
-}
-
-/// Has a server read its files again.
-#[derive(Clone, Debug)]
-pub struct Rereader(watch::Sender<()>);
-
-impl Rereader {
-    /// Has them read now: what is good takes effect, and what is not is told in the log.
-    pub fn read_again(&self) {
-        self.0.send_replace(());
-    }
 }
 
 /// Why a server does not start.
@@ -78,14 +67,25 @@ impl Server {
     /// # Errors
     /// [`NotStarted`]: nothing is served then.
     pub async fn bind(config: Config) -> Result<Self, NotStarted> {
+        Self::bind_on(config, None).await
+    }
+
+    /// The same over a port that somebody else has taken, if there is one.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub async fn bind_on(
+        config: Config,
+        socket: Option<std::net::TcpListener>,
+    ) -> Result<Self, NotStarted> {
         let opened = Opened::of(&config)?;
         let Some(persistence) = config.persistence.clone() else {
             let driver = Driver::new(config.expire_ms);
-            return Self::listen(config, opened, driver).await;
+            return Self::listen(config, opened, driver, socket).await;
         };
         let written = JournalWriter::open(config.expire_ms, persistence);
         let (driver, journal) = written.map_err(NotStarted::Persistence)?;
-        let server = Self::listen(config, opened, driver).await?;
+        let server = Self::listen(config, opened, driver, socket).await?;
         Ok(Self { journal: Some(journal), ..server })
     }
 
@@ -95,23 +95,39 @@ impl Server {
     /// When the address makes no sense or is taken, or the certificate is not good.
     pub async fn bind_with(config: Config, driver: Driver) -> Result<Self, NotStarted> {
         let opened = Opened::of(&config)?;
-        Self::listen(config, opened, driver).await
+        Self::listen(config, opened, driver, None).await
+    }
+
+    /// Looks whether a server could be started by this, as far as its files say. Takes no port and
+    /// opens no journal.
+    ///
+    /// # Errors
+    /// [`NotStarted`].
+    pub async fn check(config: &Config) -> Result<(), NotStarted> {
+        config.tls.clone().map(Tls::load).transpose().map_err(NotStarted::Tls)?;
+        accept::resolve(&config.listen).await.map_err(NotStarted::Listening)?;
+        Ok(())
     }
 
     async fn listen(
         config: Config,
         Opened { tls, audit }: Opened,
         driver: Driver,
+        socket: Option<std::net::TcpListener>,
     ) -> Result<Self, NotStarted> {
         if let Some(audit) = &audit {
             driver.audit(audit.clone());
             config.access.iter().for_each(|access| access.audit(audit.clone()));
         }
-        let listener = accept::bind(&config.listen).await.map_err(NotStarted::Listening)?;
+        let listener = match socket {
+            Some(socket) => accept::take(socket),
+            None => accept::bind(&config.listen).await,
+        };
+        let listener = listener.map_err(NotStarted::Listening)?;
         let address = listener.local_addr().map_err(NotStarted::Listening)?;
         let loopback = address.ip().to_canonical().is_loopback();
         let app = Arc::new(App::new(config, tls, driver, loopback));
-        let rereader = Rereader(watch::Sender::new(()));
+        let rereader = Rereader::default();
         Ok(Self { listener, app, journal: None, audit, rereader })
     }
 
@@ -119,6 +135,19 @@ impl Server {
     #[must_use]
     pub fn rereader(&self) -> Rereader {
         self.rereader.clone()
+    }
+
+    /// Whoever has this can have it take no new sessions, or take them again.
+    pub fn drainer(&self) -> impl Fn(bool) + Send + Sync + use<> {
+        let driver = self.app.driver.clone();
+        move |on| driver.drain(on)
+    }
+
+    /// Whoever has this can ask whether what the driver does by the clock is done; it may take a
+    /// while to tell. What it holds does not keep the server from ending.
+    pub fn heart(&self) -> impl AsyncFn() -> bool + Send + Sync + use<> {
+        let driver = self.app.driver.clone();
+        async move || driver.keeps_time().await
     }
 
     /// The address that it has.
@@ -193,18 +222,21 @@ impl Opened {
 
 /// Keeps up with files that change, until what is returned is dropped.
 fn keep_up(app: &App, audit: Option<&Audit>, rereader: &Rereader) -> JoinSet<()> {
-    let (mut keeping, asked) = (JoinSet::new(), &rereader.0);
+    let mut keeping = JoinSet::new();
     if let Some(tls) = app.tls.clone() {
-        keeping.spawn(tls.keep_up(asked.subscribe(), audit.cloned()));
+        keeping.spawn(tls.keep_up(rereader.hear(), audit.cloned()));
     }
     if let Some(access) = app.config.access.clone() {
-        keeping.spawn(access.keep_up(asked.subscribe()));
+        keeping.spawn(access.keep_up(rereader.hear()));
     }
     if let Some(audit) = audit.cloned() {
-        let mut asked = asked.subscribe();
+        let mut asked = rereader.hear();
         keeping.spawn(async move {
-            while asked.changed().await.is_ok() {
-                audit.reopen();
+            while let Some(is_asked) = asked.next().await {
+                if is_asked {
+                    audit.reopen();
+                    asked.done();
+                }
             }
         });
     }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
+use tokio::sync::watch;
 
 /// Between two looks.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -54,6 +55,62 @@ impl Looks {
     /// Takes note that this was read because somebody asked for it.
     pub(crate) fn tried(&mut self, tried: Print) {
         *self = Self::new(tried);
+    }
+}
+
+/// Has a server read its files again.
+#[derive(Clone, Debug, Default)]
+pub struct Rereader {
+    asked: watch::Sender<()>,
+    /// How often somebody has done so.
+    done: watch::Sender<usize>,
+}
+
+/// Where one who reads files hears that they are to be read again.
+#[derive(Debug)]
+pub(crate) struct RereadAsked {
+    asked: watch::Receiver<()>,
+    done: watch::Sender<usize>,
+}
+
+impl Rereader {
+    /// How long reading may take.
+    const READING_MAX: Duration = Duration::from_secs(5);
+
+    /// Has them read now: what is good takes effect, and what is not is told in the log.
+    pub fn read_again(&self) {
+        self.asked.send_replace(());
+    }
+
+    /// The same; waits until it is done.
+    pub async fn read_wholly(&self) {
+        let mut done = self.done.subscribe();
+        let all = *done.borrow_and_update() + self.asked.receiver_count();
+        self.read_again();
+        let is_done = done.wait_for(|done| *done >= all);
+        // One that takes longer goes on by itself.
+        drop(tokio::time::timeout(Self::READING_MAX, is_done).await);
+    }
+
+    pub(crate) fn hear(&self) -> RereadAsked {
+        RereadAsked { asked: self.asked.subscribe(), done: self.done.clone() }
+    }
+}
+
+impl RereadAsked {
+    /// Waits until somebody asks, or it is time to look; whether somebody asked. `None` when nobody
+    /// will ask any more.
+    pub(crate) async fn next(&mut self) -> Option<bool> {
+        match tokio::time::timeout(LOOK_EVERY, self.asked.changed()).await {
+            Ok(Ok(())) => Some(true),
+            Ok(Err(_)) => None,
+            Err(_) => Some(false),
+        }
+    }
+
+    /// Somebody had asked, and it was done.
+    pub(crate) fn done(&self) {
+        self.done.send_modify(|done| *done += 1);
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Problem {
     pub detail: String,
     /// Of a deadlock, those who wait for each other, the one who asked first.
     pub cycle: Vec<Blocked>,
+    /// When to try again what is refused for now, in s.
+    pub retry_after_s: u32,
 }
 
 /// A session that waits in a circle of such.
@@ -58,7 +60,7 @@ impl<'a> From<&'a Blocked> for BlockedMembers<'a> {
 impl Problem {
     /// A problem with a line of its own.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), cycle: Vec::new() }
+        Self { code, detail: detail.into(), cycle: Vec::new(), retry_after_s: 1 }
     }
 
     /// A request that makes no sense.

@@ -259,12 +259,18 @@ pub struct StatusShape {
     pub locks: usize,
     /// Claimed tickets.
     pub claims: usize,
+    /// Tickets that are free only later.
+    pub delayed: usize,
+    /// Tickets that go to nobody any more.
+    pub dead: usize,
     /// Places in queues.
     pub waits: usize,
     /// Watches.
     pub watches: usize,
     /// Requests carried out since the start.
     pub operations: u64,
+    /// No new sessions are taken.
+    pub draining: bool,
     /// Resident memory, in bytes; 0 where it cannot be told.
     pub resident_bytes: u64,
     /// What is kept on disk.
@@ -319,6 +325,8 @@ impl StatusShape {
             tickets: counts.tickets,
             locks: counts.locks,
             claims: counts.claims,
+            delayed: counts.delayed,
+            dead: counts.dead,
             waits: counts.waits,
             watches: counts.watches,
             ..self

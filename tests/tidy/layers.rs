@@ -6,15 +6,19 @@ use crate::source::Source;
 /// Each layer and the other layers it may name. A new module at the top of `src` gets a row.
 pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("machine", &[]),
-    ("notices", &[]),
+    ("notices", &["meters"]),
+    ("meters", &[]),
     ("deadlines", &["machine"]),
     ("access", &["machine"]),
-    ("audit", &["machine"]),
+    ("audit", &["machine", "meters"]),
     ("wire", &["machine"]),
     ("log", &["machine"]),
     ("journal", &["log", "machine"]),
-    ("driver", &["machine", "access", "audit", "deadlines", "log", "journal", "notices"]),
-    ("server", &["driver", "wire", "machine", "access", "audit", "notices"]),
+    (
+        "driver",
+        &["machine", "access", "audit", "deadlines", "log", "journal", "notices", "meters"],
+    ),
+    ("server", &["driver", "wire", "machine", "access", "audit", "notices", "meters"]),
     ("client", &["wire"]),
     ("cli", &["client", "wire"]),
     ("main", &["cli"]),
@@ -22,7 +26,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
 
 /// Single modules that may name more than their layer does.
 const DOORS: &[(&[&str], &[&str])] = &[
-    (&["cli", "serve"], &["server"]),
+    (&["cli", "serve"], &["server", "access"]),
     (&["cli", "check"], &["journal"]),
     (&["cli", "backup"], &["journal"]),
     (&["cli", "token"], &["access", "machine"]),

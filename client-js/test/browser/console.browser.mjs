@@ -169,6 +169,20 @@ describe("the console", () => {
     assert.equal((await server.rest("GET", "resources/db")).body.held, 0);
   }, { broken: REFUSED });
 
+  story("the server is drained, says so, and is let in to again", async (tab) => {
+    const server = await served();
+    const { page } = await tab(server.url, "/console/");
+    await button(page, "Drain …").click();
+    await button(page, "Begin to drain").click();
+    await shows(page, "#state", /^draining$/);
+    await shows(page, "[data-key=draining]", /no new session is let in/);
+    assert.equal((await server.rest("POST", "sessions")).status, 503);
+    await button(page, "End the draining …").click();
+    await button(page, "End it").click();
+    await shows(page, "#state", /^connected$/);
+    assert.equal((await server.rest("POST", "sessions")).status, 200);
+  });
+
   // Browsers have six connections to a server: eight streams would leave none to ask with.
   story("eight windows look at one server, and each sees what changes; a hidden one gives its stream back", async (tab) => {
     const server = await served();

@@ -1,6 +1,7 @@
 //! What a front end may ask: requests, requests that wait, sockets, and views of what is large.
 
 pub(super) mod audit;
+pub(super) mod draining;
 pub(super) mod looking;
 pub(super) mod request;
 pub(super) mod socket;

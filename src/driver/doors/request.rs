@@ -101,6 +101,7 @@ impl Driver {
         let (to, receiver) = ReplyTo::request(session, None);
         {
             let mut visit = self.visit()?;
+            visit.may_open()?;
             let now = visit.now;
             let open = new.opening(session);
             match owner {

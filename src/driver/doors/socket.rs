@@ -12,7 +12,7 @@ use crate::driver::handle::Driver;
 use crate::driver::ids;
 use crate::driver::mode::Unavailable;
 use crate::driver::outbox::Outbox;
-use crate::driver::outbox::message::{Answered, Ending, Message};
+use crate::driver::outbox::message::{Answered, Ending, Message, RequestMark};
 use crate::driver::outbox::watched::WatchedHolders;
 use crate::driver::state::address::{ReplyTo, SocketAddress};
 use crate::driver::state::queue::Turn;
@@ -74,18 +74,19 @@ impl Driver {
     /// [`Unavailable`] when the server cannot promise that it will be remembered.
     pub fn connect(
         &self,
-        id: Option<u64>,
+        mark: impl Into<RequestMark>,
         new: NewSession,
         subject: Option<&Subject>,
     ) -> Result<Connection, Unavailable> {
         let mut visit = self.visit()?;
+        visit.may_open()?;
         let (session, ttl, now) = (ids::new_session_id(), new.ttl, visit.now);
         visit.submit(new.opening(session), ReplyTo::Nobody, now);
         if let Some(owner) = subject.and_then(Subject::owner).cloned() {
             visit.submit(Command::Adopt { session, owner }, ReplyTo::Nobody, now);
         }
         let speaker = Speaker::new(&visit.watermark, session, ttl, false);
-        Ok(self.attach(&mut visit, id, speaker, subject))
+        Ok(self.attach(&mut visit, mark.into(), speaker, subject))
     }
 
     /// Takes a session over for a socket; an older socket is cut. The answer is in the outbox.
@@ -94,7 +95,7 @@ impl Driver {
     /// When there is no such session, or a socket with a higher attempt has it.
     pub async fn reconnect(
         &self,
-        id: Option<u64>,
+        mark: impl Into<RequestMark>,
         session: SessionId,
         attempt: Option<u64>,
         subject: Option<&Subject>,
@@ -119,14 +120,14 @@ impl Driver {
         }
         visit.refresh(&session, now);
         let speaker = Speaker::new(&visit.watermark, session, ttl, true);
-        Ok(self.attach(&mut visit, id, speaker, subject))
+        Ok(self.attach(&mut visit, mark.into(), speaker, subject))
     }
 
     /// Gives a session its socket, which is told the state.
     fn attach(
         &self,
         visit: &mut Visit<'_>,
-        id: Option<u64>,
+        id: RequestMark,
         speaker: Speaker,
         subject: Option<&Subject>,
     ) -> Connection {
@@ -244,7 +245,7 @@ impl Connection {
 
     /// Carries out requests in order; the answers go into the outbox. False when this socket no
     /// longer speaks for the session: then nothing was done.
-    pub fn ask(&self, requests: impl IntoIterator<Item = (Option<u64>, Asked)>) -> bool {
+    pub fn ask(&self, requests: impl IntoIterator<Item = (impl Into<RequestMark>, Asked)>) -> bool {
         let mut visit = self.driver.visit_as_driver();
         let now = visit.now;
         if !visit.may_speak(&self.speaker) {
@@ -258,7 +259,7 @@ impl Connection {
         visit.refresh(&self.speaker.session, now);
         for (id, asked) in requests {
             visit.operations += 1;
-            self.carry_out(&mut visit, id, asked);
+            self.carry_out(&mut visit, id.into(), asked);
             if !visit.may_speak(&self.speaker) {
                 break;
             }
@@ -274,7 +275,7 @@ impl Connection {
         visit.take_turn(turn, now);
     }
 
-    fn carry_out(&self, visit: &mut Visit<'_>, id: Option<u64>, asked: Asked) {
+    fn carry_out(&self, visit: &mut Visit<'_>, id: RequestMark, asked: Asked) {
         let is_beat = matches!(asked, Asked::Beat);
         if let Err(why) = visit.mode.may_ask()
             && !is_beat

@@ -13,12 +13,30 @@ use super::coalesce::ChangeEvent;
 use super::looked::{Lefts, Looked};
 use super::watched::WatchedHolders;
 use crate::driver::mode::Unavailable;
+use crate::meters::Moment;
+
+/// What a socket's request is known by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestMark {
+    /// Its id; `None` when it had no proper one.
+    pub id: Option<u64>,
+    /// What it is counted as; that is up to who asks.
+    pub op: u8,
+    /// When it came.
+    pub came: Moment,
+}
+
+impl From<Option<u64>> for RequestMark {
+    fn from(id: Option<u64>) -> Self {
+        Self { id, ..Self::default() }
+    }
+}
 
 /// Something to tell a socket.
 #[derive(Debug)]
 pub enum Message {
-    /// The answer to its request of that id; `None` when it had no proper one.
-    Answer(Option<u64>, Answered),
+    /// The answer to a request of its own.
+    Answer(RequestMark, Answered),
     /// What the machine announced.
     Event(Event),
     /// A lock or ticket became available, or something changed; who holds it if it is a lock.
@@ -45,6 +63,8 @@ pub enum Message {
     },
     /// Its proof ends in so many ms.
     TokenExpiring(u32),
+    /// Whether the server takes no new sessions.
+    Draining(bool),
     /// The server is about to stop; in how many ms.
     GoingAway(u32),
 }
@@ -195,6 +215,7 @@ pub(in crate::driver) fn cost(message: &Message) -> usize {
             Message::Event(_)
             | Message::Answer(..)
             | Message::TokenExpiring(_)
+            | Message::Draining(_)
             | Message::GoingAway(_) => 0,
         }
 }

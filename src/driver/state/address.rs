@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::driver::commit::watermark::LogPosition;
+use crate::driver::outbox::message::RequestMark;
 use crate::machine::{Owner, Refusal, Reply, RequestId, SessionId};
 
 use super::speaker::Speaker;
@@ -21,7 +22,7 @@ pub(in crate::driver) enum ReplyTo {
     /// To a socket, as the answer to a request.
     Socket(SocketAddress),
     /// To a socket that ends with its session, as the answer to its request of that id.
-    Bye(Speaker, Option<u64>),
+    Bye(Speaker, RequestMark),
 }
 
 /// A socket that asks something.
@@ -29,7 +30,7 @@ pub(in crate::driver) enum ReplyTo {
 pub(in crate::driver) struct SocketAddress {
     pub(in crate::driver) speaker: Speaker,
     /// Its request.
-    pub(in crate::driver) id: Option<u64>,
+    pub(in crate::driver) id: RequestMark,
     /// Whether it is told how a wait moves that this comes to.
     pub(in crate::driver) follows: bool,
 }

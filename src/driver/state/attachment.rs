@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::access::Subject;
 use crate::deadlines::At;
 use crate::driver::commit::watermark::LogPosition;
-use crate::driver::outbox::message::{Answered, Ending, Message, WholeState};
+use crate::driver::outbox::message::{Answered, Ending, Message, RequestMark, WholeState};
 use crate::machine::{Fence, Grant, Refusal};
 
 use super::State;
@@ -50,7 +50,7 @@ impl State {
     pub(super) fn say_state(
         &self,
         speaker: &Speaker,
-        id: Option<u64>,
+        id: RequestMark,
         position: LogPosition,
         now: At,
     ) {

@@ -72,6 +72,7 @@ impl State {
         while room.is_left()
             && let Some((_, due)) = self.deadlines.pop(now, &mut looks)
         {
+            self.meters.lateness.measure_us(now.since(self.deadlines.popped()));
             match due {
                 Due::Session(session) => {
                     room.take(self.machine.weight(&session));

@@ -41,6 +41,7 @@ use super::clock::WallClock;
 use super::commit::buffer::Buffer;
 use super::commit::watermark::{LogPosition, Watermark};
 use super::ids;
+use super::meters::DriverMeters;
 use super::mode::DriverMode;
 
 use address::ReplyTo;
@@ -60,6 +61,8 @@ use waits::Waits;
 pub(super) struct State {
     pub(super) machine: Machine,
     pub(super) mode: DriverMode,
+    /// No new sessions are taken.
+    pub(super) draining: bool,
     pub(super) sessions: Sessions,
     pub(super) waits: Waits,
     pub(super) undelivered: UndeliveredGrants,
@@ -72,6 +75,7 @@ pub(super) struct State {
     /// Tells this run of the server from others.
     pub(super) epoch: Arc<str>,
     pub(super) notices: Arc<Notices>,
+    pub(super) meters: Arc<DriverMeters>,
     /// What is told of commands, where there is a trail.
     pub(super) audit: Option<Audit>,
     deadlines: Deadlines<Due>,
@@ -104,10 +108,13 @@ impl State {
         log: Option<Order>,
         wall: WallClock,
     ) -> Self {
+        let mut machine = machine;
+        machine.begin_tally();
         let queue = (log == Some(Order::AppendFirst)).then(TurnQueue::default);
         Self {
             machine,
             mode: DriverMode::default(),
+            draining: false,
             sessions: Sessions::default(),
             waits: Waits::default(),
             undelivered: UndeliveredGrants::default(),
@@ -117,6 +124,7 @@ impl State {
             operations: 0,
             epoch: ids::epoch(),
             notices: Arc::default(),
+            meters: Arc::default(),
             audit: None,
             deadlines: Deadlines::default(),
             timings: Timings::default(),
@@ -140,6 +148,8 @@ impl State {
             address.speaker.outbox.drop_change(resource);
         }
         let endings = self.audit.as_ref().map(|_| audited::endings(&self.machine, command));
+        let clocked = self.clocked.unwrap_or(now);
+        self.machine.set_behind_ms(now.since(clocked) / 1000);
         let applied = self.machine.apply(command, &mut self.events);
         if let Some((audit, endings)) = self.audit.as_ref().zip(endings) {
             let done =

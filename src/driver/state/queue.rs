@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::access::Subject;
 use crate::driver::mode::Unavailable;
 use crate::driver::outbox::Outbox;
-use crate::driver::outbox::message::{Answered, Ending, Message};
+use crate::driver::outbox::message::{Answered, Ending, Message, RequestMark};
 use crate::machine::{Command, Name, RequestId, SessionId};
 
 use super::address::ReplyTo;
@@ -28,20 +28,20 @@ pub(in crate::driver) enum Turn {
     TakeBack(Arc<UndeliveredGrant>),
     /// A socket speaks for its session from now on, and is told the state in answer to its request
     /// of that id.
-    Attach(Speaker, Option<u64>, Option<Subject>),
+    Attach(Speaker, RequestMark, Option<Subject>),
     /// Who spoke for a session was judged.
     Review(SessionId, Option<Subject>, Verdict),
     /// A socket shows another proof, in its request of that id.
-    Renew(Speaker, Option<u64>, Subject),
+    Renew(Speaker, RequestMark, Subject),
     /// A socket no longer speaks; whether its first answer was still on the way.
     Detach(Speaker, bool),
     /// A socket is told the state.
-    State(Speaker, Option<u64>),
+    State(Speaker, RequestMark),
     /// A socket looks at a resource, in its request of that id; at most so many who hold it and
     /// who wait are told.
-    Look(Speaker, Option<u64>, Name, usize),
+    Look(Speaker, RequestMark, Name, usize),
     /// A socket is answered what the state has no part in.
-    Answer(Speaker, Option<u64>, Answered),
+    Answer(Speaker, RequestMark, Answered),
     /// A socket is to be closed when everything before that was answered.
     End(Arc<Outbox>, Ending),
     /// Somebody who is to look only when all before that was applied.

@@ -6,7 +6,7 @@ use crate::audit::AuditLine;
 use crate::deadlines::At;
 use crate::driver::clock;
 use crate::driver::commit::watermark::LogPosition;
-use crate::driver::outbox::message::{Answered, Ending, Message};
+use crate::driver::outbox::message::{Answered, Ending, Message, RequestMark};
 use crate::machine::{Command, Kind, Name, Owner, SessionId};
 
 use super::State;
@@ -143,7 +143,7 @@ impl State {
     pub(super) fn renew(
         &mut self,
         speaker: &Speaker,
-        id: Option<u64>,
+        id: RequestMark,
         subject: Subject,
         position: LogPosition,
         now: At,

@@ -62,6 +62,9 @@ impl State {
                 let rules = subject.as_ref().map(|subject| subject.rules().clone());
                 self.attach(&speaker, subject);
                 self.say_state(&speaker, id, position, now);
+                if self.draining {
+                    speaker.outbox.push(Message::Draining(true), position);
+                }
                 if let Some(rules) = rules {
                     self.hold_to(&speaker.session, &rules, now);
                 }

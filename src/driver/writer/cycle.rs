@@ -189,9 +189,11 @@ impl JournalWriter {
     fn write(&mut self, sync: bool) -> Result<(), StorageFailure> {
         let buffer::PendingBatch { commands, count } = &self.in_flight;
         let batch = Batch { commands, count: *count, next_fence: self.next_fence };
+        let begun = instant();
         let appended = self.journal.append(&batch, sync)?;
         self.is_unsynced = true;
         if appended.synced {
+            self.driver.meters().syncs.measure(instant() - begun);
             self.note_sync();
         }
         self.in_flight.count = 0;
@@ -321,7 +323,14 @@ impl JournalWriter {
         if self.sync_due().is_some_and(|due| due.is_zero()) {
             let syncing = self.journal.begin_sync()?;
             (self.is_unsynced, self.synced) = (false, instant());
-            let job = BackgroundTask::begin("sync", self.waker(), move || syncing.run());
+            let meters = self.driver.meters();
+            let run = move || {
+                let begun = instant();
+                let synced = syncing.run();
+                meters.syncs.measure(instant() - begun);
+                synced
+            };
+            let job = BackgroundTask::begin("sync", self.waker(), run);
             match job {
                 Ok(job) => self.syncing = Some(job),
                 Err(why) => {

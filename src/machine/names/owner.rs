@@ -1,5 +1,6 @@
 //! Whose a session is, and with whose others it is counted.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::name::Name;
@@ -25,6 +26,16 @@ impl Owner {
         match self {
             Self::Principal(name) => (name.as_str(), None),
             Self::Subject { signer, sub } => (signer.as_str(), Some(sub.as_str())),
+        }
+    }
+}
+
+/// For people: what `sub` holds is shown as it would stand in a program.
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.parts() {
+            (name, None) => f.write_str(name),
+            (signer, Some(sub)) => write!(f, "{signer}: {sub:?}"),
         }
     }
 }

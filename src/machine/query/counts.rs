@@ -83,6 +83,8 @@ impl Machine {
             tickets: tables.tickets.len(),
             locks: tables.holds.len() - tables.claims,
             claims: tables.claims,
+            delayed: tables.delayed.len(),
+            dead: tables.dead,
             waits: tables.waits.len(),
             watches: tables.watches.len(),
         }

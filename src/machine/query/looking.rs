@@ -67,7 +67,7 @@ impl Machine {
             party: self.party(key),
             ticket: ticket.map(|ticket| ticket.name.clone()),
             fence: hold.fence,
-            since_ms: hold.since_ms,
+            since_ms: hold.since.ms(),
             mode,
             data: hold.extra.as_ref().and_then(|extra| extra.data.clone()),
             // That of one that is lost was counted.
@@ -91,7 +91,7 @@ impl Machine {
             Some(WaiterView {
                 session: self.info(wait.session).clone(),
                 position,
-                since_ms: wait.since_ms,
+                since_ms: wait.since.ms(),
                 kind,
                 mode: wait.mode,
                 ticket: wait.ticket.clone(),

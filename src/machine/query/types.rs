@@ -224,6 +224,10 @@ pub struct Counts {
     pub locks: usize,
     /// Claimed tickets.
     pub claims: usize,
+    /// Tickets that are free only later.
+    pub delayed: usize,
+    /// Tickets that go to nobody any more.
+    pub dead: usize,
     /// Places in queues.
     pub waits: usize,
     /// Watches.

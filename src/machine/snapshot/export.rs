@@ -94,7 +94,7 @@ impl Machine {
                     socket: wait.socket,
                     requests: wait.requests.clone(),
                     merges: wait.merges,
-                    since_ms: wait.since_ms,
+                    since_ms: wait.since.ms(),
                     mode: wait.mode,
                     data: wait.data.clone(),
                     hold_ms: wait.hold_ms,
@@ -111,7 +111,7 @@ impl Machine {
         HoldSnapshot {
             holder: snapshot_party(self.party(key)),
             fence: hold.fence,
-            since_ms: hold.since_ms,
+            since_ms: hold.since.ms(),
             mode: match hold.what {
                 Held::Lock(mode) => mode,
                 Held::Ticket(_) => Mode::Exclusive,

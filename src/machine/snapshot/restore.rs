@@ -18,6 +18,7 @@ use crate::machine::rows::{
     TicketStanding, Wait, Watch,
 };
 use crate::machine::tables::Machine;
+use crate::machine::tally::Since;
 
 /// What must be entered in an order that runs across resources.
 #[derive(Default)]
@@ -238,14 +239,14 @@ impl Machine {
             let is_plain = data.is_none() && hold_ms.is_none() && lost_by.is_none();
             let extra = (!is_plain).then(|| Box::new(HoldExtra { data, hold_ms, lost_by }));
             let (in_session, in_resource) = (Link::default(), Link::default());
-            let (fence, since_ms) = (from.fence, from.since_ms);
+            let (fence, since) = (from.fence, Since::at(from.since_ms));
             self.change(resource, |machine| {
                 machine.tie_hold(Hold {
                     session,
                     resource,
                     what,
                     fence,
-                    since_ms,
+                    since,
                     extra,
                     in_session,
                     in_resource,
@@ -297,7 +298,7 @@ impl Machine {
                 mode: from.mode,
                 data: from.data.clone(),
                 hold_ms: from.hold_ms,
-                since_ms: from.since_ms,
+                since: Since::at(from.since_ms),
                 group,
                 in_queue: Link::default(),
                 in_session: Link::default(),

@@ -112,7 +112,11 @@ impl Guest {
     pub(crate) fn may_ask(&self) -> bool {
         let Some(rate) = self.subject.quotas().rate else { return true };
         let now_us = self.access.moment().steady_ms.saturating_mul(1000);
-        self.access.rates.may_ask(rate.into(), self.account(), now_us)
+        let may = self.access.rates.may_ask(rate.into(), self.account(), now_us);
+        if !may {
+            self.access.meters.quotas.count();
+        }
+        may
     }
 
     /// Whether it may have another session.
@@ -125,14 +129,20 @@ impl Guest {
             most.is_some_and(|most| driver.account_counts(account).sessions >= most as usize)
         };
         if quotas.sessions.is_some() && is_full(quotas.sessions, &self.account()) {
-            return Err(Problem::new(Code::Limit, "no more sessions for this token's owner"));
+            return Err(self.beyond("no more sessions for this token's owner"));
         }
         if let Some(Owner::Subject { signer, .. }) = self.subject.owner()
             && is_full(quotas.all_sessions, &Account::Signer(signer.clone()))
         {
-            return Err(Problem::new(Code::Limit, "no more sessions for this token's signer"));
+            return Err(self.beyond("no more sessions for this token's signer"));
         }
         Ok(())
+    }
+
+    /// It would be more than it may have.
+    fn beyond(&self, what: &str) -> Problem {
+        self.access.meters.quotas.count();
+        Problem::new(Code::Limit, what)
     }
 
     /// Goes by the policy of now, if that is another. (A proof that is good no more is ended by who
@@ -177,7 +187,7 @@ impl Guest {
     pub(crate) fn sit(&mut self, takes_over: bool) -> Result<(), Problem> {
         let most = self.subject.quotas().sockets.filter(|_| !takes_over);
         let seat = self.access.seats.take(self.account(), most);
-        let full = || Problem::new(Code::Limit, "no more sockets for this token's owner");
+        let full = || self.beyond("no more sockets for this token's owner");
         self.seat = Some(Arc::new(seat.ok_or_else(full)?));
         Ok(())
     }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::access::{Denied, Gate, Moment, Policy, Shown, Subject};
 use crate::audit::{Audit, AuditLine, AuditWhat};
 use crate::machine::Name;
+use crate::meters::Counter;
 
 use super::file::AccessFile;
 use super::rates::Rates;
@@ -28,8 +29,22 @@ pub struct Access {
     /// What is told of who is refused, where there is a trail.
     audit: OnceLock<Audit>,
     started: tokio::time::Instant,
+    pub(super) meters: AccessMeters,
     pub(super) rates: Rates,
     pub(super) seats: Arc<Seats>,
+}
+
+/// What is counted of who is not let in, or not for so much.
+#[derive(Debug, Default)]
+pub(crate) struct AccessMeters {
+    /// Nothing was shown.
+    pub(crate) nothing_shown: Counter,
+    /// What was shown is not good.
+    pub(crate) bad_tokens: Counter,
+    /// What was shown was not looked at: its address has failed too often.
+    pub(crate) not_looked_at: Counter,
+    /// An owner asks for more than it may have.
+    pub(crate) quotas: Counter,
 }
 
 impl Access {
@@ -48,6 +63,7 @@ impl Access {
             refused: AtomicU64::new(0),
             audit: OnceLock::new(),
             started: now(),
+            meters: AccessMeters::default(),
             rates: Rates::default(),
             seats: Arc::default(),
         })
@@ -93,9 +109,20 @@ impl Access {
         *self.changes.borrow()
     }
 
+    /// What is counted of who is not let in.
+    pub(crate) fn meters(&self) -> &AccessMeters {
+        &self.meters
+    }
+
     /// Who shows this from `address`.
     pub(crate) fn prove(&self, shown: &Shown<'_>, address: IpAddr) -> Result<Subject, Denied> {
         let proved = self.gate.prove(shown, address, self.moment());
+        match &proved {
+            Ok(_) => {}
+            Err(Denied::Nothing) => self.meters.nothing_shown.count(),
+            Err(Denied::Bad { .. }) => self.meters.bad_tokens.count(),
+            Err(Denied::NotLookedAt { .. }) => self.meters.not_looked_at.count(),
+        }
         if let Err(Denied::Bad { refused, logged, retry_after }) = &proved {
             let signer = refused.signer.as_ref().map(Name::as_str);
             if *logged {

@@ -4,10 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use crate::audit::{AuditLine, AuditWhat};
-use crate::server::looks::{LOOK_EVERY, Looks};
+use crate::server::looks::{Looks, RereadAsked};
 
 use super::file::{AccessFault, AccessFile, AccessReading};
 use super::in_force::Access;
@@ -24,15 +22,10 @@ impl Access {
     }
 
     /// Reads the file again whenever `asked` changes, and when it has.
-    pub(crate) async fn keep_up(self: Arc<Self>, mut asked: watch::Receiver<()>) {
+    pub(crate) async fn keep_up(self: Arc<Self>, mut asked: RereadAsked) {
         let Some(mut file) = self.file.clone() else { return };
         let mut looks = Looks::new(file.print());
-        loop {
-            let is_asked = match tokio::time::timeout(LOOK_EVERY, asked.changed()).await {
-                Ok(Ok(())) => true,
-                Ok(Err(_)) => return,
-                Err(_) => false,
-            };
+        while let Some(is_asked) = asked.next().await {
             let looker = file.clone();
             let read = move || match is_asked {
                 true => Some(looker.read_again()),
@@ -47,6 +40,9 @@ impl Access {
             }
             if let Some(read) = read {
                 self.take(&mut file, read);
+            }
+            if is_asked {
+                asked.done();
             }
         }
     }
@@ -91,6 +87,7 @@ mod tests {
 
     use crate::access::{Token, first_file};
     use crate::machine::Name;
+    use crate::server::looks::{LOOK_EVERY, Rereader};
 
     use super::*;
 
@@ -98,7 +95,7 @@ mod tests {
     struct Kept {
         dir: PathBuf,
         access: Arc<Access>,
-        asked: watch::Sender<()>,
+        asked: Rereader,
         keeping: JoinHandle<()>,
     }
 
@@ -119,8 +116,8 @@ mod tests {
             fs::write(dir.join("secret"), [1; 32]).unwrap();
             fs::write(dir.join("access.toml"), file).unwrap();
             let access = Access::load(&dir.join("access.toml")).unwrap();
-            let asked = watch::Sender::new(());
-            let keeping = tokio::spawn(access.clone().keep_up(asked.subscribe()));
+            let asked = Rereader::default();
+            let keeping = tokio::spawn(access.clone().keep_up(asked.hear()));
             Self { dir, access, asked, keeping }
         }
 
@@ -137,7 +134,7 @@ mod tests {
 
         /// The same at once, because somebody asks.
         async fn at_once(&self) -> (u64, u64) {
-            self.asked.send_replace(());
+            self.asked.read_again();
             tokio::time::sleep(Duration::from_millis(1)).await;
             (*self.access.changes().borrow(), self.access.refused_files())
         }

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
@@ -53,6 +54,8 @@ pub(crate) struct Call {
     named_at: usize,
     /// What it names, read once: it is asked for before the answer and in it.
     named: ReadOnce,
+    /// Whether it has waited in a queue, where that is asked for.
+    waited: Option<Arc<AtomicBool>>,
 }
 
 /// What a request names.
@@ -66,7 +69,18 @@ impl Call {
     pub(crate) fn new(request: Request) -> Self {
         let (parts, body) = request.into_parts();
         let named = ReadOnce::default();
-        Self { parts, body, guest: None, is_hidden: false, named_at: 0, named }
+        Self { parts, body, guest: None, is_hidden: false, named_at: 0, named, waited: None }
+    }
+
+    /// From now on it is noted whether it waits in a queue.
+    pub(crate) fn notes_wait(&mut self) -> Arc<AtomicBool> {
+        self.waited.get_or_insert_default().clone()
+    }
+
+    /// Notes that it waits in a queue.
+    pub(crate) fn waits(&self) -> impl FnOnce() + use<> {
+        let waited = self.waited.clone();
+        move || waited.iter().for_each(|waited| waited.store(true, Ordering::Relaxed))
     }
 
     /// Somebody was let in.
@@ -85,6 +99,10 @@ impl Call {
 
     pub(crate) fn into_parts(self) -> Parts {
         self.parts
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
     }
 
     /// Whether errors should be problem documents (RFC 9457).

@@ -14,8 +14,6 @@ use super::request::WaitWish;
 pub(crate) const FENCE_HEADER: HeaderName = HeaderName::from_static("ticketd-fence");
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-/// When who is refused for now may try again, in s. Clients add some jitter.
-const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
 
 const BAD_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
@@ -69,7 +67,7 @@ pub(crate) fn problem(problem: &Problem, documents: bool) -> HttpAnswer {
         answer.headers_mut().insert(WWW_AUTHENTICATE, BAD_TOKEN);
     }
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        answer.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(problem.retry_after_s));
     }
     answer
 }
@@ -89,6 +87,20 @@ pub(crate) fn denied(denied: &Denied, documents: bool) -> HttpAnswer {
             answer.headers_mut().insert(WWW_AUTHENTICATE, challenge)
         }
     };
+    answer
+}
+
+/// Figures of now.
+pub(crate) fn figures(media: &'static str, text: String) -> HttpAnswer {
+    let mut answer = typed(StatusCode::OK, HeaderValue::from_static(media), text);
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// A word, which whoever keeps it has of yesterday.
+pub(crate) fn word(status: StatusCode, word: &'static str) -> HttpAnswer {
+    let mut answer = typed(status, TEXT, word);
+    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 

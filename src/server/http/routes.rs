@@ -1,18 +1,24 @@
 //! Which path leads where, and who of the browsers may come.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, any, get, on};
 use futures::future::BoxFuture;
+use tracing::Level;
 
-use crate::machine::SessionRef;
+use crate::machine::{Owner, SessionRef};
+use crate::meters::Stopwatch;
 use crate::server::access::enter::{EntranceAsked, NotEntered, enter};
 use crate::server::app::App;
+use crate::server::meters::{Ended, Op};
 use crate::server::rest::outcome::Outcome;
-use crate::server::rest::{dump, events, list, locks, resources, sessions, status, tickets};
+use crate::server::rest::{
+    drain, dump, events, health, list, locks, metrics, resources, sessions, status, tickets,
+};
 use crate::server::socket::upgrade;
 use crate::wire::{Code, Problem};
 
@@ -28,12 +34,25 @@ type Handler = fn(Arc<App>, Call) -> BoxFuture<'static, Outcome>;
 struct Route {
     method: Method,
     path: &'static str,
-    needs: NeedsOf,
+    /// What it is counted as.
+    op: Op,
+    /// Nothing at all of who asks whether the server is well.
+    needs: Option<NeedsOf>,
     handle: Handler,
 }
 
-const fn route(method: Method, path: &'static str, needs: NeedsOf, handle: Handler) -> Route {
-    Route { method, path, needs, handle }
+const fn route(
+    method: Method,
+    path: &'static str,
+    op: Op,
+    needs: NeedsOf,
+    handle: Handler,
+) -> Route {
+    Route { method, path, op, needs: Some(needs), handle }
+}
+
+const fn probe(path: &'static str, handle: Handler) -> Route {
+    Route { method: Method::GET, path, op: Op::Other, needs: None, handle }
 }
 
 const SESSIONS: &str = "/api/v1/sessions";
@@ -43,56 +62,68 @@ const CLAIMS: &str = "/api/v1/claims/{resource}";
 const LOCKS: &str = "/api/v1/locks/{resource}";
 const RESOURCES: &str = "/api/v1/resources";
 const RESOURCE: &str = "/api/v1/resources/{resource}";
+const REVIVE: &str = "/api/v1/resources/{resource}/revive";
+const TICKETS_OF: &str = "/api/v1/resources/{resource}/tickets";
+const EVENTS_OF: &str = "/api/v1/resources/{resource}/events";
+const DUMP_SESSIONS: &str = "/api/v1/dump/sessions";
+const DUMP_RESOURCES: &str = "/api/v1/dump/resources";
+const DUMP_RESOURCE: &str = "/api/v1/dump/resources/{resource}";
+const DRAIN: &str = "/api/v1/drain";
+
+const GET: Method = Method::GET;
+const PUT: Method = Method::PUT;
+const POST: Method = Method::POST;
+const DELETE: Method = Method::DELETE;
 
 /// Requests about what the driver has, each also with a slash at its end. What is asked for by GET
 /// may be asked for by HEAD.
-const ROUTES: [Route; 23] = [
-    route(Method::POST, SESSIONS, needs::nothing, |app, it| Box::pin(sessions::open(app, it))),
-    route(Method::GET, SESSIONS, needs::admin, |app, it| Box::pin(list::sessions(app, it))),
-    route(Method::PUT, SESSION, needs::of_session, |app, it| Box::pin(sessions::refresh(app, it))),
-    route(Method::GET, SESSION, needs::of_session, |app, it| Box::pin(sessions::show(app, it))),
-    route(Method::DELETE, SESSION, needs::of_session, |app, it| Box::pin(sessions::close(app, it))),
-    route(Method::POST, TICKETS, needs::issue, |app, it| Box::pin(tickets::issue(app, it))),
-    route(Method::DELETE, TICKETS, needs::reach, |app, it| Box::pin(tickets::revoke(app, it))),
-    route(Method::POST, CLAIMS, needs::claim, |app, it| Box::pin(tickets::claim(app, it))),
-    route(Method::PUT, CLAIMS, needs::claim, |app, it| Box::pin(tickets::touch(app, it))),
-    route(Method::GET, CLAIMS, needs::nothing, |app, it| Box::pin(tickets::holds(app, it))),
-    route(Method::DELETE, CLAIMS, needs::give_back, |app, it| Box::pin(tickets::release(app, it))),
-    route(Method::POST, LOCKS, needs::lock, |app, it| Box::pin(locks::lock(app, it))),
-    route(Method::DELETE, LOCKS, needs::give_back, |app, it| Box::pin(locks::unlock(app, it))),
-    route(Method::GET, RESOURCES, needs::nothing, |app, it| Box::pin(resources::list(app, it))),
-    route(Method::GET, RESOURCE, needs::watch, |app, it| Box::pin(resources::look(app, it))),
-    route(Method::PUT, RESOURCE, needs::force, |app, it| Box::pin(resources::pause(app, it))),
-    route(Method::POST, "/api/v1/resources/{resource}/revive", needs::revive, |app, it| {
-        Box::pin(resources::revive(app, it))
-    }),
-    route(Method::GET, "/api/v1/resources/{resource}/tickets", needs::watch, |app, it| {
-        Box::pin(resources::tickets(app, it))
-    }),
-    route(Method::GET, "/api/v1/resources/{resource}/events", needs::watch, |app, it| {
-        Box::pin(events::follow(app, it))
-    }),
-    route(Method::GET, "/api/v1/dump/sessions", needs::admin, |app, it| {
-        Box::pin(dump::sessions(app, it))
-    }),
-    route(Method::GET, "/api/v1/dump/resources", needs::admin, |app, it| {
-        Box::pin(dump::resources(app, it))
-    }),
-    route(Method::GET, "/api/v1/dump/resources/{resource}", needs::admin, |app, it| {
-        Box::pin(dump::resource(app, it))
-    }),
-    route(Method::GET, "/api/v1/status", needs::metrics, |app, it| Box::pin(status::show(app, it))),
+#[rustfmt::skip]
+const ROUTES: [Route; 28] = [
+    route(POST, SESSIONS, Op::Hello, needs::nothing, |app, it| Box::pin(sessions::open(app, it))),
+    route(GET, SESSIONS, Op::Sessions, needs::admin, |app, it| Box::pin(list::sessions(app, it))),
+    route(PUT, SESSION, Op::Beat, needs::of_session, |app, it| Box::pin(sessions::refresh(app, it))),
+    route(GET, SESSION, Op::Session, needs::of_session, |app, it| Box::pin(sessions::show(app, it))),
+    route(DELETE, SESSION, Op::Bye, needs::of_session, |app, it| Box::pin(sessions::close(app, it))),
+    route(POST, TICKETS, Op::Issue, needs::issue, |app, it| Box::pin(tickets::issue(app, it))),
+    route(DELETE, TICKETS, Op::Revoke, needs::reach, |app, it| Box::pin(tickets::revoke(app, it))),
+    route(POST, CLAIMS, Op::Claim, needs::claim, |app, it| Box::pin(tickets::claim(app, it))),
+    route(PUT, CLAIMS, Op::Touch, needs::claim, |app, it| Box::pin(tickets::touch(app, it))),
+    route(GET, CLAIMS, Op::Claims, needs::nothing, |app, it| Box::pin(tickets::holds(app, it))),
+    route(DELETE, CLAIMS, Op::Release, needs::give_back, |app, it| Box::pin(tickets::release(app, it))),
+    route(POST, LOCKS, Op::Lock, needs::lock, |app, it| Box::pin(locks::lock(app, it))),
+    route(DELETE, LOCKS, Op::Unlock, needs::give_back, |app, it| Box::pin(locks::unlock(app, it))),
+    route(GET, RESOURCES, Op::Resources, needs::nothing, |app, it| Box::pin(resources::list(app, it))),
+    route(GET, RESOURCE, Op::Look, needs::watch, |app, it| Box::pin(resources::look(app, it))),
+    route(PUT, RESOURCE, Op::Pause, needs::force, |app, it| Box::pin(resources::pause(app, it))),
+    route(POST, REVIVE, Op::Revive, needs::revive, |app, it| Box::pin(resources::revive(app, it))),
+    route(GET, TICKETS_OF, Op::Tickets, needs::watch, |app, it| Box::pin(resources::tickets(app, it))),
+    route(GET, EVENTS_OF, Op::Events, needs::watch, |app, it| Box::pin(events::follow(app, it))),
+    route(GET, DUMP_SESSIONS, Op::Dump, needs::admin, |app, it| Box::pin(dump::sessions(app, it))),
+    route(GET, DUMP_RESOURCES, Op::Dump, needs::admin, |app, it| Box::pin(dump::resources(app, it))),
+    route(GET, DUMP_RESOURCE, Op::Dump, needs::admin, |app, it| Box::pin(dump::resource(app, it))),
+    route(GET, "/api/v1/status", Op::Status, needs::metrics, |app, it| Box::pin(status::show(app, it))),
+    route(GET, "/metrics", Op::Metrics, needs::metrics, |app, it| Box::pin(metrics::show(app, it))),
+    route(POST, DRAIN, Op::Drain, needs::admin, |app, it| Box::pin(drain::begin(app, it))),
+    route(DELETE, DRAIN, Op::Drain, needs::admin, |app, it| Box::pin(drain::end(app, it))),
+    probe("/healthz", |app, it| Box::pin(health::is_well(app, it))),
+    probe("/readyz", |app, it| Box::pin(health::is_ready(app, it))),
 ];
 
 /// The router of a server.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
-    for Route { method, path, needs, handle } in ROUTES {
+    for Route { method, path, op, needs, handle } in ROUTES {
         // Only methods of the table come here, and axum knows those.
         let Ok(method) = MethodFilter::try_from(method) else { continue };
         let app = app.clone();
-        let ask = Ask::of(path, needs);
-        let methods = on(method, async move |request| run(app, request, Some(ask), handle).await);
+        let methods = match needs {
+            Some(needs) => {
+                let asked = Asking { path, op, ask: Some(Ask::of(path, needs)) };
+                on(method, async move |request| run(app, request, asked, handle).await)
+            }
+            // Nobody is asked anything.
+            None => on(method, async move |request| probed(app, request, handle).await),
+        };
         router = router.route(path, methods.clone()).route(&format!("{path}/"), methods);
     }
     for path in ["/api/v1/ws", "/api/v1/ws/"] {
@@ -100,12 +131,12 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         let upgrade = async move |request| upgrade::upgrade(&app, Call::new(request)).await;
         router = router.route(path, any(upgrade));
     }
-    for path in ["/healthz", "/healthz/"] {
-        router = router.route(path, get(async || "ok\n"));
-    }
+    let (lost, wrong) = (app.clone(), app.clone());
     let router = router
-        .fallback(async |request: Request| refuse(&request, StatusCode::NOT_FOUND))
-        .method_not_allowed_fallback(not_allowed);
+        .fallback(async move |request: Request| refuse(&lost, &request, StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async move |request: Request| {
+            refuse(&wrong, &request, StatusCode::METHOD_NOT_ALLOWED)
+        });
     let router = match cors::layer(&app.config.allow_origins) {
         Some(cors) => router.layer(cors),
         None => router,
@@ -119,25 +150,42 @@ fn files_router(app: &Arc<App>) -> Router {
     for file in files::all() {
         let app = app.clone();
         let answer = async |_, call: Call| Ok(file.answer(call.parts()));
-        router = router.route(file.path, get(async move |it| run(app, it, None, answer).await));
+        let asked = Asking::file(file.path);
+        router = router.route(file.path, get(async move |it| run(app, it, asked, answer).await));
     }
     let with_app = app.clone();
     let package = async |_, call: Call| match files::package() {
         Some(file) => Ok(file.answer(call.parts())),
         None => Err(Problem::new(Code::Internal, "the package cannot be made")),
     };
+    let asked = Asking::file(files::PACKAGE);
     router =
-        router.route(files::PACKAGE, get(async move |it| run(with_app, it, None, package).await));
+        router.route(files::PACKAGE, get(async move |it| run(with_app, it, asked, package).await));
     for (path, way) in files::DIRECTORIES {
         let app = app.clone();
         let redirect = async move |_, _| Ok(files::redirect(way));
-        router = router.route(path, get(async move |it| run(app, it, None, redirect).await));
+        let asked = Asking::file(path);
+        router = router.route(path, get(async move |it| run(app, it, asked, redirect).await));
     }
-    router.method_not_allowed_fallback(not_allowed)
+    let app = app.clone();
+    router.method_not_allowed_fallback(async move |request: Request| {
+        refuse(&app, &request, StatusCode::METHOD_NOT_ALLOWED)
+    })
 }
 
-async fn not_allowed(request: Request) -> HttpAnswer {
-    refuse(&request, StatusCode::METHOD_NOT_ALLOWED)
+/// What comes to a route.
+#[derive(Clone, Copy)]
+struct Asking {
+    path: &'static str,
+    op: Op,
+    /// What is asked first; a file is for everybody.
+    ask: Option<Ask>,
+}
+
+impl Asking {
+    fn file(path: &'static str) -> Self {
+        Self { path, op: Op::Other, ask: None }
+    }
 }
 
 /// What is asked before a request is answered.
@@ -154,33 +202,81 @@ struct Ask {
     by_prefix: bool,
 }
 
-/// Answers a request that may come.
+/// Answers a request, and counts it.
 async fn run<R>(
     app: Arc<App>,
     request: Request,
-    ask: Option<Ask>,
+    asked: Asking,
     handle: impl FnOnce(Arc<App>, Call) -> R,
 ) -> HttpAnswer
 where
     R: Future<Output = Outcome>,
 {
+    let (meters, begun) = (app.meters.clone(), Stopwatch::start());
     let mut call = Call::new(request);
+    let documents = call.wants_documents();
+    let waited = matches!(asked.op, Op::Lock | Op::Claim).then(|| call.notes_wait());
+    let outcome = let_in(&app, &mut call, asked.ask).await;
+    let line = tracing::enabled!(Level::DEBUG).then(|| RequestLine::of(&call));
+    let outcome = match outcome {
+        Ok(()) => handle(app, call).await.map_err(NotEntered::Problem),
+        Err(refused) => Err(refused),
+    };
+    let (ended, answer) = match outcome {
+        Ok(answer) => (Ended::Well, answer),
+        Err(NotEntered::Denied(denied)) => {
+            let code = if denied.is_put_off() { Code::Limit } else { Code::Unauthorized };
+            (Ended::With(code), response::denied(&denied, documents))
+        }
+        Err(NotEntered::Problem(problem)) => {
+            (Ended::With(problem.code), response::problem(&problem, documents))
+        }
+    };
+    meters.rest.answered(asked.op, ended);
+    let took = begun.elapsed();
+    if !waited.is_some_and(|waited| waited.load(Ordering::Relaxed)) {
+        meters.rest.seconds.measure(took);
+    }
+    if let Some(RequestLine { peer, method, owner }) = line {
+        let (path, status, us) = (asked.path, answer.status().as_u16(), took.as_micros());
+        let owner = owner.as_ref().map(ToString::to_string);
+        tracing::debug!(peer, %method, path, status, us, owner, "request");
+    }
+    answer
+}
+
+/// What the log tells of a request beside its answer.
+struct RequestLine {
+    peer: Box<str>,
+    method: Method,
+    owner: Option<Owner>,
+}
+
+impl RequestLine {
+    fn of(call: &Call) -> Self {
+        let owner = call.guest().and_then(|guest| guest.subject.owner());
+        Self { peer: call.source(), method: call.parts().method.clone(), owner: owner.cloned() }
+    }
+}
+
+/// Lets a request in that may come.
+async fn let_in(app: &App, call: &mut Call, ask: Option<Ask>) -> Result<(), NotEntered> {
     if let Some(ask) = ask {
         call.named_at(ask.named_at);
     }
-    let documents = call.wants_documents();
-    let may_come = call.check_bounds().and_then(|()| app.admit(call.parts()));
-    if let Err(problem) = may_come {
-        return response::problem(&problem, documents);
-    }
+    call.check_bounds().and_then(|()| app.admit(call.parts()))?;
     if let (Some(access), Some(ask)) = (&app.config.access, ask) {
-        let asked = ask.asked(&call);
-        match enter(access, &app, call.parts(), asked).await {
-            Ok(entered) => call.entered(entered),
-            Err(NotEntered::Denied(denied)) => return response::denied(&denied, documents),
-            Err(NotEntered::Problem(problem)) => return response::problem(&problem, documents),
-        }
+        let asked = ask.asked(call);
+        let entered = enter(access, app, call.parts(), asked).await?;
+        call.entered(entered);
     }
+    Ok(())
+}
+
+/// Answers who asks whether the server is well.
+async fn probed(app: Arc<App>, request: Request, handle: Handler) -> HttpAnswer {
+    let call = Call::new(request);
+    let documents = call.wants_documents();
     let outcome = handle(app, call).await;
     outcome.unwrap_or_else(|problem| response::problem(&problem, documents))
 }
@@ -213,6 +309,7 @@ impl Ask {
     }
 }
 
-fn refuse(request: &Request, status: StatusCode) -> HttpAnswer {
+fn refuse(app: &App, request: &Request, status: StatusCode) -> HttpAnswer {
+    app.meters.rest.answered(Op::Other, Ended::NoRoute);
     response::refusal(status, request::wants_documents(request.headers()))
 }

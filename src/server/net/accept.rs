@@ -23,20 +23,31 @@ const BACKLOG: u32 = 4096;
 
 /// Listens on `host:port`; an empty host is all of them, of both families.
 pub(crate) async fn bind(listen: &str) -> io::Result<TcpListener> {
-    let Some(port) = listen.strip_prefix(':') else {
-        let mut addresses = lookup_host(listen).await?;
-        let none = || io::Error::new(io::ErrorKind::InvalidInput, "no such address");
-        return listen_on(addresses.next().ok_or_else(none)?);
-    };
-    let invalid = |_| io::Error::new(io::ErrorKind::InvalidInput, "invalid port");
-    let port = port.parse().map_err(invalid)?;
-    match listen_on((Ipv6Addr::UNSPECIFIED, port).into()) {
-        Err(why) if why.kind() != io::ErrorKind::AddrInUse => {
+    let address = resolve(listen).await?;
+    match listen_on(address) {
+        Err(why) if listen.starts_with(':') && why.kind() != io::ErrorKind::AddrInUse => {
             tracing::debug!(%why, "no IPv6");
-            listen_on((Ipv4Addr::UNSPECIFIED, port).into())
+            listen_on((Ipv4Addr::UNSPECIFIED, address.port()).into())
         }
         listening => listening,
     }
+}
+
+/// The address that `host:port` stands for; for an empty host, all of IPv6.
+pub(crate) async fn resolve(listen: &str) -> io::Result<SocketAddr> {
+    let Some(port) = listen.strip_prefix(':') else {
+        let mut addresses = lookup_host(listen).await?;
+        let none = || io::Error::new(io::ErrorKind::InvalidInput, "no such address");
+        return addresses.next().ok_or_else(none);
+    };
+    let invalid = |_| io::Error::new(io::ErrorKind::InvalidInput, "invalid port");
+    Ok((Ipv6Addr::UNSPECIFIED, port.parse().map_err(invalid)?).into())
+}
+
+/// Takes over a socket that listens already.
+pub(crate) fn take(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
 }
 
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {

@@ -16,13 +16,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tower::ServiceExt;
-use tracing::Level;
 
 use crate::notices::NoticeKind;
 use crate::server::app::App;
 use crate::server::http::keep_alive;
 use crate::server::tls::Tls;
-use crate::wire::without_ids;
 
 use super::handshake::{Shaken, shake};
 use super::idle::{Traffic, UnderWay};
@@ -102,22 +100,14 @@ where
     let (peer, shared) = (Arc::new(peer), app.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         let from = peer.client(request.headers(), &shared.proxies, &shared.limits);
-        let (address, refused) = (from.address, from.admission.is_too_many());
+        let refused = from.admission.is_too_many();
         request.extensions_mut().insert(from);
         let (router, under_way) = (router.clone(), counted.begin());
         let goes_on = !refused && keep_alive::goes_on(&request);
         let told_idle = told_idle.clone().filter(|_| goes_on);
         async move {
-            if !tracing::enabled!(Level::DEBUG) {
-                let answer = answer(router, request, told_idle, &under_way).await?;
-                return Ok(last_if(refused, answer));
-            }
-            let (method, path) = (request.method().clone(), without_ids(request.uri().path()));
-            let answer = answer(router, request, told_idle, &under_way).await;
-            let answer = answer.map(|answer| last_if(refused, answer));
-            let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
-            tracing::debug!(peer = %address, %method, path, status);
-            answer
+            let answer = answer(router, request, told_idle, &under_way).await?;
+            Ok::<_, Infallible>(last_if(refused, answer))
         }
     });
     let connection = http1::Builder::new()

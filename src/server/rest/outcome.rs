@@ -15,9 +15,16 @@ use crate::wire::{Blocked, Code, Problem};
 /// What a handler comes to.
 pub(crate) type Outcome = Result<HttpAnswer, Problem>;
 
+/// When who is refused because no new sessions are taken may try again, in s.
+const DRAINING_RETRY_S: u32 = 5;
+
 impl From<Unavailable> for Problem {
     fn from(why: Unavailable) -> Self {
-        Self::new(Code::Unavailable, why.to_string())
+        let problem = Self::new(Code::Unavailable, why.to_string());
+        match why {
+            Unavailable::Draining => Self { retry_after_s: DRAINING_RETRY_S, ..problem },
+            Unavailable::Full | Unavailable::Leaving | Unavailable::Failed => problem,
+        }
     }
 }
 

@@ -31,9 +31,12 @@ pub(crate) async fn show(app: Arc<App>, _: Call) -> Outcome {
         tickets: 0,
         locks: 0,
         claims: 0,
+        delayed: 0,
+        dead: 0,
         waits: 0,
         watches: 0,
         operations: status.operations,
+        draining: status.is_draining,
         resident_bytes: resident_bytes().unwrap_or(0),
         persistence: status.persistence.map(persistence).unwrap_or_default(),
     };

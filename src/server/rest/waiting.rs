@@ -61,7 +61,11 @@ pub(super) async fn ask(
         guest.come_again(&app.driver, session, wanted.right, &wanted.resource).await?;
     }
     let command = |wait_request| command(Some(wait_request));
-    let hang_up = call.hang_up();
+    let (hang_up, waits) = (call.hang_up(), call.waits());
+    let hang_up = |ttl| {
+        waits();
+        hang_up(ttl)
+    };
     let Some(guest) = call.guest() else {
         return Ok(app.driver.request_waiting_unless(session, wait.ms, command, hang_up).await?);
     };

@@ -1,8 +1,10 @@
 //! What a request asks of its session.
 
-use crate::driver::{Answered, Asked};
+use crate::driver::{Answered, Asked, RequestMark};
 use crate::machine::{Command, Name, Reach, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
+use crate::meters::Moment;
 use crate::server::access::enter::{Guest, too_many};
+use crate::server::meters;
 use crate::wire::Code;
 use crate::wire::socket::{ClaimWish, Op, Request};
 
@@ -11,15 +13,15 @@ pub(super) fn asked_by(
     guest: &mut Option<Guest>,
     session: SessionId,
     request: Request,
-) -> (Option<u64>, Asked) {
+) -> (RequestMark, Asked) {
     let Some(guest) = guest else { return asked(session, request) };
-    let id = request.id;
+    let mark = mark(&request);
     guest.keep_up();
     if !guest.may_ask() {
-        return (id, Asked::Said(Answered::Limit(too_many().detail)));
+        return (mark, Asked::Said(Answered::Limit(too_many().detail)));
     }
     match &request.op {
-        Ok(Op::Auth { token }) => (id, show(guest, &token.0)),
+        Ok(Op::Auth { token }) => (mark, show(guest, &token.0)),
         _ => asked(session, request),
     }
 }
@@ -44,13 +46,20 @@ fn show(guest: &mut Guest, token: &str) -> Asked {
 }
 
 /// What a request asks of the session.
-fn asked(session: SessionId, request: Request) -> (Option<u64>, Asked) {
+/// What a request is answered and counted by.
+pub(super) fn mark(request: &Request) -> RequestMark {
+    let op = request.op.as_ref().map_or(meters::Op::Other, meters::Op::of);
+    RequestMark { id: request.id, op: op as u8, came: Moment::now() }
+}
+
+fn asked(session: SessionId, request: Request) -> (RequestMark, Asked) {
+    let mark = mark(&request);
     let asked = match request.op {
         Err(problem) if problem.code == Code::TooLarge => Asked::TooLarge(problem.detail),
         Err(problem) => Asked::Bad(problem.detail),
         Ok(op) => asked_for(session, op),
     };
-    (request.id, asked)
+    (mark, asked)
 }
 
 fn asked_for(session: SessionId, op: Op) -> Asked {

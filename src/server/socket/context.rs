@@ -9,6 +9,7 @@ use crate::driver::Driver;
 use crate::machine::SessionId;
 use crate::server::access::Access;
 use crate::server::access::enter::Guest;
+use crate::server::meters::Meters;
 use crate::server::net::limits::Admission;
 use crate::server::net::strangers::Stranger;
 
@@ -16,6 +17,7 @@ use crate::server::net::strangers::Stranger;
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) driver: Driver,
+    pub(crate) meters: Arc<Meters>,
     /// The address that the socket comes from.
     pub(crate) source: Box<str>,
     /// Cancelled when the server is to stop.

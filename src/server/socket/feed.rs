@@ -11,7 +11,9 @@ use tokio_tungstenite::tungstenite::{Bytes, Message as Frame, Utf8Bytes};
 
 use crate::driver::{Answered, ChangeEvent, Message};
 use crate::machine::{Figures, Name};
+use crate::meters::Moment;
 use crate::server::access::enter::forbidden;
+use crate::server::meters::{Ended, Requests};
 use crate::server::refs::session_ref;
 use crate::server::shown;
 use crate::wire::socket::{Response, SocketEvent, close};
@@ -26,12 +28,13 @@ pub(super) const STUCK_MAX: Duration = Duration::from_secs(5);
 /// Writes a message that is no whole state. Its text is made in the scratch, which is re-used.
 pub(super) fn feed<K: Outgoing>(
     sink: &mut K,
+    meters: &Requests,
     message: Message,
     scratch: &mut Vec<u8>,
 ) -> impl Future<Output = Result<(), End>> {
     scratch.clear();
     // Made before the future is: that need not have room for the message.
-    let has_text = json(message, scratch).is_some();
+    let has_text = json(meters, message, scratch).is_some();
     async move { if has_text { feed_text(sink, scratch).await } else { Ok(()) } }
 }
 
@@ -57,9 +60,17 @@ pub(super) fn failed(id: Option<u64>, problem: Problem) -> Frame {
 }
 
 /// Writes a message's text; `None` when it is a whole state, or for nobody.
-fn json(message: Message, out: &mut Vec<u8>) -> Option<()> {
+fn json(meters: &Requests, message: Message, out: &mut Vec<u8>) -> Option<()> {
     match message {
-        Message::Answer(id, answered) => response(answered)?.write(id, out),
+        Message::Answer(mark, answered) => {
+            let response = response(answered)?;
+            let ended = match &response {
+                Response::Failed(problem) => Ended::With(problem.code),
+                _ => Ended::Well,
+            };
+            meters.answered_at(mark.op, ended, Moment::now().since_us(mark.came));
+            response.write(mark.id, out);
+        }
         Message::Event(event) => SocketEvent::of(event)?.write(out),
         Message::Change(what, resource, figures, holders) => {
             change(what, resource, figures, holders.as_deref().map(shown::holders)).write(out);
@@ -71,6 +82,7 @@ fn json(message: Message, out: &mut Vec<u8>) -> Option<()> {
             SocketEvent::WaitMoved { wait, sought, position }.write(out);
         }
         Message::TokenExpiring(left_ms) => SocketEvent::TokenExpiring { left_ms }.write(out),
+        Message::Draining(on) => SocketEvent::Draining { on }.write(out),
         Message::GoingAway(after_ms) => SocketEvent::GoingAway { after_ms }.write(out),
     }
     Some(())

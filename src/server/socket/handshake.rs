@@ -8,12 +8,15 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::access::Denied;
-use crate::driver::{Connection, NewSession, NotAttached};
+use crate::driver::{Connection, NewSession, NotAttached, RequestMark};
 use crate::machine::Refusal;
+use crate::meters::Moment;
 use crate::server::access::enter::{Guest, too_many};
+use crate::server::meters::{self, Ended, Resumed};
 use crate::wire::socket::{self as wire, Hello, Op, Request, ShownToken, Who, close};
 use crate::wire::{Code, Problem};
 
+use super::asked::mark;
 use super::context::Context;
 use super::end::End;
 use super::feed::{STUCK_MAX, failed};
@@ -78,11 +81,13 @@ pub(super) async fn say_hello<S: Socket>(
         if !context.may_ask() {
             return Err(Some((close::RATE, "too many requests")));
         }
-        let Ok(Request { id, is_hello, op }) = wire::read(&text) else {
+        let Ok(request) = wire::read(&text) else {
             return Err(Some((close::PROTOCOL, "not a JSON object")));
         };
+        let mark = mark(&request);
+        let Request { id, is_hello, op } = request;
         let problem = match op {
-            Ok(Op::Hello(hello)) => match greet(context, id, hello).await? {
+            Ok(Op::Hello(hello)) => match greet_counted(context, mark, hello).await? {
                 Ok(welcome) => {
                     if let Some(guest) = &welcome.guest {
                         guest.attached(&context.driver, &welcome.connection.session());
@@ -94,6 +99,9 @@ pub(super) async fn say_hello<S: Socket>(
             Err(problem) if is_hello => problem,
             Ok(_) | Err(_) => return Err(Some((close::NO_HELLO, "hello first"))),
         };
+        let took_us = Moment::now().since_us(mark.came);
+        let op = meters::Op::Hello as u8;
+        context.meters.socket.answered_at(op, Ended::With(problem.code), took_us);
         match timeout(STUCK_MAX, socket.send(failed(id, problem))).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(None),
@@ -111,9 +119,29 @@ async fn next_text<S: Socket>(socket: &mut S) -> Result<Utf8Bytes, End> {
     }
 }
 
+/// [`greet`], and counts those that take a session over.
+async fn greet_counted(
+    context: &Context,
+    mark: RequestMark,
+    hello: Hello,
+) -> Result<Result<Welcome, Problem>, End> {
+    let takes_over = matches!(hello.who, Who::Known { .. });
+    let greeted = greet(context, mark, hello).await;
+    if takes_over {
+        context.meters.resumed(match &greeted {
+            Ok(Ok(_)) => Resumed::Well,
+            Ok(Err(Problem { code: Code::SessionNotFound, .. })) => Resumed::NotFound,
+            Ok(Err(Problem { code: Code::Unavailable, .. })) => Resumed::Unavailable,
+            Err(Some((close::REPLACED, _))) => Resumed::Overtaken,
+            Ok(Err(_)) | Err(_) => Resumed::Refused,
+        });
+    }
+    greeted
+}
+
 async fn greet(
     context: &Context,
-    id: Option<u64>,
+    mark: RequestMark,
     hello: Hello,
 ) -> Result<Result<Welcome, Problem>, End> {
     let Hello { beat, who, token } = hello;
@@ -133,14 +161,14 @@ async fn greet(
     let (session, attempt) = match who {
         Who::New { name, ttl, conduct } => {
             let new = NewSession { name, ttl, source: context.source.clone(), conduct };
-            let connected = context.driver.connect(id, new, subject);
+            let connected = context.driver.connect(mark, new, subject);
             let welcome = |connection| Welcome { connection, beat, guest };
             return Ok(connected.map(welcome).map_err(Problem::from));
         }
         Who::Known { session, attempt } => (session, attempt),
     };
     let Some(session) = session else { return Ok(Err(Refusal::SessionNotFound.into())) };
-    match context.driver.reconnect(id, session, attempt, subject).await {
+    match context.driver.reconnect(mark, session, attempt, subject).await {
         Ok(connection) => Ok(Ok(Welcome { connection, beat, guest })),
         Err(NotAttached::Overtaken) => Err(Some((close::REPLACED, "replaced"))),
         Err(NotAttached::NotFound(position)) => match context.driver.may_say(position).await {

@@ -33,7 +33,7 @@ pub(crate) async fn serve<S: Socket>(mut socket: Box<S>, mut context: Context) {
             let (mut sink, mut stream) = (Half::of(&shared), Half::of(&shared));
             let end = tokio::select! {
                 () = read_all(&mut stream, &connection, &context, beat, guest) => None,
-                end = write_all(&mut sink, &connection, beat) => end,
+                end = write_all(&mut sink, &connection, &context.meters.socket, beat) => end,
             };
             drop((connection, seat));
             end
@@ -53,6 +53,7 @@ async fn close<S: Socket>(socket: &mut S, end: End, context: &Context) {
         told => told,
     };
     tracing::debug!(peer = context.source, code = end.map(|(code, _)| code), "socket ended");
+    context.meters.closed(end.map(|(code, _)| code));
     if let Some((code, reason)) = end {
         let frame = Frame::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }));
         // What comes after is read and discarded by the connection below, for a while.

@@ -67,8 +67,18 @@ pub(crate) async fn upgrade(app: &Arc<App>, call: Call) -> HttpAnswer {
     }
     let (open, task) = (Counted::new(&app.sockets), app.tasks.token());
     let (driver, stopping) = (app.driver.clone(), app.stopping.clone());
-    let access = app.config.access.clone();
-    let context = Context { driver, source, stopping, nameless, address, access, guest, admission };
+    let (access, meters) = (app.config.access.clone(), app.meters.clone());
+    let context = Context {
+        driver,
+        meters,
+        source,
+        stopping,
+        nameless,
+        address,
+        access,
+        guest,
+        admission,
+    };
     tokio::spawn(async move {
         if let Some(socket) = Box::pin(WebSocket::upgraded(upgrade)).await {
             serve(socket, context).await;

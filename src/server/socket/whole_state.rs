@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use futures::SinkExt;
 
-use crate::driver::{Answered, Connection, Lefts, Message, WatchedHolders, WholeState};
+use crate::driver::{
+    Answered, Connection, Lefts, Message, RequestMark, WatchedHolders, WholeState,
+};
 use crate::machine::{Grant, Refusal, SessionState, WatchState};
+use crate::meters::Moment;
+use crate::server::meters::{Ended, Requests};
 use crate::server::refs::session_ref;
 use crate::server::shown;
 use crate::wire::socket::{HoldState, Place, StateFrames, StateHead, StateLists, Watched};
@@ -21,19 +25,20 @@ use super::incoming::Outgoing;
 pub(super) async fn feed_state<K: Outgoing>(
     sink: &mut K,
     connection: &Connection,
+    meters: &Requests,
     mut pulse: Option<&mut Pulse>,
-    id: Option<u64>,
+    mark: RequestMark,
     mut state: WholeState,
 ) -> Result<(), End> {
     let held = connection.pin();
     if state.lacks_issued || state.lacks_holders {
         let completed = complete(connection, &mut state);
-        if let Err(why) = beating(sink, connection, pulse.as_deref_mut(), completed).await? {
-            return feed(sink, Message::Answer(id, why), &mut Vec::new()).await;
+        if let Err(why) = beating(sink, connection, meters, pulse.as_deref_mut(), completed).await? {
+            return feed(sink, meters, Message::Answer(mark, why), &mut Vec::new()).await;
         }
     }
     let (head, lists) = described(state);
-    for frame in StateFrames::new(id, head, lists) {
+    for frame in StateFrames::new(mark.id, head, lists) {
         feed_text(sink, &frame).await?;
         // Others go before the next 64 KiB.
         tokio::task::yield_now().await;
@@ -42,6 +47,7 @@ pub(super) async fn feed_state<K: Outgoing>(
         }
     }
     drop(held);
+    meters.answered_at(mark.op, Ended::Well, Moment::now().since_us(mark.came));
     Ok(())
 }
 
@@ -64,6 +70,7 @@ async fn complete(connection: &Connection, state: &mut WholeState) -> Result<(),
 async fn beating<K: Outgoing, T>(
     sink: &mut K,
     connection: &Connection,
+    meters: &Requests,
     mut pulse: Option<&mut Pulse>,
     rest: impl Future<Output = T>,
 ) -> Result<T, End> {
@@ -81,7 +88,7 @@ async fn beating<K: Outgoing, T>(
             beat = beat => beat,
         };
         for answer in connection.outbox().take_beats() {
-            feed(sink, answer, &mut Vec::new()).await?;
+            feed(sink, meters, answer, &mut Vec::new()).await?;
         }
         unstuck(sink.send(beat)).await?;
     }

@@ -6,6 +6,8 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 
 use crate::driver::{Answered, Connection, Message, Next};
 
+use crate::server::meters::Requests;
+
 use super::end::{End, told};
 use super::feed::{feed, unstuck};
 use super::heartbeat::Pulse;
@@ -19,12 +21,13 @@ const FLUSH_EVERY: usize = 256;
 pub(super) async fn write_all<K: Outgoing>(
     sink: &mut K,
     connection: &Connection,
+    meters: &Requests,
     beat: bool,
 ) -> End {
     let outbox = connection.outbox();
     // Nothing is said before the answer to hello, and the TTL runs from when that was sent.
     let hello = outbox.next().await;
-    let hello = write_boxed(sink, connection, None, hello).await;
+    let hello = write_boxed(sink, connection, meters, None, hello).await;
     connection.opened();
     if let Err(end) = hello {
         return end;
@@ -36,8 +39,10 @@ pub(super) async fn write_all<K: Outgoing>(
             beat = pulse.next() => Either::Right(beat),
         };
         let written = match due {
-            Either::Left(next) => write_boxed(sink, connection, Some(&mut pulse), next).await,
-            Either::Right(beat) => write_beat(sink, connection, beat).await,
+            Either::Left(next) => {
+                write_boxed(sink, connection, meters, Some(&mut pulse), next).await
+            }
+            Either::Right(beat) => write_beat(sink, connection, meters, beat).await,
         };
         if let Err(end) = written {
             return end;
@@ -49,10 +54,11 @@ pub(super) async fn write_all<K: Outgoing>(
 async fn write_beat<K: Outgoing>(
     sink: &mut K,
     connection: &Connection,
+    meters: &Requests,
     beat: Frame,
 ) -> Result<(), End> {
     for answer in connection.outbox().stuck_beats() {
-        feed(sink, answer, &mut Vec::new()).await?;
+        feed(sink, meters, answer, &mut Vec::new()).await?;
     }
     unstuck(sink.send(beat)).await
 }
@@ -61,10 +67,11 @@ async fn write_beat<K: Outgoing>(
 async fn write_boxed<K: Outgoing>(
     sink: &mut K,
     connection: &Connection,
+    meters: &Requests,
     pulse: Option<&mut Pulse>,
     first: Next,
 ) -> Result<(), End> {
-    Box::pin(write_ready(sink, connection, pulse, first)).await
+    Box::pin(write_ready(sink, connection, meters, pulse, first)).await
 }
 
 /// Writes a message and all that are ready behind it, then flushes once. Fails with why the
@@ -72,6 +79,7 @@ async fn write_boxed<K: Outgoing>(
 async fn write_ready<K: Outgoing>(
     sink: &mut K,
     connection: &Connection,
+    meters: &Requests,
     mut pulse: Option<&mut Pulse>,
     first: Next,
 ) -> Result<(), End> {
@@ -85,10 +93,11 @@ async fn write_ready<K: Outgoing>(
                 end = Err(told(ending));
                 break;
             }
-            Next::Message(Message::Answer(id, Answered::State(state))) => {
-                feed_state(sink, connection, pulse.as_deref_mut(), id, *state).await?;
+            Next::Message(Message::Answer(mark, Answered::State(state))) => {
+                let pulse = pulse.as_deref_mut();
+                feed_state(sink, connection, meters, pulse, mark, *state).await?;
             }
-            Next::Message(message) => feed(sink, message, &mut scratch).await?,
+            Next::Message(message) => feed(sink, meters, message, &mut scratch).await?,
         }
         fed += 1;
         next = if fed < FLUSH_EVERY { connection.outbox().try_next() } else { None };

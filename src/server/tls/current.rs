@@ -2,16 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use tokio::sync::watch;
 
 use crate::audit::{Audit, AuditLine, AuditWhat};
-use crate::server::looks::{LOOK_EVERY, Looks, Print};
+use crate::meters::Counter;
+use crate::server::looks::{Looks, Print, RereadAsked};
 
 use super::certificate::last_second;
 use super::config::config;
@@ -24,6 +25,10 @@ pub(crate) struct Tls {
     /// What lay in the files at start.
     first: Print,
     current: RwLock<Arc<ServerConfig>>,
+    /// When the certificate ends, in s since 1970; 0 when that cannot be told.
+    ends_s: AtomicU64,
+    /// How often the files were read again and counted, and how often not.
+    reloads: (Counter, Counter),
 }
 
 impl fmt::Debug for Tls {
@@ -38,7 +43,13 @@ impl Tls {
         let bytes = files.read()?;
         let config = config(&files, &bytes)?;
         tell(&files, &bytes);
-        Ok(Self { first: bytes.print(), files, current: RwLock::new(Arc::new(config)) })
+        Ok(Self {
+            first: bytes.print(),
+            files,
+            current: RwLock::new(Arc::new(config)),
+            ends_s: AtomicU64::new(end_of(&bytes).unwrap_or_default()),
+            reloads: Default::default(),
+        })
     }
 
     /// What the next handshake is made with; those that were made keep theirs.
@@ -46,20 +57,25 @@ impl Tls {
         self.current.read().clone()
     }
 
+    /// When the certificate ends that is shown, in s since 1970.
+    pub(crate) fn ends_s(&self) -> Option<u64> {
+        Some(self.ends_s.load(Ordering::Relaxed)).filter(|&ends_s| ends_s > 0)
+    }
+
+    /// How often the files were read again and counted, and how often not.
+    pub(crate) fn reloads(&self) -> (u64, u64) {
+        (self.reloads.0.get(), self.reloads.1.get())
+    }
+
     /// Reads the files again whenever `asked` changes, and when they have. The trail, if there is
     /// one, is told.
     pub(crate) async fn keep_up(
         self: Arc<Self>,
-        mut asked: watch::Receiver<()>,
+        mut asked: RereadAsked,
         audit: Option<Audit>,
     ) {
         let mut looks = Looks::new(self.first);
-        loop {
-            let is_asked = match tokio::time::timeout(LOOK_EVERY, asked.changed()).await {
-                Ok(Ok(())) => true,
-                Ok(Err(_)) => return,
-                Err(_) => false,
-            };
+        while let Some(is_asked) = asked.next().await {
             let files = self.files.clone();
             let read = move || if is_asked { Some(files.read()) } else { files.read_again() };
             let Ok(Some(read)) = tokio::task::spawn_blocking(read).await else { continue };
@@ -74,6 +90,9 @@ impl Tls {
             }
             let line = self.take(read);
             audit.iter().for_each(|audit| audit.tell(line.clone()));
+            if is_asked {
+                asked.done();
+            }
         }
     }
 
@@ -83,11 +102,14 @@ impl Tls {
         match made {
             Ok((config, bytes)) => {
                 *self.current.write() = Arc::new(config);
+                self.ends_s.store(end_of(&bytes).unwrap_or_default(), Ordering::Relaxed);
+                self.reloads.0.count();
                 tell(&self.files, &bytes);
                 let reason = Some(self.files.certificate.display().to_string().into());
                 AuditLine { reason, ..AuditLine::new(AuditWhat::Reloaded) }
             }
             Err(why) => {
+                self.reloads.1.count();
                 tracing::error!("the old certificate stays: {why}");
                 let reason = Some(why.to_string().into());
                 AuditLine { reason, ..AuditLine::new(AuditWhat::ReloadRefused) }
@@ -96,11 +118,15 @@ impl Tls {
     }
 }
 
+/// When the certificate ends, in s since 1970.
+fn end_of(bytes: &TlsBytes) -> Option<u64> {
+    let first = CertificateDer::from_pem_slice(&bytes.certificate).ok();
+    first.and_then(|certificate| last_second(&certificate))
+}
+
 /// Tells what was read, and what is odd about it.
 fn tell(files: &TlsFiles, bytes: &TlsBytes) {
-    let first = CertificateDer::from_pem_slice(&bytes.certificate).ok();
-    let end = first.and_then(|certificate| last_second(&certificate));
-    let end = end.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+    let end = end_of(bytes).and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
     let path = files.certificate.display();
     match end {
         Some(end) if end < now() => {
@@ -130,6 +156,8 @@ mod tests {
     use std::path::PathBuf;
 
     use rcgen::{CertificateParams, KeyPair};
+
+    use crate::server::looks::{LOOK_EVERY, Rereader};
 
     use super::*;
 
@@ -175,8 +203,8 @@ mod tests {
         let files = Files::new();
         files.put(true);
         let tls = Arc::new(Tls::load(files.paths()).unwrap());
-        let asked = watch::Sender::new(());
-        let keeping = tokio::spawn(tls.clone().keep_up(asked.subscribe(), None));
+        let asked = Rereader::default();
+        let keeping = tokio::spawn(tls.clone().keep_up(asked.hear(), None));
         let first = tls.config();
         let is = |config: &Arc<ServerConfig>| Arc::ptr_eq(config, &tls.config());
         looks(3).await;
@@ -195,7 +223,7 @@ mod tests {
         looks(3).await;
         assert!(is(&second), "neither another's key nor none is a new one");
         files.put(true);
-        asked.send_replace(());
+        asked.read_again();
         tokio::time::sleep(Duration::from_millis(1)).await;
         assert!(!is(&second), "who asks does not wait");
         drop(asked);

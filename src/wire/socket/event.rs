@@ -61,6 +61,8 @@ pub enum SocketEvent {
     ResourceChanged { resource: Name, figures: Figures, holders: Option<Holders> },
     /// A heartbeat.
     Beat,
+    /// Whether the server takes no new sessions.
+    Draining { on: bool },
     /// The server stops.
     GoingAway { after_ms: u32 },
 }
@@ -156,6 +158,7 @@ impl SocketEvent {
             Self::LockAvailable { .. } => "lock-available",
             Self::ResourceChanged { .. } => "resource-changed",
             Self::Beat => "beat",
+            Self::Draining { .. } => "draining",
             Self::GoingAway { .. } => "going-away",
         }
     }
@@ -229,6 +232,9 @@ impl SocketEvent {
                 }
             }
             Self::Beat => {}
+            Self::Draining { on } => {
+                it.member("on", on);
+            }
             Self::GoingAway { after_ms } => write_number(it, "after", *after_ms),
         }
         object.end();

@@ -34,7 +34,7 @@ impl SocketEvent {
 }
 
 /// All that this version knows.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "lock-granted",
     "ticket-granted",
     "ticket-updated",
@@ -53,6 +53,7 @@ const NAMES: [&str; 19] = [
     "lock-available",
     "resource-changed",
     "beat",
+    "draining",
     "going-away",
 ];
 
@@ -87,6 +88,7 @@ struct EventMembers {
     more: bool,
     after: Option<u32>,
     left: Option<u32>,
+    on: Option<bool>,
 }
 
 /// Of a resource how many tickets are dead; of a ticket whether it is.
@@ -173,6 +175,7 @@ impl EventMembers {
         use SocketEvent as E;
         Ok(match event {
             "beat" => E::Beat,
+            "draining" => E::Draining { on: there(self.on, "on")? },
             "going-away" => E::GoingAway { after_ms: there(self.after, "after")? },
             "lock-granted" => {
                 let (resource, fence) = (self.resource()?, self.fence()?);

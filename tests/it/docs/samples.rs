@@ -228,6 +228,7 @@ pub(crate) fn all() -> Vec<(String, String)> {
         ("lock-available", SocketEvent::LockAvailable { resource: name("db") }),
         ("beat", SocketEvent::Beat),
         ("token-expiring", SocketEvent::TokenExpiring { left_ms: 60_000 }),
+        ("draining", SocketEvent::Draining { on: true }),
         ("going-away", SocketEvent::GoingAway { after_ms: 0 }),
     ] {
         all.push((format!("event-{kind}"), told(&event)));
