@@ -134,6 +134,14 @@ fn asked(parts: &Parts) -> AskedHost<'_> {
     }
 }
 
+/// Host and port that a request asks for, if it is a name and not an address of version 6.
+pub(crate) fn asked_name(parts: &Parts) -> Option<String> {
+    let AskedHost::Authority(Authority { host, port }) = asked(parts) else { return None };
+    let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    is_name.then(|| format!("{host}{port}"))
+}
+
 /// As much of a header's text as is told, whatever it holds.
 fn told(text: &[u8]) -> String {
     String::from_utf8_lossy(text).chars().take(TOLD_MAX).collect()

@@ -1,4 +1,5 @@
-//! The pages that are part of the server: the JavaScript helper, the documents, the page at `/`.
+//! The pages that are part of the server: the JavaScript helper, the documents, the console, the
+//! page at `/`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,19 +8,9 @@ use ticketd::server::Config;
 
 use crate::support::{Client, Served};
 
-/// Those that each test of all pages asks for; the helper's files come from its directory.
-const OURS: &[&str] = &[
-    "/",
-    "/page.css",
-    "/page.js",
-    "/look.js",
-    "/who.js",
-    "/page.svg",
-    "/docs/protocol.md",
-    "/docs/asyncapi.yaml",
-    "/docs/openapi.yaml",
-    "/docs/durability.md",
-];
+/// Those that each test of all pages asks for; the helper's files, the documents and the console's
+/// come from their directories.
+const OURS: &[&str] = &["/", "/page.css", "/page.js", "/look.js", "/who.js", "/page.svg", "/docs/"];
 
 /// A file of this repository.
 fn file(path: &str) -> String {
@@ -41,9 +32,28 @@ fn helper() -> Vec<String> {
     names
 }
 
+/// The files of a directory, without what lies in directories below.
+fn files_of(path: &str) -> Vec<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let entries = directory.read_dir().expect("a directory").map(|entry| entry.expect("an entry"));
+    let files = entries.filter(|entry| entry.file_type().expect("a type").is_file());
+    let mut names: Vec<_> =
+        files.map(|file| file.file_name().into_string().expect("a name")).collect();
+    names.sort();
+    names
+}
+
+/// The console's files, by their paths.
+fn console() -> Vec<String> {
+    let names = files_of("src/server/http/console").into_iter();
+    names.map(|name| format!("/console/{}", name.trim_end_matches("index.html"))).collect()
+}
+
 fn all() -> Vec<String> {
     let helper = helper().into_iter().map(|name| format!("/client/{name}"));
-    OURS.iter().chain([&PACKAGE]).map(|&path| path.to_owned()).chain(helper).collect()
+    let documents = files_of("docs").into_iter().map(|name| format!("/docs/{name}"));
+    let ours = OURS.iter().chain([&PACKAGE]).map(|&path| path.to_owned());
+    ours.chain(helper).chain(documents).chain(console()).collect()
 }
 
 const PACKAGE: &str = "/client/ticketd-client.tgz";
@@ -66,9 +76,16 @@ async fn every_published_file_of_the_helper_is_served_as_it_is() {
         assert_eq!(answer.status, 200, "{name} is not in src/server/http/helper.rs");
         assert!(answer.body == file(&format!("client-js/{name}")).as_bytes(), "{name}");
     }
-    for name in ["protocol.md", "asyncapi.yaml", "openapi.yaml", "durability.md"] {
+    for name in files_of("docs") {
         let answer = client.ask_at(&format!("GET /docs/{name}")).await;
+        assert_eq!(answer.status, 200, "{name} is not in src/server/http/documents.rs");
         assert!(answer.body == file(&format!("docs/{name}")).as_bytes(), "{name}");
+    }
+    for name in files_of("src/server/http/console") {
+        let path = name.trim_end_matches("index.html");
+        let answer = client.ask_at(&format!("GET /console/{path}")).await;
+        assert_eq!(answer.status, 200, "{name} is not in src/server/http/files.rs");
+        assert!(answer.body == file(&format!("src/server/http/console/{name}")).as_bytes());
     }
 }
 
@@ -107,7 +124,7 @@ async fn each_page_has_its_type_and_nobody_guesses_another() {
     for path in all() {
         let answer = client.ask_at(&format!("GET {path}")).await;
         let media = match path.rsplit('.').next() {
-            Some("/") => "text/html; charset=utf-8",
+            _ if path.ends_with('/') => "text/html; charset=utf-8",
             Some("js") => "text/javascript; charset=utf-8",
             Some("css") => "text/css; charset=utf-8",
             Some("svg") => "image/svg+xml",
@@ -163,8 +180,8 @@ async fn pages_of_any_origin_may_load_the_helper_and_nothing_else() {
         for origin in ["https://app.example", "https://any.example", "null"] {
             let client = Client::connect(server.address).await;
             let mut client = client.with(&format!("Origin: {origin}"));
-            let directory = ["/client".to_owned(), "/client/".to_owned()];
-            for path in all().into_iter().chain(directory) {
+            let directories = ["/client", "/client/", "/console", "/docs"].map(str::to_owned);
+            for path in all().into_iter().chain(directories) {
                 let answer = client.ask_at(&format!("GET {path}")).await;
                 let expected =
                     if path.starts_with("/client") { ("*", "cross-origin") } else { ("", "") };
@@ -181,11 +198,16 @@ async fn pages_of_any_origin_may_load_the_helper_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_helpers_directory_leads_to_its_index() {
+async fn directories_lead_to_what_stands_in_for_them() {
     let server = Served::start().await;
     let mut client = Client::connect(server.address).await;
     // Relative to where one is, so that it holds behind a proxy with a prefix, too.
-    for (path, way) in [("/client", "client/index.js"), ("/client/", "index.js")] {
+    for (path, way) in [
+        ("/client", "client/index.js"),
+        ("/client/", "index.js"),
+        ("/console", "console/"),
+        ("/docs", "docs/"),
+    ] {
         let answer = client.ask_at(&format!("GET {path}")).await;
         assert_eq!((answer.status, answer.header("location")), (307, way), "{path}");
     }
@@ -195,7 +217,8 @@ async fn the_helpers_directory_leads_to_its_index() {
 async fn pages_are_only_looked_at() {
     let server = Served::start().await;
     let mut client = Client::connect(server.address).await;
-    for path in all().iter().map(String::as_str).chain(["/client", "/client/"]) {
+    let directories = ["/client", "/client/", "/console", "/docs"];
+    for path in all().iter().map(String::as_str).chain(directories) {
         let page = client.ask_at(&format!("GET {path}")).await;
         let head = client.ask_at(&format!("HEAD {path}")).await;
         assert_eq!((head.status, head.body.len()), (page.status, 0), "{path}");
@@ -220,9 +243,10 @@ async fn what_is_no_page_is_not_found() {
         "/index.html",
         "/favicon.ico",
         "/page",
-        "/docs",
-        "/docs/",
         "/docs/../Cargo.toml",
+        "/docs/prometheus/",
+        "/console/index.html",
+        "/console/app.js/",
         "/client/none",
         "/client/index.js/",
         "/client/package.json",
@@ -241,34 +265,73 @@ async fn what_is_no_page_is_not_found() {
 
 /// With this policy nothing that a stranger's name could bring in would run.
 #[tokio::test]
-async fn the_page_may_use_what_this_server_serves_and_nothing_else() {
+async fn pages_may_use_what_this_server_serves_and_nothing_else() {
     let server = Served::start().await;
     let mut client = Client::connect(server.address).await;
-    let page = client.ask_at("GET /").await;
-    let policy = page.header("content-security-policy").to_owned();
-    let parts: BTreeSet<_> = policy.split(';').map(str::trim).collect();
-    for part in [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "connect-src 'self' ws: wss:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
+    for (directory, links_min) in [("/", 8), ("/docs/", 8), ("/console/", 4)] {
+        let page = client.ask_at(&format!("GET {directory}")).await;
+        let policy = page.header("content-security-policy").to_owned();
+        let parts: BTreeSet<_> = policy.split(';').map(str::trim).collect();
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "require-trusted-types-for 'script'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(parts.contains(part), "{part}: {policy}");
+        }
+        assert!(policy.contains("; connect-src 'self'"), "{policy}");
+        assert!(!policy.contains("unsafe") && !policy.contains(" ws: "), "{policy}");
+        let page = String::from_utf8(page.body).expect("text");
+        for banned in ["<style", " style=", " onclick=", "<script>", "://"] {
+            assert!(!page.contains(banned), "{directory}: {banned}");
+        }
+        let links = [quoted(&page, " href="), quoted(&page, " src=")].concat();
+        let links: Vec<_> = links.into_iter().filter(|link| !link.starts_with('#')).collect();
+        assert!(links.len() >= links_min, "{links:?}");
+        for link in links {
+            let path = match link.strip_prefix("../") {
+                Some(rest) => format!("/{rest}"),
+                None => format!("{directory}{}", link.trim_start_matches("./")),
+            };
+            assert_eq!(client.ask_at(&format!("GET {path}")).await.status, 200, "{link}");
+        }
+    }
+}
+
+/// Older browsers do not count a socket to where the page is from as `'self'`.
+#[tokio::test]
+async fn the_policy_names_the_sockets_of_the_asked_host() {
+    let server = Served::start().await;
+    for (host, sockets) in [
+        ("t.example.org:8001", " ws://t.example.org:8001 wss://t.example.org:8001;"),
+        ("[::1]:8001", ";"),
+        ("x; script-src *", ";"),
+        ("a,b", ";"),
     ] {
-        assert!(parts.contains(part), "{part}: {policy}");
+        let mut client = Client::connect(server.address).await;
+        client.write(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await;
+        let answer = client.answer().await;
+        let policy = answer.header("content-security-policy");
+        assert!(policy.contains(&format!("connect-src 'self'{sockets}")), "{host}: {policy}");
     }
-    assert!(!policy.contains("unsafe"), "{policy}");
-    let page = String::from_utf8(page.body).expect("text");
-    for banned in ["<style", " style=", " onclick=", "<script>", "://"] {
-        assert!(!page.contains(banned), "{banned}");
+}
+
+#[tokio::test]
+async fn every_document_is_listed_in_a_line() {
+    let server = Served::start().await;
+    let mut client = Client::connect(server.address).await;
+    let page = String::from_utf8(client.ask_at("GET /docs/").await.body).expect("text");
+    for name in files_of("docs") {
+        let line = page.lines().find(|line| line.contains(&format!("href=\"{name}\"")));
+        let (_, about) = line.and_then(|line| line.split_once("<span>")).expect("a line");
+        assert!(about.len() > 20, "{name}: {about}");
     }
-    let links = [quoted(&page, " href="), quoted(&page, " src=")].concat();
-    assert!(links.len() > 7, "{links:?}");
-    for link in links {
-        let path = format!("/{}", link.trim_start_matches("./"));
-        assert_eq!(client.ask_at(&format!("GET {path}")).await.status, 200, "{link}");
-    }
+    assert!(!page.contains("<!-- documents -->"), "the list is in its place");
 }
 
 #[tokio::test]
@@ -276,7 +339,7 @@ async fn the_page_writes_text_and_not_markup() {
     let server = Served::start().await;
     let mut client = Client::connect(server.address).await;
     let markup = ["innerHTML", "outerHTML", "insertAdjacent", "document.write", "setHTML", "eval("];
-    for path in ["/page.js", "/look.js", "/who.js"] {
+    for path in all().iter().filter(|path| path.ends_with(".js") && !path.starts_with("/client/")) {
         let script = client.ask_at(&format!("GET {path}")).await;
         let script = String::from_utf8(script.body).expect("text");
         for banned in markup {

@@ -1,6 +1,6 @@
 //! The files that are served: the helper for JavaScript under `/client/`, the documents under
-//! `/docs/`, and at `/` a page that shows what all this is. They are part of the binary and know
-//! nothing of the driver.
+//! `/docs/`, the console at `/console/`, and at `/` a page that shows what all this is. They are
+//! part of the binary and know nothing of the driver.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
@@ -10,13 +10,16 @@ use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
     IF_NONE_MATCH, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
+use super::documents::{self, DOCUMENTS};
 use super::helper::HELPER;
 use super::package;
+use super::policy::policy;
 use super::response::HttpAnswer;
 
-/// All else: where it is found, and what it holds.
+/// All else but the documents: where it is found, and what it holds.
 const TEXTS: &[(&str, &str)] = &[
     ("/", include_str!("page/index.html")),
     ("/page.css", include_str!("page/page.css")),
@@ -24,23 +27,33 @@ const TEXTS: &[(&str, &str)] = &[
     ("/look.js", include_str!("page/look.js")),
     ("/who.js", include_str!("page/who.js")),
     ("/page.svg", include_str!("page/page.svg")),
-    ("/docs/protocol.md", include_str!("../../../docs/protocol.md")),
-    ("/docs/access.md", include_str!("../../../docs/access.md")),
-    ("/docs/asyncapi.yaml", include_str!("../../../docs/asyncapi.yaml")),
-    ("/docs/openapi.yaml", include_str!("../../../docs/openapi.yaml")),
-    ("/docs/durability.md", include_str!("../../../docs/durability.md")),
-    ("/docs/operation.md", include_str!("../../../docs/operation.md")),
 ];
 
-/// What stands in for the directory of the helper; each is a way from there.
-pub(crate) const DIRECTORY: [(&str, &str); 2] =
-    [("/client", "client/index.js"), ("/client/", "index.js")];
+/// The console, from its folder.
+macro_rules! console {
+    ($($file:literal)*) => {
+        &[
+            ("/console/", include_str!("console/index.html")),
+            $((concat!("/console/", $file), include_str!(concat!("console/", $file)))),*
+        ]
+    };
+}
 
-/// A page of ours may use what comes from this server, and nothing else may be put into it.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; \
-     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
+/// The console. A test compares the list with the directory.
+const CONSOLE: &[(&str, &str)] = console![
+    "actions.js" "api.js" "app.js" "chart.js" "confirm.js" "console.css" "dom.js" "figures.js"
+    "listing.js" "overview.js" "resource.js" "resources.js" "seen.js" "sessions.js" "signin.js"
+    "table.js" "tickets.js" "views.css" "virtual.js" "watch.js" "who.js"
+];
+
+/// What stands in for a directory; each is a way from there.
+pub(crate) const DIRECTORIES: [(&str, &str); 4] = [
+    ("/client", "client/index.js"),
+    ("/client/", "index.js"),
+    ("/console", "console/"),
+    ("/docs", "docs/"),
+];
+
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Where the helper is found as a package for npm.
@@ -59,8 +72,11 @@ pub(crate) struct Page {
 /// All pages that are texts.
 pub(crate) fn all() -> &'static [Page] {
     static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
-        let texts = TEXTS.iter().chain(HELPER);
-        texts.map(|(path, text)| Page::new(path, Bytes::from_static(text.as_bytes()))).collect()
+        let texts = TEXTS.iter().chain(CONSOLE).chain(HELPER).copied();
+        let documents = DOCUMENTS.iter().map(|document| (document.path, document.text));
+        let pages = texts.chain(documents);
+        let pages = pages.map(|(path, text)| Page::new(path, Bytes::from_static(text.as_bytes())));
+        pages.chain([Page::new("/docs/", documents::page().into())]).collect()
     });
     &PAGES
 }
@@ -87,8 +103,8 @@ impl Page {
     }
 
     /// The page, or that whoever asks has it already.
-    pub(crate) fn answer(&self, asked: &HeaderMap) -> HttpAnswer {
-        let known = knows(asked, &self.tag);
+    pub(crate) fn answer(&self, asked: &Parts) -> HttpAnswer {
+        let known = knows(&asked.headers, &self.tag);
         let mut answer =
             Response::new(Body::from(if known { Bytes::new() } else { self.content.clone() }));
         if known {
@@ -102,7 +118,7 @@ impl Page {
         if self.path.starts_with("/client/") {
             for_every_origin(headers);
         } else {
-            headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+            headers.insert(CONTENT_SECURITY_POLICY, policy(asked));
             headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         }
         answer
@@ -117,7 +133,9 @@ pub(crate) fn redirect(way: &'static str) -> HttpAnswer {
     let headers = answer.headers_mut();
     headers.insert(LOCATION, HeaderValue::from_static(way));
     always_asked_for(headers);
-    for_every_origin(headers);
+    if way.ends_with(".js") {
+        for_every_origin(headers);
+    }
     answer
 }
 

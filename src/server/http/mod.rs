@@ -2,11 +2,13 @@
 //! files that are the same for everybody.
 
 pub(crate) mod cors;
+mod documents;
 pub(crate) mod files;
 mod helper;
 pub(crate) mod keep_alive;
 mod needs;
 mod package;
+mod policy;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod routes;

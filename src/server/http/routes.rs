@@ -149,19 +149,19 @@ fn files_router(app: &Arc<App>) -> Router {
     let mut router = Router::new();
     for file in files::all() {
         let app = app.clone();
-        let answer = async |_, call: Call| Ok(file.answer(call.headers()));
+        let answer = async |_, call: Call| Ok(file.answer(call.parts()));
         let asked = Asking::file(file.path);
         router = router.route(file.path, get(async move |it| run(app, it, asked, answer).await));
     }
     let with_app = app.clone();
     let package = async |_, call: Call| match files::package() {
-        Some(file) => Ok(file.answer(call.headers())),
+        Some(file) => Ok(file.answer(call.parts())),
         None => Err(Problem::new(Code::Internal, "the package cannot be made")),
     };
     let asked = Asking::file(files::PACKAGE);
     router =
         router.route(files::PACKAGE, get(async move |it| run(with_app, it, asked, package).await));
-    for (path, way) in files::DIRECTORY {
+    for (path, way) in files::DIRECTORIES {
         let app = app.clone();
         let redirect = async move |_, _| Ok(files::redirect(way));
         let asked = Asking::file(path);
