@@ -25,13 +25,19 @@ macro_rules! document {
 pub(super) const DOCUMENTS: &[Document] = &[
     document!("protocol.md", "The protocol: REST and the WebSocket, for whoever writes a client."),
     document!("asyncapi.yaml", "The WebSocket's messages as schemas (AsyncAPI), for programs."),
-    document!("openapi.yaml", "REST as schemas (OpenAPI 3.1), for programs and those who write them."),
+    document!(
+        "openapi.yaml",
+        "REST as schemas (OpenAPI 3.1), for programs and those who write them."
+    ),
     document!(
         "access.md",
         "Who may come in, and what each may do: tokens, rights, the audit trail."
     ),
     document!("durability.md", "What is kept on disk, when, and what a crash can take."),
-    document!("operation.md", "How it is run: what to watch, what to do, sizes, upgrades, proxies."),
+    document!(
+        "operation.md",
+        "How it is run: what to watch, what to do, sizes, upgrades, proxies."
+    ),
 ];
 
 /// Where the list goes.
