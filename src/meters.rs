@@ -30,9 +30,9 @@ impl Counter {
 
 /// A moment, to measure from it what takes less than an hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moment(u32);
+pub struct Mark(u32);
 
-impl Moment {
+impl Mark {
     /// Now.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "differences are taken of what is left")]

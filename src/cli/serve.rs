@@ -20,18 +20,18 @@ use super::report::complain;
 use super::systemd;
 
 /// Why the server did not start, or ended by itself, and the code that tells it.
-struct Ended {
+struct Failure {
     why: String,
     code: u8,
 }
 
-impl From<String> for Ended {
+impl From<String> for Failure {
     fn from(why: String) -> Self {
         Self { why, code: 1 }
     }
 }
 
-impl Ended {
+impl Failure {
     /// It was called wrongly.
     fn called_wrongly(why: String) -> Self {
         Self { why, code: 2 }
@@ -98,18 +98,18 @@ fn config(options: &Options) -> Result<Config, String> {
     })
 }
 
-async fn serve(options: &Options) -> Result<(), Ended> {
+async fn serve(options: &Options) -> Result<(), Failure> {
     let listen_for = |kind| signal(kind).map_err(|why| format!("cannot listen for signals: {why}"));
     let mut terminate = listen_for(SignalKind::terminate())?;
     let mut interrupt = listen_for(SignalKind::interrupt())?;
     let mut hang_up = listen_for(SignalKind::hangup())?;
     let mut drain = listen_for(SignalKind::user_defined1())?;
     let mut undrain = listen_for(SignalKind::user_defined2())?;
-    let config = config(options).map_err(Ended::called_wrongly)?;
+    let config = config(options).map_err(Failure::called_wrongly)?;
     if options.check_config {
         Server::check(&config).await.map_err(|why| {
-            let Ended { why, .. } = not_started(why, options);
-            Ended::called_wrongly(why)
+            let Failure { why, .. } = not_started(why, options);
+            Failure::called_wrongly(why)
         })?;
         let _ = writeln!(io::stdout(), "the configuration is good");
         return Ok(());
@@ -152,14 +152,14 @@ async fn serve(options: &Options) -> Result<(), Ended> {
 }
 
 /// Why the server did not start. What is wrong with how it was called is told apart.
-fn not_started(why: NotStarted, options: &Options) -> Ended {
+fn not_started(why: NotStarted, options: &Options) -> Failure {
     match why {
         NotStarted::Listening(why) => {
             let is_wrong = why.kind() == io::ErrorKind::InvalidInput;
             let why = format!("cannot listen on {}: {why}", options.listen);
-            if is_wrong { Ended::called_wrongly(why) } else { why.into() }
+            if is_wrong { Failure::called_wrongly(why) } else { why.into() }
         }
-        NotStarted::Tls(why) => Ended::called_wrongly(why.to_string()),
+        NotStarted::Tls(why) => Failure::called_wrongly(why.to_string()),
         why @ (NotStarted::Audit(_) | NotStarted::Persistence(_)) => why.to_string().into(),
     }
 }

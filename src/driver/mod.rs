@@ -20,8 +20,8 @@
 //! tables and outboxes. Nothing is awaited meanwhile. Each answer and event bears a log position
 //! and leaves when all that was applied up to there is durable.
 //!
-//! Floors, lowest first: clock, meters, mode, ids · commit · outbox · state · visit · timer, handle ·
-//! doors · writer. None names one above it.
+//! Floors, lowest first: clock, meters, mode, ids · commit · outbox · state · visit · timer,
+//! handle · doors · writer. None names one above it.
 
 mod clock;
 mod commit;

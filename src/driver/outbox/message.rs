@@ -13,7 +13,7 @@ use super::coalesce::ChangeEvent;
 use super::looked::{Lefts, Looked};
 use super::watched::WatchedHolders;
 use crate::driver::mode::Unavailable;
-use crate::meters::Moment;
+use crate::meters::Mark;
 
 /// What a socket's request is known by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct RequestMark {
     /// What it is counted as; that is up to who asks.
     pub op: u8,
     /// When it came.
-    pub came: Moment,
+    pub came: Mark,
 }
 
 impl From<Option<u64>> for RequestMark {

@@ -118,7 +118,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         let app = app.clone();
         let methods = match needs {
             Some(needs) => {
-                let asked = Asking { path, op, ask: Some(Ask::of(path, needs)) };
+                let asked = RouteAsked { path, op, ask: Some(Ask::of(path, needs)) };
                 on(method, async move |request| run(app, request, asked, handle).await)
             }
             // Nobody is asked anything.
@@ -150,7 +150,7 @@ fn files_router(app: &Arc<App>) -> Router {
     for file in files::all() {
         let app = app.clone();
         let answer = async |_, call: Call| Ok(file.answer(call.parts()));
-        let asked = Asking::file(file.path);
+        let asked = RouteAsked::file(file.path);
         router = router.route(file.path, get(async move |it| run(app, it, asked, answer).await));
     }
     let with_app = app.clone();
@@ -158,13 +158,13 @@ fn files_router(app: &Arc<App>) -> Router {
         Some(file) => Ok(file.answer(call.parts())),
         None => Err(Problem::new(Code::Internal, "the package cannot be made")),
     };
-    let asked = Asking::file(files::PACKAGE);
+    let asked = RouteAsked::file(files::PACKAGE);
     router =
         router.route(files::PACKAGE, get(async move |it| run(with_app, it, asked, package).await));
     for (path, way) in files::DIRECTORIES {
         let app = app.clone();
         let redirect = async move |_, _| Ok(files::redirect(way));
-        let asked = Asking::file(path);
+        let asked = RouteAsked::file(path);
         router = router.route(path, get(async move |it| run(app, it, asked, redirect).await));
     }
     let app = app.clone();
@@ -175,14 +175,14 @@ fn files_router(app: &Arc<App>) -> Router {
 
 /// What comes to a route.
 #[derive(Clone, Copy)]
-struct Asking {
+struct RouteAsked {
     path: &'static str,
     op: Op,
     /// What is asked first; a file is for everybody.
     ask: Option<Ask>,
 }
 
-impl Asking {
+impl RouteAsked {
     fn file(path: &'static str) -> Self {
         Self { path, op: Op::Other, ask: None }
     }
@@ -206,7 +206,7 @@ struct Ask {
 async fn run<R>(
     app: Arc<App>,
     request: Request,
-    asked: Asking,
+    asked: RouteAsked,
     handle: impl FnOnce(Arc<App>, Call) -> R,
 ) -> HttpAnswer
 where

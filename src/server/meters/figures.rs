@@ -1,4 +1,4 @@
-//! Figures with names, in a form that Prometheus reads.
+//! Families with names, in a form that Prometheus reads.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ pub(super) type Label = (&'static str, Cow<'static, str>);
 
 /// What is told under a name, with some labels.
 #[derive(Debug)]
-enum Value {
+enum Sample {
     Counter(u64),
     Seconds(f64),
     Gauge(f64),
@@ -29,19 +29,19 @@ enum Value {
 struct Family {
     name: Cow<'static, str>,
     help: &'static str,
-    samples: Vec<(Vec<Label>, Value)>,
+    samples: Vec<(Vec<Label>, Sample)>,
 }
 
 /// What is told in one scrape.
 #[derive(Debug, Default)]
-pub(super) struct Figures(Vec<Family>);
+pub(super) struct Families(Vec<Family>);
 
-impl Figures {
+impl Families {
     fn add(
         &mut self,
         name: impl Into<Cow<'static, str>>,
         help: &'static str,
-        samples: impl IntoIterator<Item = (Vec<Label>, Value)>,
+        samples: impl IntoIterator<Item = (Vec<Label>, Sample)>,
     ) {
         let samples = samples.into_iter().collect();
         self.0.push(Family { name: name.into(), help, samples });
@@ -49,12 +49,12 @@ impl Figures {
 
     /// A count that grows; `_total` is put behind its name.
     pub(super) fn counter(&mut self, name: &'static str, help: &'static str, count: u64) {
-        self.add(name, help, [(Vec::new(), Value::Counter(count))]);
+        self.add(name, help, [(Vec::new(), Sample::Counter(count))]);
     }
 
     /// Seconds that grow; `_total` is put behind their name.
     pub(super) fn seconds(&mut self, name: &'static str, help: &'static str, seconds: f64) {
-        self.add(name, help, [(Vec::new(), Value::Seconds(seconds))]);
+        self.add(name, help, [(Vec::new(), Sample::Seconds(seconds))]);
     }
 
     /// Counts that grow; `_total` is put behind their name.
@@ -65,13 +65,13 @@ impl Figures {
         counts: impl IntoIterator<Item = (Vec<Label>, u64)>,
     ) {
         let counts = counts.into_iter();
-        self.add(name, help, counts.map(|(labels, count)| (labels, Value::Counter(count))));
+        self.add(name, help, counts.map(|(labels, count)| (labels, Sample::Counter(count))));
     }
 
     /// What goes up and down.
     #[expect(clippy::cast_precision_loss, reason = "figures are told as floating-point numbers")]
     pub(super) fn gauge(&mut self, name: &'static str, help: &'static str, value: u64) {
-        self.add(name, help, [(Vec::new(), Value::Gauge(value as f64))]);
+        self.add(name, help, [(Vec::new(), Sample::Gauge(value as f64))]);
     }
 
     /// What goes up and down, of several.
@@ -83,12 +83,12 @@ impl Figures {
         values: impl IntoIterator<Item = (Vec<Label>, u64)>,
     ) {
         let values = values.into_iter();
-        self.add(name, help, values.map(|(labels, value)| (labels, Value::Gauge(value as f64))));
+        self.add(name, help, values.map(|(labels, value)| (labels, Sample::Gauge(value as f64))));
     }
 
     /// A moment, in ms since 1970.
     pub(super) fn moment(&mut self, name: &'static str, help: &'static str, ms: u64) {
-        self.add(name, help, [(Vec::new(), Value::Gauge(seconds(ms, 1000)))]);
+        self.add(name, help, [(Vec::new(), Sample::Gauge(seconds(ms, 1000)))]);
     }
 
     /// How long something took.
@@ -100,7 +100,7 @@ impl Figures {
     ) {
         let histogram = |(labels, it): (Vec<Label>, Measured)| {
             let buckets = buckets(&Histogram::BOUNDS_US, &it.counts, 1_000_000);
-            (labels, Value::Histogram(buckets, seconds(it.sum_us, 1_000_000)))
+            (labels, Sample::Histogram(buckets, seconds(it.sum_us, 1_000_000)))
         };
         self.add(name, help, of.into_iter().map(histogram));
     }
@@ -114,7 +114,7 @@ impl Figures {
     ) {
         let histogram = |(labels, it): (Vec<Label>, Durations)| {
             let buckets = buckets(&Durations::BOUNDS_MS, &it.counts, 1000);
-            (labels, Value::Histogram(buckets, seconds(it.sum_ms, 1000)))
+            (labels, Sample::Histogram(buckets, seconds(it.sum_ms, 1000)))
         };
         self.add(name, help, of.into_iter().map(histogram));
     }
@@ -131,14 +131,14 @@ fn buckets(bounds: &[u64], counts: &[u64], in_a_second: u64) -> Vec<(f64, u64)> 
     bounds.chain([f64::INFINITY]).zip(counts.iter().copied()).collect()
 }
 
-impl Collector for Figures {
+impl Collector for Families {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         for Family { name, help, samples } in &self.0 {
             let kind = match samples.first() {
                 None => continue,
-                Some((_, Value::Counter(_) | Value::Seconds(_))) => MetricType::Counter,
-                Some((_, Value::Gauge(_))) => MetricType::Gauge,
-                Some((_, Value::Histogram(..))) => MetricType::Histogram,
+                Some((_, Sample::Counter(_) | Sample::Seconds(_))) => MetricType::Counter,
+                Some((_, Sample::Gauge(_))) => MetricType::Gauge,
+                Some((_, Sample::Histogram(..))) => MetricType::Histogram,
             };
             let mut family = encoder.encode_descriptor(name, help, None, kind)?;
             for (labels, value) in samples {
@@ -153,13 +153,13 @@ impl Collector for Figures {
     }
 }
 
-fn write(to: &mut MetricEncoder<'_>, value: &Value) -> Result<(), fmt::Error> {
+fn write(to: &mut MetricEncoder<'_>, value: &Sample) -> Result<(), fmt::Error> {
     let no_exemplar = None::<&Exemplar<NoLabelSet, f64>>;
     match value {
-        Value::Counter(count) => to.encode_counter(count, no_exemplar),
-        Value::Seconds(seconds) => to.encode_counter(seconds, no_exemplar),
-        Value::Gauge(value) => to.encode_gauge(value),
-        Value::Histogram(buckets, sum) => {
+        Sample::Counter(count) => to.encode_counter(count, no_exemplar),
+        Sample::Seconds(seconds) => to.encode_counter(seconds, no_exemplar),
+        Sample::Gauge(value) => to.encode_gauge(value),
+        Sample::Histogram(buckets, sum) => {
             let count = buckets.iter().map(|(_, count)| count).sum();
             to.encode_histogram::<NoLabelSet>(*sum, count, buckets, None)
         }

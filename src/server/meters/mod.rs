@@ -10,7 +10,7 @@ use crate::wire::Code;
 use crate::wire::socket::close;
 
 pub(crate) use op::Op;
-pub(crate) use scrape::{Exposition, Seen, written};
+pub(crate) use scrape::{Exposition, Scraped, written};
 
 /// How a request ends, but for [`Code::ALL`].
 const OK: usize = 0;

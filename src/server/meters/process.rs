@@ -4,10 +4,10 @@ use std::fs;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::figures::Figures;
+use super::figures::Families;
 
 /// Tells of the process; nothing of what the system does not tell.
-pub(super) fn tell(figures: &mut Figures) {
+pub(super) fn tell(figures: &mut Families) {
     if let Ok(fds) = fs::read_dir("/proc/self/fd") {
         let open = u64::try_from(fds.count()).unwrap_or(u64::MAX);
         figures.gauge("process_open_fds", "Number of open file descriptors", open);

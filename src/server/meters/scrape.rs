@@ -8,12 +8,12 @@ use prometheus_client::registry::Registry;
 
 use crate::access::Pattern;
 use crate::driver::{Driver, PersistenceStatus, Status};
-use crate::machine::{Figures as ResourceFigures, GrantHow, HoldEnd, KindTally, Name, Tally};
+use crate::machine::{Figures, GrantHow, HoldEnd, KindTally, Name, Tally};
 use crate::notices::NoticeKind;
 use crate::server::app::App;
 use crate::wire::Code;
 
-use super::figures::{Figures, Label};
+use super::figures::{Families, Label};
 use super::{CLOSES, Meters, Op, Requests, process};
 
 /// Most resources that are told of one by one.
@@ -38,12 +38,12 @@ impl Exposition {
 }
 
 /// What is seen in one scrape: what the driver has, and resources one by one.
-pub(crate) struct Seen {
+pub(crate) struct Scraped {
     status: Status,
-    resources: Vec<(Name, ResourceFigures)>,
+    resources: Vec<(Name, Figures)>,
 }
 
-impl Seen {
+impl Scraped {
     /// Looks.
     pub(crate) async fn of(app: &App) -> Self {
         let resources = resources(&app.driver, &app.config.metrics_resources).await;
@@ -53,8 +53,8 @@ impl Seen {
 
 /// Resources that are known and fit one of the patterns, each once. While the driver answers
 /// nothing there are none.
-async fn resources(driver: &Driver, patterns: &[Pattern]) -> Vec<(Name, ResourceFigures)> {
-    let mut seen: Vec<(Name, ResourceFigures)> = Vec::new();
+async fn resources(driver: &Driver, patterns: &[Pattern]) -> Vec<(Name, Figures)> {
+    let mut seen: Vec<(Name, Figures)> = Vec::new();
     for pattern in patterns {
         let page = driver.resources_page(pattern.stem(), None, RESOURCES_MAX).await;
         let fitting = page.unwrap_or_default();
@@ -72,8 +72,8 @@ async fn resources(driver: &Driver, patterns: &[Pattern]) -> Vec<(Name, Resource
 ///
 /// # Errors
 /// None that we know of: it writes into memory.
-pub(crate) fn written(app: &App, seen: Seen, how: Exposition) -> Result<String, fmt::Error> {
-    let mut figures = Figures::default();
+pub(crate) fn written(app: &App, seen: Scraped, how: Exposition) -> Result<String, fmt::Error> {
+    let mut figures = Families::default();
     tell_counts(&mut figures, app, &seen.status);
     tell_tally(&mut figures, &seen.status.tally);
     tell_requests(&mut figures, &app.meters);
@@ -103,7 +103,7 @@ fn count(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-fn tell_counts(figures: &mut Figures, app: &App, status: &Status) {
+fn tell_counts(figures: &mut Families, app: &App, status: &Status) {
     let build = vec![label("version", env!("CARGO_PKG_VERSION"))];
     figures.gauges("ticketd_build_info", "The server's version", [(build, 1)]);
     let counts = &status.counts;
@@ -134,7 +134,7 @@ fn kinds(tally: &Tally) -> [(&'static str, &KindTally); 2] {
     [("lock", &tally.locks), ("ticket", &tally.tickets)]
 }
 
-fn tell_tally(figures: &mut Figures, tally: &Tally) {
+fn tell_tally(figures: &mut Families, tally: &Tally) {
     let granted = kinds(tally).into_iter().flat_map(|(kind, of)| {
         GrantHow::ALL.into_iter().map(move |how| {
             let name = match how {
@@ -175,7 +175,7 @@ fn reason(why: HoldEnd) -> &'static str {
     }
 }
 
-fn tell_requests(figures: &mut Figures, meters: &Meters) {
+fn tell_requests(figures: &mut Families, meters: &Meters) {
     let rest = answered("rest", &meters.rest, Op::is_of_rest);
     let socket = answered("socket", &meters.socket, Op::is_of_sockets);
     let help = "Requests that were answered, by what they ask and the code of the answer";
@@ -212,7 +212,7 @@ fn answered(
     })
 }
 
-fn tell_refusals(figures: &mut Figures, app: &App) {
+fn tell_refusals(figures: &mut Families, app: &App) {
     let meters = app.config.access.as_ref().map(|access| access.meters());
     let failures = [
         ("nothing-shown", meters.map_or(0, |it| it.nothing_shown.get())),
@@ -239,7 +239,7 @@ fn tell_refusals(figures: &mut Figures, app: &App) {
     figures.counters("ticketd_foreign_requests", help, foreign);
 }
 
-fn tell_files(figures: &mut Figures, app: &App, status: &Status) {
+fn tell_files(figures: &mut Families, app: &App, status: &Status) {
     let access = app.config.access.as_ref();
     let accesses = access.map_or((0, 0), |it| (it.seen(), it.refused_files()));
     let certificates = app.tls.as_ref().map_or((0, 0), |tls| tls.reloads());
@@ -277,8 +277,8 @@ fn tell_files(figures: &mut Figures, app: &App, status: &Status) {
     }
 }
 
-fn tell_resources(figures: &mut Figures, resources: &[(Name, ResourceFigures)]) {
-    let mut tell = |name, help, figure: fn(&ResourceFigures) -> u64| {
+fn tell_resources(figures: &mut Families, resources: &[(Name, Figures)]) {
+    let mut tell = |name, help, figure: fn(&Figures) -> u64| {
         let values = resources.iter().map(|(name, figures)| {
             (vec![("resource", name.as_str().to_owned().into())], figure(figures))
         });

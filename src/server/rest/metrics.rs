@@ -8,13 +8,13 @@ use axum::http::header::ACCEPT;
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
-use crate::server::meters::{Exposition, Seen, written};
+use crate::server::meters::{Exposition, Scraped, written};
 use crate::wire::{Code, Problem};
 
 use super::outcome::Outcome;
 
 pub(crate) async fn show(app: Arc<App>, call: Call) -> Outcome {
-    let (how, seen) = (wanted(call.headers()), Seen::of(&app).await);
+    let (how, seen) = (wanted(call.headers()), Scraped::of(&app).await);
     // To count what the process has open takes a while.
     let written = tokio::task::spawn_blocking(move || written(&app, seen, how)).await;
     let Ok(Ok(text)) = written else {

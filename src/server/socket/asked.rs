@@ -2,7 +2,7 @@
 
 use crate::driver::{Answered, Asked, RequestMark};
 use crate::machine::{Command, Name, Reach, SessionId, WaitOrigin, WaitRequest, WaitTimeout};
-use crate::meters::Moment;
+use crate::meters::Mark;
 use crate::server::access::enter::{Guest, too_many};
 use crate::server::meters;
 use crate::wire::Code;
@@ -49,7 +49,7 @@ fn show(guest: &mut Guest, token: &str) -> Asked {
 /// What a request is answered and counted by.
 pub(super) fn mark(request: &Request) -> RequestMark {
     let op = request.op.as_ref().map_or(meters::Op::Other, meters::Op::of);
-    RequestMark { id: request.id, op: op as u8, came: Moment::now() }
+    RequestMark { id: request.id, op: op as u8, came: Mark::now() }
 }
 
 fn asked(session: SessionId, request: Request) -> (RequestMark, Asked) {

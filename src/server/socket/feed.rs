@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message as Frame, Utf8Bytes};
 
 use crate::driver::{Answered, ChangeEvent, Message};
 use crate::machine::{Figures, Name};
-use crate::meters::Moment;
+use crate::meters::Mark;
 use crate::server::access::enter::forbidden;
 use crate::server::meters::{Ended, Requests};
 use crate::server::refs::session_ref;
@@ -68,7 +68,7 @@ fn json(meters: &Requests, message: Message, out: &mut Vec<u8>) -> Option<()> {
                 Response::Failed(problem) => Ended::With(problem.code),
                 _ => Ended::Well,
             };
-            meters.answered_at(mark.op, ended, Moment::now().since_us(mark.came));
+            meters.answered_at(mark.op, ended, Mark::now().since_us(mark.came));
             response.write(mark.id, out);
         }
         Message::Event(event) => SocketEvent::of(event)?.write(out),

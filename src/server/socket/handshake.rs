@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::access::Denied;
 use crate::driver::{Connection, NewSession, NotAttached, RequestMark};
 use crate::machine::Refusal;
-use crate::meters::Moment;
+use crate::meters::Mark;
 use crate::server::access::enter::{Guest, too_many};
 use crate::server::meters::{self, Ended, Resumed};
 use crate::wire::socket::{self as wire, Hello, Op, Request, ShownToken, Who, close};
@@ -99,7 +99,7 @@ pub(super) async fn say_hello<S: Socket>(
             Err(problem) if is_hello => problem,
             Ok(_) | Err(_) => return Err(Some((close::NO_HELLO, "hello first"))),
         };
-        let took_us = Moment::now().since_us(mark.came);
+        let took_us = Mark::now().since_us(mark.came);
         let op = meters::Op::Hello as u8;
         context.meters.socket.answered_at(op, Ended::With(problem.code), took_us);
         match timeout(STUCK_MAX, socket.send(failed(id, problem))).await {

@@ -9,7 +9,7 @@ use crate::driver::{
     Answered, Connection, Lefts, Message, RequestMark, WatchedHolders, WholeState,
 };
 use crate::machine::{Grant, Refusal, SessionState, WatchState};
-use crate::meters::Moment;
+use crate::meters::Mark;
 use crate::server::meters::{Ended, Requests};
 use crate::server::refs::session_ref;
 use crate::server::shown;
@@ -48,7 +48,7 @@ pub(super) async fn feed_state<K: Outgoing>(
         }
     }
     drop(held);
-    meters.answered_at(mark.op, Ended::Well, Moment::now().since_us(mark.came));
+    meters.answered_at(mark.op, Ended::Well, Mark::now().since_us(mark.came));
     Ok(())
 }
 
