@@ -20,6 +20,7 @@ mod net;
 mod origins;
 mod refs;
 mod rest;
+mod scrape;
 mod shown;
 mod socket;
 mod tls;

@@ -300,7 +300,7 @@ async fn at_level_3_it_logs_a_line_per_request_and_no_secrets() {
     for secret in secrets {
         assert!(!stderr.contains(&secret), "{secret}: {stderr}");
     }
-    let lines = stderr.lines().filter(|line| line.contains("/api/v1/")).count();
+    let lines = stderr.lines().filter(|line| line.contains(" request peer=")).count();
     assert_eq!(lines, requests, "{stderr}");
 }
 

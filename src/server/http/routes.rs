@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -14,7 +15,7 @@ use crate::machine::{Owner, SessionRef};
 use crate::meters::Stopwatch;
 use crate::server::access::enter::{EntranceAsked, NotEntered, enter};
 use crate::server::app::App;
-use crate::server::meters::{Ended, Op};
+use crate::server::meters::{Ended, OpName};
 use crate::server::rest::outcome::Outcome;
 use crate::server::rest::{
     drain, dump, events, health, list, locks, metrics, resources, sessions, status, tickets,
@@ -23,7 +24,7 @@ use crate::server::socket::upgrade;
 use crate::wire::{Code, Problem};
 
 use super::needs::{self, NeedsOf};
-use super::request::{self, Call};
+use super::request::Call;
 use super::response::{self, HttpAnswer};
 use super::{cors, files};
 
@@ -35,7 +36,7 @@ struct Route {
     method: Method,
     path: &'static str,
     /// What it is counted as.
-    op: Op,
+    op: OpName,
     /// Nothing at all of who asks whether the server is well.
     needs: Option<NeedsOf>,
     handle: Handler,
@@ -44,7 +45,7 @@ struct Route {
 const fn route(
     method: Method,
     path: &'static str,
-    op: Op,
+    op: OpName,
     needs: NeedsOf,
     handle: Handler,
 ) -> Route {
@@ -52,7 +53,7 @@ const fn route(
 }
 
 const fn probe(path: &'static str, handle: Handler) -> Route {
-    Route { method: Method::GET, path, op: Op::Other, needs: None, handle }
+    Route { method: Method::GET, path, op: OpName::Other, needs: None, handle }
 }
 
 const SESSIONS: &str = "/api/v1/sessions";
@@ -75,38 +76,45 @@ const PUT: Method = Method::PUT;
 const POST: Method = Method::POST;
 const DELETE: Method = Method::DELETE;
 
+/// A handler that runs this function.
+macro_rules! run {
+    ($handle:path) => {
+        |app, call| Box::pin($handle(app, call))
+    };
+}
+
 /// Requests about what the driver has, each also with a slash at its end. What is asked for by GET
 /// may be asked for by HEAD.
 #[rustfmt::skip]
 const ROUTES: [Route; 28] = [
-    route(POST, SESSIONS, Op::Hello, needs::nothing, |app, it| Box::pin(sessions::open(app, it))),
-    route(GET, SESSIONS, Op::Sessions, needs::admin, |app, it| Box::pin(list::sessions(app, it))),
-    route(PUT, SESSION, Op::Beat, needs::of_session, |app, it| Box::pin(sessions::refresh(app, it))),
-    route(GET, SESSION, Op::Session, needs::of_session, |app, it| Box::pin(sessions::show(app, it))),
-    route(DELETE, SESSION, Op::Bye, needs::of_session, |app, it| Box::pin(sessions::close(app, it))),
-    route(POST, TICKETS, Op::Issue, needs::issue, |app, it| Box::pin(tickets::issue(app, it))),
-    route(DELETE, TICKETS, Op::Revoke, needs::reach, |app, it| Box::pin(tickets::revoke(app, it))),
-    route(POST, CLAIMS, Op::Claim, needs::claim, |app, it| Box::pin(tickets::claim(app, it))),
-    route(PUT, CLAIMS, Op::Touch, needs::claim, |app, it| Box::pin(tickets::touch(app, it))),
-    route(GET, CLAIMS, Op::Claims, needs::nothing, |app, it| Box::pin(tickets::holds(app, it))),
-    route(DELETE, CLAIMS, Op::Release, needs::give_back, |app, it| Box::pin(tickets::release(app, it))),
-    route(POST, LOCKS, Op::Lock, needs::lock, |app, it| Box::pin(locks::lock(app, it))),
-    route(DELETE, LOCKS, Op::Unlock, needs::give_back, |app, it| Box::pin(locks::unlock(app, it))),
-    route(GET, RESOURCES, Op::Resources, needs::nothing, |app, it| Box::pin(resources::list(app, it))),
-    route(GET, RESOURCE, Op::Look, needs::watch, |app, it| Box::pin(resources::look(app, it))),
-    route(PUT, RESOURCE, Op::Pause, needs::force, |app, it| Box::pin(resources::pause(app, it))),
-    route(POST, REVIVE, Op::Revive, needs::revive, |app, it| Box::pin(resources::revive(app, it))),
-    route(GET, TICKETS_OF, Op::Tickets, needs::watch, |app, it| Box::pin(resources::tickets(app, it))),
-    route(GET, EVENTS_OF, Op::Events, needs::watch, |app, it| Box::pin(events::follow(app, it))),
-    route(GET, DUMP_SESSIONS, Op::Dump, needs::admin, |app, it| Box::pin(dump::sessions(app, it))),
-    route(GET, DUMP_RESOURCES, Op::Dump, needs::admin, |app, it| Box::pin(dump::resources(app, it))),
-    route(GET, DUMP_RESOURCE, Op::Dump, needs::admin, |app, it| Box::pin(dump::resource(app, it))),
-    route(GET, "/api/v1/status", Op::Status, needs::metrics, |app, it| Box::pin(status::show(app, it))),
-    route(GET, "/metrics", Op::Metrics, needs::metrics, |app, it| Box::pin(metrics::show(app, it))),
-    route(POST, DRAIN, Op::Drain, needs::admin, |app, it| Box::pin(drain::begin(app, it))),
-    route(DELETE, DRAIN, Op::Drain, needs::admin, |app, it| Box::pin(drain::end(app, it))),
-    probe("/healthz", |app, it| Box::pin(health::is_well(app, it))),
-    probe("/readyz", |app, it| Box::pin(health::is_ready(app, it))),
+    route(POST, SESSIONS, OpName::Hello, needs::nothing, run!(sessions::open)),
+    route(GET, SESSIONS, OpName::Sessions, needs::admin, run!(list::sessions)),
+    route(PUT, SESSION, OpName::Beat, needs::of_session, run!(sessions::refresh)),
+    route(GET, SESSION, OpName::Session, needs::of_session, run!(sessions::show)),
+    route(DELETE, SESSION, OpName::Bye, needs::of_session, run!(sessions::close)),
+    route(POST, TICKETS, OpName::Issue, needs::issue, run!(tickets::issue)),
+    route(DELETE, TICKETS, OpName::Revoke, needs::reach, run!(tickets::revoke)),
+    route(POST, CLAIMS, OpName::Claim, needs::claim, run!(tickets::claim)),
+    route(PUT, CLAIMS, OpName::Touch, needs::claim, run!(tickets::touch)),
+    route(GET, CLAIMS, OpName::Claims, needs::nothing, run!(tickets::holds)),
+    route(DELETE, CLAIMS, OpName::Release, needs::give_back, run!(tickets::release)),
+    route(POST, LOCKS, OpName::Lock, needs::lock, run!(locks::lock)),
+    route(DELETE, LOCKS, OpName::Unlock, needs::give_back, run!(locks::unlock)),
+    route(GET, RESOURCES, OpName::Resources, needs::nothing, run!(resources::list)),
+    route(GET, RESOURCE, OpName::Look, needs::watch, run!(resources::look)),
+    route(PUT, RESOURCE, OpName::Pause, needs::force, run!(resources::pause)),
+    route(POST, REVIVE, OpName::Revive, needs::revive, run!(resources::revive)),
+    route(GET, TICKETS_OF, OpName::Tickets, needs::watch, run!(resources::tickets)),
+    route(GET, EVENTS_OF, OpName::Events, needs::watch, run!(events::follow)),
+    route(GET, DUMP_SESSIONS, OpName::Dump, needs::admin, run!(dump::sessions)),
+    route(GET, DUMP_RESOURCES, OpName::Dump, needs::admin, run!(dump::resources)),
+    route(GET, DUMP_RESOURCE, OpName::Dump, needs::admin, run!(dump::resource)),
+    route(GET, "/api/v1/status", OpName::Status, needs::metrics, run!(status::show)),
+    route(GET, "/metrics", OpName::Metrics, needs::metrics, run!(metrics::show)),
+    route(POST, DRAIN, OpName::Drain, needs::admin, run!(drain::begin)),
+    route(DELETE, DRAIN, OpName::Drain, needs::admin, run!(drain::end)),
+    probe("/healthz", run!(health::is_well)),
+    probe("/readyz", run!(health::is_ready)),
 ];
 
 /// The router of a server.
@@ -133,9 +141,9 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     }
     let (lost, wrong) = (app.clone(), app.clone());
     let router = router
-        .fallback(async move |request: Request| refuse(&lost, &request, StatusCode::NOT_FOUND))
+        .fallback(async move |request: Request| refuse(&lost, request, StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async move |request: Request| {
-            refuse(&wrong, &request, StatusCode::METHOD_NOT_ALLOWED)
+            refuse(&wrong, request, StatusCode::METHOD_NOT_ALLOWED)
         });
     let router = match cors::layer(&app.config.allow_origins) {
         Some(cors) => router.layer(cors),
@@ -169,7 +177,7 @@ fn files_router(app: &Arc<App>) -> Router {
     }
     let app = app.clone();
     router.method_not_allowed_fallback(async move |request: Request| {
-        refuse(&app, &request, StatusCode::METHOD_NOT_ALLOWED)
+        refuse(&app, request, StatusCode::METHOD_NOT_ALLOWED)
     })
 }
 
@@ -177,14 +185,14 @@ fn files_router(app: &Arc<App>) -> Router {
 #[derive(Clone, Copy)]
 struct RouteAsked {
     path: &'static str,
-    op: Op,
+    op: OpName,
     /// What is asked first; a file is for everybody.
     ask: Option<Ask>,
 }
 
 impl RouteAsked {
     fn file(path: &'static str) -> Self {
-        Self { path, op: Op::Other, ask: None }
+        Self { path, op: OpName::Other, ask: None }
     }
 }
 
@@ -215,9 +223,9 @@ where
     let (meters, begun) = (app.meters.clone(), Stopwatch::start());
     let mut call = Call::new(request);
     let documents = call.wants_documents();
-    let waited = matches!(asked.op, Op::Lock | Op::Claim).then(|| call.notes_wait());
+    let waited = matches!(asked.op, OpName::Lock | OpName::Claim).then(|| call.notes_wait());
     let outcome = let_in(&app, &mut call, asked.ask).await;
-    let line = tracing::enabled!(Level::DEBUG).then(|| RequestLine::of(&call));
+    let line = RequestLine::of(&call);
     let outcome = match outcome {
         Ok(()) => handle(app, call).await.map_err(NotEntered::Problem),
         Err(refused) => Err(refused),
@@ -237,10 +245,8 @@ where
     if !waited.is_some_and(|waited| waited.load(Ordering::Relaxed)) {
         meters.rest.seconds.measure(took);
     }
-    if let Some(RequestLine { peer, method, owner }) = line {
-        let (path, status, us) = (asked.path, answer.status().as_u16(), took.as_micros());
-        let owner = owner.as_ref().map(ToString::to_string);
-        tracing::debug!(peer, %method, path, status, us, owner, "request");
+    if let Some(line) = line {
+        line.write(asked.path, answer.status(), took);
     }
     answer
 }
@@ -253,9 +259,20 @@ struct RequestLine {
 }
 
 impl RequestLine {
-    fn of(call: &Call) -> Self {
-        let owner = call.guest().and_then(|guest| guest.subject.owner());
-        Self { peer: call.source(), method: call.parts().method.clone(), owner: owner.cloned() }
+    /// `None` where the log does not have it.
+    fn of(call: &Call) -> Option<Self> {
+        tracing::enabled!(Level::DEBUG).then(|| {
+            let owner = call.guest().and_then(|guest| guest.subject.owner());
+            Self { peer: call.source(), method: call.parts().method.clone(), owner: owner.cloned() }
+        })
+    }
+
+    /// `path` is that of the route: what is asked for by name may be a secret.
+    fn write(self, path: &str, status: StatusCode, took: Duration) {
+        let Self { peer, method, owner } = self;
+        let (status, us) = (status.as_u16(), took.as_micros());
+        let owner = owner.as_ref().map(ToString::to_string);
+        tracing::debug!(peer, %method, path, status, us, owner, "request");
     }
 }
 
@@ -309,9 +326,14 @@ impl Ask {
     }
 }
 
-fn refuse(app: &App, request: &Request, status: StatusCode) -> HttpAnswer {
-    app.meters.rest.answered(Op::Other, Ended::NoRoute);
-    response::refusal(status, request::wants_documents(request.headers()))
+/// Refuses what no route takes.
+fn refuse(app: &App, request: Request, status: StatusCode) -> HttpAnswer {
+    let (begun, call) = (Stopwatch::start(), Call::new(request));
+    app.meters.rest.answered(OpName::Other, Ended::NoRoute);
+    if let Some(line) = RequestLine::of(&call) {
+        line.write("other", status, begun.elapsed());
+    }
+    response::refusal(status, call.wants_documents())
 }
 
 #[cfg(test)]

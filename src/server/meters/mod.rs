@@ -1,16 +1,12 @@
-//! What the server counts and measures of itself, and how it is shown.
+//! What the server counts and measures of itself.
 
-mod figures;
-mod op;
-mod process;
-mod scrape;
+mod op_name;
 
 use crate::meters::{Counter, Histogram};
 use crate::wire::Code;
 use crate::wire::socket::close;
 
-pub(crate) use op::Op;
-pub(crate) use scrape::{Exposition, Scraped, written};
+pub(crate) use op_name::OpName;
 
 /// How a request ends, but for [`Code::ALL`].
 const OK: usize = 0;
@@ -41,13 +37,13 @@ impl Ended {
 /// The requests of one way.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    by_op: [[Counter; ENDS]; Op::ALL.len()],
+    pub(crate) by_op: [[Counter; ENDS]; OpName::ALL.len()],
     /// How long they took; without those that waited in a queue.
     pub(crate) seconds: Histogram,
 }
 
 impl Requests {
-    /// One was answered, so long after it had come. Its op was made from [`Op`].
+    /// One was answered, so long after it had come. Its op was made from [`OpName`].
     #[inline]
     pub(crate) fn answered_at(&self, op: u8, ended: Ended, took_us: u64) {
         if let Some(by_end) = self.by_op.get(usize::from(op)) {
@@ -58,7 +54,7 @@ impl Requests {
 
     /// One was answered.
     #[inline]
-    pub(crate) fn answered(&self, op: Op, ended: Ended) {
+    pub(crate) fn answered(&self, op: OpName, ended: Ended) {
         self.by_op[op as usize][ended.index()].count();
     }
 }
@@ -78,7 +74,7 @@ pub(crate) enum Resumed {
 
 /// The codes that sockets are closed with; the last stands for lines that are cut, and for closes
 /// of the client's own.
-const CLOSES: [u16; 12] = [
+pub(crate) const CLOSES: [u16; 12] = [
     close::BYE,
     close::TOO_LARGE,
     close::GOING_AWAY,
@@ -98,8 +94,8 @@ const CLOSES: [u16; 12] = [
 pub(crate) struct Meters {
     pub(crate) rest: Requests,
     pub(crate) socket: Requests,
-    closed: [Counter; CLOSES.len()],
-    resumed: [Counter; 5],
+    pub(crate) closed: [Counter; CLOSES.len()],
+    pub(crate) resumed: [Counter; 5],
 }
 
 impl Meters {
@@ -110,7 +106,7 @@ impl Meters {
     }
 
     /// How many were closed that did not read.
-    fn too_slow(&self) -> u64 {
+    pub(crate) fn too_slow(&self) -> u64 {
         let at = CLOSES.iter().position(|&code| code == close::TOO_SLOW);
         at.map_or(0, |at| self.closed[at].get())
     }

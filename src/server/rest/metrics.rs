@@ -8,7 +8,7 @@ use axum::http::header::ACCEPT;
 use crate::server::app::App;
 use crate::server::http::request::Call;
 use crate::server::http::response;
-use crate::server::meters::{Exposition, Scraped, written};
+use crate::server::scrape::{Exposition, Scraped, written};
 use crate::wire::{Code, Problem};
 
 use super::outcome::Outcome;

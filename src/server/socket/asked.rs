@@ -48,7 +48,7 @@ fn show(guest: &mut Guest, token: &str) -> Asked {
 /// What a request asks of the session.
 /// What a request is answered and counted by.
 pub(super) fn mark(request: &Request) -> RequestMark {
-    let op = request.op.as_ref().map_or(meters::Op::Other, meters::Op::of);
+    let op = request.op.as_ref().map_or(meters::OpName::Other, meters::OpName::of);
     RequestMark { id: request.id, op: op as u8, came: Mark::now() }
 }
 

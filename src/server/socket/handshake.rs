@@ -100,7 +100,7 @@ pub(super) async fn say_hello<S: Socket>(
             Ok(_) | Err(_) => return Err(Some((close::NO_HELLO, "hello first"))),
         };
         let took_us = Mark::now().since_us(mark.came);
-        let op = meters::Op::Hello as u8;
+        let op = meters::OpName::Hello as u8;
         context.meters.socket.answered_at(op, Ended::With(problem.code), took_us);
         match timeout(STUCK_MAX, socket.send(failed(id, problem))).await {
             Ok(Ok(())) => {}

@@ -58,87 +58,100 @@ function form(prefix, order, again) {
   return { element, field, select };
 }
 
-/** @param {HTMLElement} main @param {AbortSignal} signal @param {string} _ @param {URLSearchParams} query */
-export function resources(main, signal, _, query) {
-  let asked = new AbortController();
-  let listing = new Listing("", signal);
-  let order = Object.hasOwn(ORDERS, query.get("order") ?? "") ? query.get("order") : "name";
-  const told = make("p.hint", { role: "status" });
-  const bar = make("progress", { "aria-label": "How much is read" });
+class View {
+  #signal;
+  #asked = new AbortController();
+  #listing;
+  #order;
+  #told = make("p.hint", { role: "status" });
+  #bar = make("progress", { "aria-label": "How much is read" });
   // It changes too often to be said each time.
-  const far = make("span");
-  const reading = make("p.row.hint", { hidden: true }, bar, far);
-  const why = make("p.wrong", { role: "alert" });
-  const asks = form(query.get("prefix") ?? "", order, again);
-  const table = virtual({ label: "Resources", head: head(), cells, near: () => order === "name" && more() });
+  #far = make("span");
+  #reading = make("p.row.hint", { hidden: true }, this.#bar, this.#far);
+  #why = make("p.wrong", { role: "alert" });
+  #form;
+  #table = virtual({ label: "Resources", head: head(), cells, near: () => this.#order === "name" && this.#more() });
 
-  function show() {
-    table.show(listing.ordered(order), !listing.done);
-    write(told, said(listing, order));
-    reading.hidden = listing.done || order === "name";
+  constructor(signal, query) {
+    this.#signal = signal;
+    this.#order = Object.hasOwn(ORDERS, query.get("order") ?? "") ? query.get("order") : "name";
+    this.#listing = new Listing("", signal);
+    this.#form = form(query.get("prefix") ?? "", this.#order, () => this.again());
+    this.elements = [this.#form.element, this.#told, this.#reading, this.#why, this.#table.element];
   }
 
-  function showRead() {
-    const read = listing.rows.length;
-    const all = count(listing);
-    if (all) Object.assign(bar, { max: all, value: read });
-    else bar.removeAttribute("value");
-    write(far, `Read ${number(read)}${all ? ` of ${number(all)}` : ""}`);
-  }
-
-  function refused(error, of) {
-    if (of !== listing || of.signal.aborted) return;
-    reading.hidden = true;
-    write(told, "");
-    const hint = error.status === 403 ? " Type the beginning of names that you may watch." : "";
-    write(why, `${error.words ?? error}${hint}`);
-  }
-
-  async function more() {
-    const mine = listing;
-    if (mine.done || why.textContent) return;
-    try {
-      await mine.more();
-      if (mine === listing) show();
-    } catch (error) {
-      refused(error, mine);
-    }
-  }
-
-  async function all() {
-    const mine = listing;
-    let shown = 0;
-    try {
-      await mine.all(() => {
-        if (mine !== listing) return;
-        showRead();
-        if (performance.now() - shown < SORT_MS) return;
-        shown = performance.now();
-        show();
-      });
-      if (mine === listing) show();
-    } catch (error) {
-      refused(error, mine);
-    }
-  }
-
-  function again() {
-    asked.abort();
-    asked = new AbortController();
-    const prefix = asks.field.value;
-    order = asks.select.value;
+  /** Reads what the form asks for, from the beginning. */
+  again() {
+    this.#asked.abort();
+    this.#asked = new AbortController();
+    const prefix = this.#form.field.value;
+    const order = this.#order = this.#form.select.value;
     // The address has it, so that one comes back to it.
     const address = new URLSearchParams({ ...(prefix && { prefix }), ...(order !== "name" && { order }) });
     history.replaceState(null, "", `#/resources${address.size ? `?${address}` : ""}`);
-    listing = new Listing(prefix, AbortSignal.any([signal, asked.signal]));
-    write(why, "");
-    table.top();
-    if (order === "name") more();
-    else all();
+    this.#listing = new Listing(prefix, AbortSignal.any([this.#signal, this.#asked.signal]));
+    write(this.#why, "");
+    this.#table.top();
+    if (order === "name") this.#more();
+    else this.#all();
   }
 
-  main.append(make("h1", "Resources"), asks.element, told, reading, why, table.element,
+  async #more() {
+    const mine = this.#listing;
+    if (mine.done || this.#why.textContent) return;
+    try {
+      await mine.more();
+      if (mine === this.#listing) this.#show();
+    } catch (error) {
+      this.#refused(error, mine);
+    }
+  }
+
+  async #all() {
+    const mine = this.#listing;
+    let shown = 0;
+    try {
+      await mine.all(() => {
+        if (mine !== this.#listing) return;
+        this.#showRead();
+        if (performance.now() - shown < SORT_MS) return;
+        shown = performance.now();
+        this.#show();
+      });
+      if (mine === this.#listing) this.#show();
+    } catch (error) {
+      this.#refused(error, mine);
+    }
+  }
+
+  #show() {
+    this.#table.show(this.#listing.ordered(this.#order), !this.#listing.done);
+    write(this.#told, said(this.#listing, this.#order));
+    this.#reading.hidden = this.#listing.done || this.#order === "name";
+  }
+
+  #showRead() {
+    const read = this.#listing.rows.length;
+    const all = count(this.#listing);
+    if (all) Object.assign(this.#bar, { max: all, value: read });
+    else this.#bar.removeAttribute("value");
+    write(this.#far, `Read ${number(read)}${all ? ` of ${number(all)}` : ""}`);
+  }
+
+  #refused(error, of) {
+    if (of !== this.#listing || of.signal.aborted) return;
+    this.#reading.hidden = true;
+    write(this.#told, "");
+    const hint = error.status === 403 ? " Type the beginning of names that you may watch." : "";
+    write(this.#why, `${error.words ?? error}${hint}`);
+  }
+}
+
+/** @param {HTMLElement} main @param {AbortSignal} signal @param {string} _ @param {URLSearchParams} query */
+export function resources(main, signal, _, query) {
+  const view = new View(signal, query);
+  main.append(make("h1", "Resources"), ...view.elements,
     make("p.hint", "Arrow keys, Page Up and Down, Home and End move in the table; Enter opens."));
-  again();
+  view.again();
   return "Resources";
 }

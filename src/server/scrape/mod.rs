@@ -1,5 +1,8 @@
 //! All that is told to Prometheus.
 
+mod figures;
+mod process;
+
 use std::fmt;
 use std::sync::atomic::Ordering;
 
@@ -11,10 +14,10 @@ use crate::driver::{Driver, PersistenceStatus, Status};
 use crate::machine::{Figures, GrantHow, HoldEnd, KindTally, Name, Tally};
 use crate::notices::NoticeKind;
 use crate::server::app::App;
+use crate::server::meters::{CLOSES, Meters, OpName, Requests};
 use crate::wire::Code;
 
-use super::figures::{Families, Label};
-use super::{CLOSES, Meters, Op, Requests, process};
+use figures::{Families, Label};
 
 /// Most resources that are told of one by one.
 const RESOURCES_MAX: usize = 1000;
@@ -176,8 +179,8 @@ fn reason(why: HoldEnd) -> &'static str {
 }
 
 fn tell_requests(figures: &mut Families, meters: &Meters) {
-    let rest = answered("rest", &meters.rest, Op::is_of_rest);
-    let socket = answered("socket", &meters.socket, Op::is_of_sockets);
+    let rest = answered("rest", &meters.rest, OpName::is_of_rest);
+    let socket = answered("socket", &meters.socket, OpName::is_of_sockets);
     let help = "Requests that were answered, by what they ask and the code of the answer";
     figures.counters("ticketd_requests", help, rest.chain(socket));
     let took = [("rest", &meters.rest), ("socket", &meters.socket)];
@@ -200,9 +203,9 @@ fn tell_requests(figures: &mut Families, meters: &Meters) {
 fn answered(
     way: &'static str,
     requests: &Requests,
-    is_asked: fn(Op) -> bool,
+    is_asked: fn(OpName) -> bool,
 ) -> impl Iterator<Item = (Vec<Label>, u64)> {
-    let ops = Op::ALL.into_iter().filter(move |op| is_asked(*op));
+    let ops = OpName::ALL.into_iter().filter(move |op| is_asked(*op));
     ops.flat_map(move |op| {
         let codes = Code::ALL.into_iter().map(Code::as_str);
         let codes = std::iter::once("ok").chain(codes).chain(["other"]);

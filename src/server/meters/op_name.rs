@@ -5,7 +5,7 @@ use crate::wire::socket;
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Op {
+pub(crate) enum OpName {
     Hello,
     Auth,
     Beat,
@@ -37,7 +37,7 @@ pub(crate) enum Op {
     Other,
 }
 
-impl Op {
+impl OpName {
     /// All of them.
     pub(crate) const ALL: [Self; 29] = [
         Self::Hello,
@@ -160,9 +160,9 @@ mod tests {
 
     #[test]
     fn each_has_its_place_and_a_name_of_its_own() {
-        for (at, op) in Op::ALL.into_iter().enumerate() {
+        for (at, op) in OpName::ALL.into_iter().enumerate() {
             assert_eq!(op as usize, at);
-            assert_eq!(Op::ALL.iter().filter(|other| other.name() == op.name()).count(), 1);
+            assert_eq!(OpName::ALL.iter().filter(|other| other.name() == op.name()).count(), 1);
         }
     }
 }
