@@ -49,7 +49,7 @@ pub(super) fn page() -> String {
     for Document { path, about, .. } in DOCUMENTS {
         let name = path.trim_start_matches("/docs/");
         // Writing to a string cannot fail.
-        let _ = write!(list, "<li><a href=\"{name}\">{name}</a> <span>{about}</span></li>\n");
+        let _ = writeln!(list, "<li><a href=\"{name}\">{name}</a> <span>{about}</span></li>");
     }
     include_str!("page/docs.html").replace(PLACE, list.trim_end())
 }

@@ -16,7 +16,7 @@ use super::outcome::Outcome;
 pub(crate) async fn show(app: Arc<App>, call: Call) -> Outcome {
     let (how, seen) = (wanted(call.headers()), Scraped::of(&app).await);
     // To count what the process has open takes a while.
-    let written = tokio::task::spawn_blocking(move || written(&app, seen, how)).await;
+    let written = tokio::task::spawn_blocking(move || written(&app, &seen, how)).await;
     let Ok(Ok(text)) = written else {
         return Err(Problem::new(Code::Internal, "the figures cannot be written"));
     };

@@ -75,7 +75,7 @@ async fn resources(driver: &Driver, patterns: &[Pattern]) -> Vec<(Name, Figures)
 ///
 /// # Errors
 /// None that we know of: it writes into memory.
-pub(crate) fn written(app: &App, seen: Scraped, how: Exposition) -> Result<String, fmt::Error> {
+pub(crate) fn written(app: &App, seen: &Scraped, how: Exposition) -> Result<String, fmt::Error> {
     let mut figures = Families::default();
     tell_counts(&mut figures, app, &seen.status);
     tell_tally(&mut figures, &seen.status.tally);

@@ -1,5 +1,7 @@
 //! Events: what a socket is told without having asked.
 
+use serde::Serialize;
+
 use crate::machine::{
     Data, Event, Fence, Figures, Grant, LockGrant, LossReason, Name, Note, ReleaseReason,
     SessionName, Sought, WaitEndReason, WaitId,
@@ -217,13 +219,11 @@ impl SocketEvent {
             Self::WatchEnded { resource } => {
                 it.member("resource", resource.as_str()).member("reason", FORBIDDEN);
             }
-            Self::TokenExpiring { left_ms } => write_number(it, "left", *left_ms),
+            Self::TokenExpiring { left_ms } => write_one(it, "left", left_ms),
             Self::TicketAvailable { resource, free } => {
                 it.member("resource", resource.as_str()).member("free", free);
             }
-            Self::LockAvailable { resource } => {
-                it.member("resource", resource.as_str());
-            }
+            Self::LockAvailable { resource } => write_one(it, "resource", resource.as_str()),
             Self::ResourceChanged { resource, figures, holders } => {
                 it.member("resource", resource.as_str());
                 write_figures(it, *figures);
@@ -232,10 +232,8 @@ impl SocketEvent {
                 }
             }
             Self::Beat => {}
-            Self::Draining { on } => {
-                it.member("on", on);
-            }
-            Self::GoingAway { after_ms } => write_number(it, "after", *after_ms),
+            Self::Draining { on } => write_one(it, "on", on),
+            Self::GoingAway { after_ms } => write_one(it, "after", after_ms),
         }
         object.end();
     }
@@ -272,8 +270,8 @@ fn write_wait_end(object: &mut Object<'_>, wait: WaitId, sought: &Sought, reason
     object.member("reason", reason);
 }
 
-fn write_number(object: &mut Object<'_>, name: &'static str, number: u32) {
-    object.member(name, number);
+fn write_one(object: &mut Object<'_>, name: &'static str, value: impl Serialize) {
+    object.member(name, value);
 }
 
 /// Writes why a lock or a claim was lost.

@@ -140,7 +140,7 @@ fn events(dice: &mut Dice) -> Vec<SocketEvent> {
             holders: dice.maybe(Dice::holders),
         },
         E::Beat,
-        E::Draining { on: dice.small() % 2 == 0 },
+        E::Draining { on: dice.small().is_multiple_of(2) },
         E::GoingAway { after_ms: dice.small() },
         E::TicketUpdated { resource: of().0, ticket: of().1, data: dice.data(), fence },
         E::TicketRevoked { resource: of().0, ticket: of().1, fence, reason },
