@@ -3,6 +3,7 @@
 mod access;
 mod client;
 mod crowds;
+mod draining;
 mod endings;
 mod frames;
 mod handshake;

@@ -270,7 +270,8 @@ impl RequestLine {
     /// `path` is that of the route: what is asked for by name may be a secret.
     fn write(self, path: &str, status: StatusCode, took: Duration) {
         let Self { peer, method, owner } = self;
-        let (status, us) = (status.as_u16(), took.as_micros());
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let status = status.as_u16();
         let owner = owner.as_ref().map(ToString::to_string);
         tracing::debug!(peer, %method, path, status, us, owner, "request");
     }

@@ -270,6 +270,26 @@ impl Client {
         self.told(kind)
     }
 
+    /// The next event, whatever it is.
+    pub(super) async fn any_event(&mut self) -> Value {
+        loop {
+            if let Some(event) = self.kept_event() {
+                return event;
+            }
+            let frame = self.next().await.expect("not closed");
+            if frame.get("event").is_some() {
+                self.events.push_back(frame);
+            } else {
+                self.answers.push(frame);
+            }
+        }
+    }
+
+    /// An event that came before the last answer.
+    pub(super) fn kept_event(&mut self) -> Option<Value> {
+        self.events.pop_front()
+    }
+
     /// The next event, which is of that kind and came before the last answer.
     pub(super) fn told(&mut self, kind: &str) -> Value {
         let event = self.events.pop_front().expect("an event came before the answer");
