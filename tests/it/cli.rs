@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod directory;
+mod operation;
 mod token;
 
 use std::net::{SocketAddr, TcpListener};
@@ -63,6 +64,8 @@ async fn help_names_options_and_variables() {
             "tls-client-ca",
             "max-connections",
             "rate",
+            "log-format",
+            "metrics-resource",
         ] {
             let variable = format!("TICKETD_{}", name.to_uppercase().replace('-', "_"));
             assert!(stdout.contains(&format!("--{name}")), "{name}: {stdout}");

@@ -6,6 +6,7 @@ mod connections;
 mod edges;
 mod events;
 mod fences;
+mod figures;
 mod forms;
 mod half_closed;
 mod large;
