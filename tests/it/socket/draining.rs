@@ -86,7 +86,7 @@ async fn by_signal_while_a_hundred_work_nobody_loses_a_lock() {
 
     program.signal(Signal::USR2);
     program.until_says("new sessions are taken again").await;
-    while tasks.len() > 0 {
+    while !tasks.is_empty() {
         let grants = in_time(tasks.join_next()).await.expect("a task").expect("it ended well");
         assert!(grants > 0);
     }
